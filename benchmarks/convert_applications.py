@@ -20,7 +20,7 @@ from typing import Any
 
 import layerexplain
 from layerexplain.conversions.config import to_config
-from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.conversions.older_keras import in_todays_names
 from layerexplain.network.trace import trace_model
 from layerexplain.oracle.keras_import import load_keras
 from layerexplain.report.architecture import architecture

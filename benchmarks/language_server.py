@@ -20,8 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from layerexplain.editor.hints import hints
 from layerexplain.editor.reading import read_text
-from layerexplain.editor.settings import Settings
-from layerexplain.editor.texts import Cell, text_of
+from layerexplain.editor.texts import Cell, Settings, text_of
 from tests.support.language_client import language_server
 
 KEYSTROKES = 30

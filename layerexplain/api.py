@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from layerexplain.render.page.shell import Page as Page
     from layerexplain.render.printing import format_report as format_report
     from layerexplain.report.comparison import Comparison as Comparison
+    from layerexplain.report.memory import optimizers as optimizers
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
     from layerexplain.report.one_layer import layer_types as layer_types
-    from layerexplain.report.optimizers import optimizers as optimizers
-    from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import Progress
+    from layerexplain.report.weight_table import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
     from layerexplain.run.checking import check as check
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
@@ -69,7 +69,7 @@ _HOMES = {
     "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",
     "make_inputs": "run.input_option",
-    "optimizers": "report.optimizers",
+    "optimizers": "report.memory",
     "read": "frontends",
     "trace": "run.trace",
     "trace_element": "oracle.one_element",
@@ -377,7 +377,7 @@ def diff(
     )
     if not weights or NO_MODEL in (one, other):
         return compare(first, second)
-    from layerexplain.run.weight_changes import weight_changes
+    from layerexplain.run.weight_source import weight_changes
 
     with weight_changes((before, after), (one, other)) as values:
         return compare(first, second, values)

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.conversions.explicit_masks import with_explicit_masks
 from layerexplain.conversions.forms import TEXT_FORMS, text_of, with_all_input_layers
-from layerexplain.conversions.todays_names import in_todays_names, layer_paths
+from layerexplain.conversions.older_keras import in_todays_names, layer_paths
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model

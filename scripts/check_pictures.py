@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT))
 import layerexplain  # noqa: E402
 from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes  # noqa: E402
 from layerexplain.render.graph.fold import fold  # noqa: E402
+from layerexplain.render.graph.forms import mermaid  # noqa: E402
 from layerexplain.render.graph.svg import svg  # noqa: E402
 from layerexplain.render.layout import Look  # noqa: E402
-from layerexplain.render.mermaid import mermaid  # noqa: E402
 from tests.support.hostile_names import NAMES  # noqa: E402
 
 RENDERERS = {

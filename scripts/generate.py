@@ -339,7 +339,7 @@ def checks() -> str:
 
 def catalogue() -> str:
     """docs/catalogue.md: what is there, with the tables of columns."""
-    from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS
+    from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS
 
     tables = []
     for title, columns in (("A row of a model", MODEL_COLUMNS), ("A row of a layer", LAYER_COLUMNS)):
@@ -365,7 +365,7 @@ _KINDS = {
 
 def catalogue_schema() -> str:
     """docs/catalogue.schema.json."""
-    from layerexplain.catalogues.columns import json_schema
+    from layerexplain.catalogues.rows import json_schema
 
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 

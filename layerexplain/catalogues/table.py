@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from importlib.util import find_spec
 
-from layerexplain.catalogues.columns import VERSION
 from layerexplain.catalogues.manifest import Done, Manifest, has_no_model
+from layerexplain.catalogues.rows import VERSION
 from layerexplain.catalogues.writers import (
     TABLES,
     ParquetWriter,

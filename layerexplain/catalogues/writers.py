@@ -12,8 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, VERSION, Field
-from layerexplain.catalogues.rows import Row
+from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS, VERSION, Field, Row
 from layerexplain.render.escape import clean, csv_cell, json_safe
 from layerexplain.render.json import encoded
 from layerexplain.render.quantities import shape_text, shapes_text

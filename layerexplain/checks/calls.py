@@ -15,7 +15,7 @@ from layerexplain.layers.torch.compared import keras_type
 from layerexplain.model import CallKey, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.report.training import setting_of_output
+from layerexplain.report.training_data import setting_of_output
 
 _Found = TypeVar("_Found")
 

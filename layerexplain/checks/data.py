@@ -14,7 +14,7 @@ from layerexplain.model import DataArray, FitData, Note, Training
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
-from layerexplain.report.training import setting_of_output
+from layerexplain.report.training_data import setting_of_output
 from layerexplain.suggest import did_you_mean, in_a_row
 
 

@@ -26,7 +26,7 @@ from layerexplain.checks.calls import (
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.layers.torch.compared import keras_type
 from layerexplain.model import Layer, is_before_keras_3
-from layerexplain.network.lost_masks import lost_words
+from layerexplain.network.masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS, shape_text
 

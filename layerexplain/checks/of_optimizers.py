@@ -1,4 +1,4 @@
-"""Rules on what trains a model: the optimizer, what is frozen, and regularizers beside the loss."""
+"""Rules on what trains a model: the optimizer, what is frozen, regularizers, and what fit() gets beside the data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from layerexplain.checks.calls import losses_of, weights_of
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.model import TrainingSetting
+from layerexplain.model import TrainingSetting, keeps_state
 from layerexplain.network.traced import Network
-from layerexplain.report.default_initializers import mean_square, usual_initializer
 from layerexplain.report.objective import holder_of, settings_of
-from layerexplain.report.settings import setting_of
+from layerexplain.report.settings import mean_square, setting_of, usual_initializer
+
+# Of optimizers ------------------------------------------------------------------------------------------------------
+# Rules on what trains a model: the optimizer, what is frozen, and regularizers beside the loss.
 
 _STEPS_OF_ANY_SIZE = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor", "lbfgs", "asgd")
 """Optimizers whose steps depend on the size of the gradient, or whose learning rates are usually large."""
@@ -186,3 +188,41 @@ def _penalties(network: Network) -> Iterator[tuple[float, str, float]]:
                     begins = begins or usual_initializer(holder_of(layer, weight).type, str(weight.attrs["name"]))
                     square = None if begins is None else mean_square(begins, shape)
                     yield factor * prod(shape) * (square or 0.0), call.name, float(factor)
+
+
+# Of fit -------------------------------------------------------------------------------------------------------------
+# Rules on what a program gives fit() beside the data: callbacks, and the order of examples.
+
+
+@rule(
+    "watches-nothing",
+    "A callback that watches what fit() never computes",
+    "wrong",
+    "certain",
+    why="The callback finds no such number after an epoch and does nothing but warn: training never stops early, no "
+    "rate is lowered, no best model is saved.",
+    fix="Give fit() validation_data or validation_split, or watch a number that it computes, such as 'loss'.",
+    source="keras/src/callbacks/early_stopping.py, get_monitor_value",
+    keras="warns in fit(), after each epoch",
+)
+def watches_nothing(network: Network) -> Iterator[Found]:
+    for callback, monitor, why in network.model.fit_data.watched if network.model.fit_data is not None else ():
+        yield None, f"{callback} watches '{monitor}', and {why}"
+
+
+@rule(
+    "shuffled-states",
+    "A stateful model whose batches are shuffled",
+    "wrong",
+    "certain",
+    why="The state of each example goes on in the next batch: in random order that is another sequence.",
+    fix="Use fit(…, shuffle=False).",
+    source="keras/src/layers/rnn/rnn.py, stateful",
+)
+def shuffled_states(network: Network) -> Iterator[Found]:
+    model = network.model
+    if model.fit_data is None or not model.fit_data.is_shuffled:
+        return
+    stateful = [layer.name for layer in model.layers if keeps_state(layer)]
+    if stateful:
+        yield stateful[0], f"'{stateful[0]}' is stateful, and fit() shuffles the examples (shuffle=True by default)"

@@ -30,11 +30,9 @@ _FILES = (
     "of_layers",
     "of_axes",
     "of_shapes",
-    "of_sizes",
     "of_language_models",
     "of_weights",
     "of_data",
-    "of_fit",
     "of_run",
 )
 
@@ -163,7 +161,7 @@ def follow_rules(
     ignored = dict(_ignored(model, ""))
     found = [one for one in found if not _is_ignored(one, ignored)]
     if budgets:
-        from layerexplain.checks.budgets import over_budget
+        from layerexplain.checks.findings import over_budget
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
@@ -178,7 +176,7 @@ def follow_rules(
 
 def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
     """Add the findings on layers behind layers at fault. Return the names of the layers that were checked there."""
-    from layerexplain.checks.behind_faults import networks_behind, unseen_layers
+    from layerexplain.checks.of_faults import networks_behind, unseen_layers
 
     unseen = unseen_layers(network) - {fault.layer for fault in network.faults}
     others = [one for one in rules if one.of == "network" and not one.look.__module__.endswith("of_faults")]

@@ -213,7 +213,7 @@ def command(
             if gradient:
                 how |= {"loss": trained.get("loss"), "optimizer": trained.get("optimizer"), "training": not inference}
             if at is not None:
-                from layerexplain.render.documents.worked_element import worked_element
+                from layerexplain.render.documents.trace import worked_element
 
                 place = (content, model, given, _one_matching(model, patterns[0]), at.place)
                 how |= {"call": call, "keras": keras}

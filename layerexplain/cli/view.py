@@ -49,8 +49,7 @@ def command(
       layerexplain view spec.yaml --gradient
       layerexplain view train.py:build_model --no-browser
     """
-    from layerexplain.viewer.last_page import Shown
-    from layerexplain.viewer.server import Viewer
+    from layerexplain.viewer.server import Shown, Viewer
 
     if source == "-":
         raise click.UsageError("view needs a file to watch; for standard input use layerexplain page -")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from layerexplain.conversions.gone_layers import GONE, layer_for
+from layerexplain.conversions.older_keras import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import layers_among
@@ -24,11 +24,9 @@ from layerexplain.nesting import formed
 from layerexplain.network.operation_classes import gives_several, todays_call
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.report.default_initializers import default_initializer
-from layerexplain.report.normal_form import is_unused_setting
+from layerexplain.report.normal_form import is_tensorflow, is_unused_setting, todays_operation
 from layerexplain.report.normal_values import says_nothing
-from layerexplain.report.settings import CLASSES, is_setting, setting_of
-from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
+from layerexplain.report.settings import CLASSES, default_initializer, is_setting, setting_of
 
 _CALL_ARGUMENTS = frozenset({"use_causal_mask", "return_attention_scores"})
 """Arguments of a declaration that Keras takes in the call."""

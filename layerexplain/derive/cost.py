@@ -1,9 +1,4 @@
-"""The cost of a formula per example: multiply-accumulates of contractions, and FLOPs of all printed operations.
-
-MACs are products of named factors. FLOPs are 2 per MAC, 1 per output element of an infix operator, comparison or named
-scalar function, and 1 per input element of a reduction. Data movement, casts and operations that depend on no input
-are free. An unknown cost is None, never 0. keras-flops and fvcore count differently.
-"""
+"""Weights that are read in part: `W[ids]` with ids from a choice of the largest values, as for experts."""
 
 from __future__ import annotations
 
@@ -12,13 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from layerexplain.lang.axes import Factor, Size
+from layerexplain.lang.axes import Factor, ResultShapes, Size, has_batch, smaller
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import (
+    CALL,
     FREE,
     INPUT,
+    ITEM,
     LOOP,
     NO_MACS,
+    OPS,
     PER_INPUT,
     PER_OUTPUT,
     TWICE_MACS,
@@ -27,8 +25,123 @@ from layerexplain.lang.expr import (
     walk,
 )
 from layerexplain.lang.visit import ExprInterpreter
+from layerexplain.ops.movement import reshape
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
+
+# Chosen weights -----------------------------------------------------------------------------------------------------
+
+
+def used_share(definition: Definition, weight: Expr) -> tuple[int, int]:
+    """Return how many parts of a weight each position reads, and how many there are; (1, 1) for one that is read
+    whole."""
+    readers = [node for node in definition.order if weight in node.args]
+    counts = [_chosen(node, weight) for node in readers]
+    if not counts or any(count is None for count in counts):
+        return 1, 1
+    return max([count for count in counts if count is not None]), int(weight.shape[0])
+
+
+def _chosen(node: Expr, weight: Expr) -> int | None:
+    """Return how many parts a lookup reads for each position; None where the node reads the weight in another way."""
+    if node.op is not OPS["take"] or node.args[0] is not weight:
+        return None
+    ids = node.args[1]
+    is_choice = ids.op is ITEM and ids.args[0].op is OPS["top_k"]
+    return int(ids.shape[-1]) if is_choice else None
+
+
+# Causal products ----------------------------------------------------------------------------------------------------
+# Products of attention that a causal mask makes needless: they are computed, and what they give is not used.
+
+CAUSAL = "causal"
+
+
+def is_causal(definition: Definition) -> bool:
+    """Return whether a formula has a causal mask."""
+    return bool(_masks(definition))
+
+
+def window_of(definition: Definition) -> int | None:
+    """Return the window of a formula's causal mask; None where it has none."""
+    windows = [node.attrs["definition"].attrs.get("window") for node in _masks(definition)]
+    return windows[0] if windows else None
+
+
+def needless_products(definition: Definition) -> int | None:
+    """Return how many multiply-accumulates of a formula a causal mask makes needless, per example; None where sizes
+    are not known."""
+    total = 0
+    for mask in _masks(definition):
+        queries, keys = mask.shape[-2:]
+        if not isinstance(queries, int) or not isinstance(keys, int):
+            return None
+        most = smaller(keys, mask.attrs["definition"].attrs.get("window") or keys)
+        rising = smaller(queries, most)  # query i reads i + 1 keys, up to the most
+        twice_needed = rising * (rising + 1) + 2 * (queries - rising) * rising
+        for node in _products(definition, mask):
+            macs = product([size for factor in node.op.cost(node) for size in factor.sizes]) or 0
+            total += macs * (2 * queries * keys - twice_needed) // (2 * queries * keys)
+    return total
+
+
+def _masks(definition: Definition) -> list[Expr]:
+    return [node for node in definition.order if node.op is CALL and node.attrs["definition"].name == CAUSAL]
+
+
+def _products(definition: Definition, mask: Expr) -> list[Expr]:
+    """Return the contractions that make the scores, and those that read the shares."""
+    found: list[Expr] = []
+    waiting = [*mask.args]
+    while waiting:
+        node = waiting.pop()
+        if node.op.cost is not NO_MACS and node.op is not CALL and node.args:
+            found.append(node)
+        elif node.ndim >= mask.ndim - 1 and has_batch(node.shape):  # sums, quotients, caps
+            waiting += node.args
+    passed = {mask}
+    for node in definition.order:
+        if not any(arg in passed for arg in node.args):
+            continue
+        if node.op.cost is not NO_MACS and node.op is not CALL:
+            found.append(node)
+        else:
+            passed.add(node)
+    return list(dict.fromkeys(found[: _first_reader(found, mask)]))
+
+
+def _first_reader(found: list[Expr], mask: Expr) -> int:
+    """Return how many are made before the shares were read once: what follows reads what attention gives."""
+    after = [place for place, node in enumerate(found) if node.serial > mask.serial]
+    return after[0] + 1 if after else len(found)
+
+
+# Memory reuse -------------------------------------------------------------------------------------------------------
+# Which results of a formula are its first tensor, unchanged or reshaped.
+
+
+def is_view(definition: Definition, result: int = 0) -> bool:
+    """Return whether a result is the first tensor, unchanged or reshaped, and so needs no work and no memory."""
+    return _handed_on(definition, list(definition.results.values())[result]) == 0
+
+
+def _handed_on(definition: Definition, node: Expr) -> int | None:
+    """Return the number of the parameter that a node is, unchanged or reshaped; None if it is not a parameter."""
+    while True:
+        if node.op is reshape:
+            node = node.args[0]
+        elif node.op is CALL and type(node.shape) is not ResultShapes:
+            inner: Definition = node.attrs["definition"]
+            i = _handed_on(inner, next(iter(inner.results.values())))
+            if i is None:
+                return None
+            node = node.args[i]
+        else:
+            return definition.params.index(node) if node in definition.params else None
+
+
+# Cost ---------------------------------------------------------------------------------------------------------------
+# The cost of a formula per example: multiply-accumulates of contractions, and FLOPs of all printed operations.
 
 
 class Cost(NamedTuple):

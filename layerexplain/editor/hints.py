@@ -10,8 +10,7 @@ from functools import partial
 
 from layerexplain import api
 from layerexplain.editor.reading import LineResult, Places, Reading
-from layerexplain.editor.settings import Settings
-from layerexplain.editor.texts import EditedText, Extent, moved_lines
+from layerexplain.editor.texts import EditedText, Extent, Settings, moved_lines
 from layerexplain.errors import LayerExplainError
 from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple, grouped
@@ -19,7 +18,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.catalogue import layer_type_page
 from layerexplain.render.documents.explanation import LAYER, ShownParts, explained
 from layerexplain.render.layout import Look
-from layerexplain.render.markdown import markdown
+from layerexplain.render.markup import markdown
 from layerexplain.render.quantities import count_text, shapes_text
 from layerexplain.report.rows import every_row
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from layerexplain import api
-from layerexplain.editor.settings import Settings, input_shapes, values_in
-from layerexplain.editor.texts import EditedText, Extent
+from layerexplain.editor.texts import EditedText, Extent, Settings, input_shapes, values_in
 from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code.sources import Text as Code

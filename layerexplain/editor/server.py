@@ -23,8 +23,7 @@ from layerexplain.child_processes import start
 from layerexplain.editor.hints import Hint, hints, hover, kept_hints
 from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import Places, Reading, read_text, unread
-from layerexplain.editor.settings import Settings, settings_of
-from layerexplain.editor.texts import Cell, EditedText, Extent, lines_of_editor, text_of
+from layerexplain.editor.texts import Cell, EditedText, Extent, Settings, lines_of_editor, settings_of, text_of
 from layerexplain.errors import LayerExplainError, lines_of, without_passwords
 from layerexplain.frontends.code.reader import forget_programs
 from layerexplain.records import grouped

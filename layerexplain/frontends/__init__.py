@@ -223,7 +223,7 @@ def _read_zip(opened: Opened) -> Model:
 
 
 def _read_hdf5(opened: Opened) -> Model:
-    from layerexplain.frontends.keras.legacy_h5 import read_legacy_h5
+    from layerexplain.frontends.keras.weights_only import read_legacy_h5
 
     if opened.path is not None and is_remote(opened.path):
         return read_legacy_h5(opened.path)

@@ -70,7 +70,7 @@ def _is_graph(head: bytes) -> bool:
     mostly."""
     if head[:1] != b"\n" or len(head) < 8:
         return False
-    from layerexplain.frontends.keras.protobuf import fields, text
+    from layerexplain.frontends.keras.tensor_bundle import fields, text
 
     try:
         number, value = next(fields(head))

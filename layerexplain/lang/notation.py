@@ -13,7 +13,7 @@ from layerexplain.lang.tables import table_shape
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.lang.typeset import Node
+    from layerexplain.lang.latex import Node
 
 # Binding strengths, weakest first, the same as Python's, so that Python's parser can read the printed text.
 COMPARE: Final = 40
@@ -42,7 +42,7 @@ class Prefix(NamedTuple):
 
 
 class FunctionNotation(NamedTuple):
-    """`name(a, b, key=value)`. `typeset` is its tree (lang/typeset.py), in which numbers stand for the arguments; None
+    """`name(a, b, key=value)`. `typeset` is its tree (lang/latex.py), in which numbers stand for the arguments; None
     is an upright name with the arguments in brackets. What reads as one sign, such as a root, is an `is_atom`."""
 
     typeset: Node = None

@@ -12,9 +12,7 @@ from layerexplain.lang.axes import BATCH, Shape, unknown_where
 from layerexplain.lang.definition import Definition, Gist, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, formula_made, is_state, tensor, walk
 from layerexplain.layers.arguments import GIVEN, SHARE_WORDS, Argument, short
-from layerexplain.layers.descriptions import with_conditions
-from layerexplain.layers.facts import NO_FACTS, Facts
-from layerexplain.layers.signature import Signature, signature_of
+from layerexplain.layers.signature import NO_FACTS, Facts, Signature, signature_of, with_conditions
 from layerexplain.ops.sizes import FLOATS, channels_at, default_roles, shape_text
 from layerexplain.records import NamedTuple
 

@@ -44,9 +44,8 @@ from layerexplain.lang.syntax import ast, checked_expression
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.facts import NO_FACTS
 from layerexplain.layers.registry import find, with_choice
-from layerexplain.layers.signature import Signature
+from layerexplain.layers.signature import NO_FACTS, Signature
 from layerexplain.ops import load_all
 from layerexplain.ops.sizes import INTS
 from layerexplain.records import NamedTuple

@@ -16,9 +16,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.descriptions import with_conditions
-from layerexplain.layers.facts import NO_FACTS, Facts
-from layerexplain.layers.signature import RANK, Signature, signature_of
+from layerexplain.layers.signature import NO_FACTS, RANK, Facts, Signature, signature_of, with_conditions
 from layerexplain.records import grouped
 
 if TYPE_CHECKING:

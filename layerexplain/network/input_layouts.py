@@ -3,8 +3,8 @@
 from layerexplain.derive.roles import Roles, image_roles, sequence_roles
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.registry import facts_of
+from layerexplain.layers.signature import NO_FACTS, Facts
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.scope import Scope
 from layerexplain.ops.sizes import channels_at, default_roles

@@ -17,7 +17,7 @@ from layerexplain.model import Call, CallKey, Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple, Record, grouped
 
 if TYPE_CHECKING:
-    from layerexplain.network.lost_masks import LostMask
+    from layerexplain.network.masks import LostMask
 
 
 class MaskSource(NamedTuple):

@@ -26,7 +26,7 @@ from layerexplain.stopping import ask
 if TYPE_CHECKING:
     from layerexplain.network.definitions import Define, Enter
     from layerexplain.network.faults import Guesses
-    from layerexplain.network.shape_values import ShapeValues
+    from layerexplain.network.recorded_shapes import ShapeValues
 
 
 class Faults:
@@ -124,7 +124,7 @@ class NetworkTracer:
 
     def _with_lost_masks(self, network: Network) -> Network:
         """Add the masks that layers lose, with a note on each that a later layer misses."""
-        from layerexplain.network.lost_masks import lost_masks, lost_words
+        from layerexplain.network.masks import lost_masks, lost_words
 
         lost = lost_masks(network, self.tensors)
         notes = [
@@ -228,7 +228,7 @@ class NetworkTracer:
         function = layer.config.get("function")
         if not isinstance(function, str):
             return call
-        from layerexplain.network.shape_values import TAKES_SIZES, ShapeValues
+        from layerexplain.network.recorded_shapes import TAKES_SIZES, ShapeValues
 
         if function not in TAKES_SIZES:
             return call

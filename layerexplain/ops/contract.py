@@ -9,9 +9,9 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size, has_batch
 from layerexplain.lang.expr import CannotDerive, Expr, Op
+from layerexplain.lang.latex import THIN, row
 from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.lang.typeset import THIN, row
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import slice_along, transpose
 from layerexplain.ops.sizes import axis_name, broadcast, default_roles, meet, merge, misfit, size_text

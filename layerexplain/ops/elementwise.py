@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 from layerexplain.lang.expr import FREE, NO_GRADIENT, Expr, Op
+from layerexplain.lang.latex import applied, fence, listed, number, row
 from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, FunctionNotation, Infix, Prefix
-from layerexplain.lang.typeset import applied, fence, listed, number, row
 from layerexplain.ops.families import binary, elementwise, unary
 from layerexplain.ops.sizes import FLOATS, promote
 

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
+from layerexplain.lang.latex import fence, number, row
 from layerexplain.lang.notation import FunctionNotation
-from layerexplain.lang.typeset import fence, number, row
 from layerexplain.ops.elementwise import TRUTH, equal, exp, trunc, where
 from layerexplain.ops.families import always, binary, elementwise, unary
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.expr import PER_OUTPUT, CannotDerive, Expr, Op, named
+from layerexplain.lang.latex import row, sign
 from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.lang.typeset import row, sign
 from layerexplain.ops.elementwise import TRUTH, cast, equal, where
 from layerexplain.ops.families import function, letters_of, reduction
 from layerexplain.ops.movement import pad_along, reshape, reverse, size_of, slice_along, transpose

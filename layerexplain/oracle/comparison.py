@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
-from layerexplain.derive.rounding import Roundings
 from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import is_random, nodes
@@ -18,11 +17,11 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation
-from layerexplain.oracle.tolerance import Verdict, allowed, verdict
+from layerexplain.oracle.tolerance import Roundings, Verdict, allowed, verdict
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress
-from layerexplain.run.precision import computed_in, rounded_to
+from layerexplain.run.arrays import computed_in, rounded_to
 
 
 class CallOfLayer(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.conversions.config import to_config
-from layerexplain.conversions.gone_layers import GONE
+from layerexplain.conversions.older_keras import GONE
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.definition import Definition
@@ -28,7 +28,7 @@ from layerexplain.oracle.verify import BATCH, ReferenceRun, first_shape, run_ref
 from layerexplain.report.settings import home_of
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
-from layerexplain.weights.old_kernels import cudnn_places
+from layerexplain.weights.assign import cudnn_places
 from layerexplain.weights.weighted_layers import weighted_layers
 
 

@@ -8,29 +8,28 @@ from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient, is_float
-from layerexplain.derive.rounding import Roundings
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.training import trained_with
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive
 from layerexplain.lang.visit import is_random
 from layerexplain.model import Model, Training
-from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.definitions import dtypes_of
+from layerexplain.network.gradient_paths import trained_definition
 from layerexplain.network.traced import Network
-from layerexplain.network.trained import trained_definition
 from layerexplain.oracle.comparison import CallOfLayer, calls_in, draws
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
-from layerexplain.oracle.tolerance import TOLERANCE, allowed, allowed_in_row, judged
+from layerexplain.oracle.tolerance import TOLERANCE, Roundings, allowed, allowed_in_row, judged
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
 from layerexplain.run.activations import ModelRun
+from layerexplain.run.arrays import computed_in, rounded_to
 from layerexplain.run.given_inputs import GivenInput, traced_at
 from layerexplain.run.gradients import GradientStep, WeightKey
-from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient
-from layerexplain.run.precision import computed_in, rounded_to
 from layerexplain.run.trace import RunnableModel
 from layerexplain.run.updates import updates
+from layerexplain.run.values_inside import moves_of
 
 NO_LOSS = "mse"
 """The loss for a source that names none, of Keras or of PyTorch."""

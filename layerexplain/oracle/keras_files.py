@@ -16,9 +16,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from layerexplain.conversions.config import to_config
-from layerexplain.conversions.gone_layers import GONE
+from layerexplain.conversions.older_keras import GONE, in_todays_names
 from layerexplain.conversions.today import REPLACED
-from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.weight_files import open_weights

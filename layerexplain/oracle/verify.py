@@ -36,8 +36,8 @@ from layerexplain.oracle.verify_report import Compared, Status, StepCheck, Value
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import InputReport
 from layerexplain.run.activations import Progress, dtype_name
-from layerexplain.run.drawn import IDS, draw_inputs
 from layerexplain.run.given_inputs import inputs_of
+from layerexplain.run.initializers import IDS, draw_inputs
 from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2

@@ -78,7 +78,7 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
 
         return [text(sheet.document(), look)]
     if format == "markdown":
-        from layerexplain.render.markdown import markdown
+        from layerexplain.render.markup import markdown
 
         return [markdown(sheet.document(), look)]
     if format == "latex":
@@ -90,7 +90,7 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
 
         return [html(sheet.document(), look, sheet.graph and sheet.graph())]
     if format == "mermaid":
-        from layerexplain.render.mermaid import mermaid
+        from layerexplain.render.graph.forms import mermaid
 
         return [mermaid(needed_graph(sheet), look)]
     if format in ("github", "sarif"):

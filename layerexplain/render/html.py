@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from layerexplain.render import document as doc
 from layerexplain.render import mathml
+from layerexplain.render.document import CodeBlock
 from layerexplain.render.escape import clean, escaped
 from layerexplain.render.layout import Look
 from layerexplain.render.markup import MarkupWriter
-from layerexplain.render.sections import CodeBlock
 
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Diagram

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from layerexplain.lang.latex import escaped
 from layerexplain.render import document as doc
+from layerexplain.render.document import CodeBlock
 from layerexplain.render.escape import clean
 from layerexplain.render.markup import MarkupWriter
-from layerexplain.render.sections import CodeBlock
 
 _LIGATURES = str.maketrans({'"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "-": "-{}"})
 """Signs that TeX joins or bends."""

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
-from layerexplain.render.escape import clean
+from layerexplain.render.document import CodeBlock, CodeLine, Figure, Labelled, Listing, Points, Section
+from layerexplain.render.escape import clean, markdown_code, markdown_prose
 from layerexplain.render.layout import Look
-from layerexplain.render.sections import CodeBlock, CodeLine, Figure, Labelled, Listing, Points, Section
+
+# Markup -------------------------------------------------------------------------------------------------------------
 
 
 class MarkupWriter:
@@ -146,3 +148,55 @@ class MarkupWriter:
     def shown_lines(self, code: CodeBlock) -> list[str]:
         """Return the lines of a piece of code with their comments, as they are to be read."""
         return [clean(line.text + (f"  # {line.comment}" if line.comment else ""), self.ascii) for line in code.lines]
+
+
+# Markdown -----------------------------------------------------------------------------------------------------------
+# Markdown: a document as headings, tables, lists and code.
+
+
+def markdown(document: doc.Document, look: Look, typeset: bool = False) -> str:
+    """Return the document as markdown, its formulas as code, or `typeset` between `$$`; of the look only
+    `ascii` counts.
+
+    >>> markdown(doc.Document((doc.Prose(("A *model* of 3 layers.",)),)), Look())
+    'A \\\\*model\\\\* of 3 layers.\\n'
+    """
+    return "\n\n".join((_Typeset if typeset else _Markdown)(look.ascii).chunks(document.blocks)) + "\n"
+
+
+class _Markdown(MarkupWriter):
+    def prose(self, text: str) -> str:
+        return markdown_prose(clean(text, self.ascii))
+
+    def code(self, text: str, in_table: bool = False) -> str:
+        return markdown_code(clean(text, self.ascii), in_table)
+
+    def heading(self, level: int, title: str) -> str:
+        return f"{'#' * level} {title}"
+
+    def listing(self, code: CodeBlock, language: str = "") -> str:
+        """Return a code block whose fence is longer than any that the text could close it with."""
+        text, fence = "\n".join(self.shown_lines(code)), "```"
+        while fence in text:
+            fence += "`"
+        return f"{fence}{language}\n{text}\n{fence}" if code.lines else ""
+
+    def points(self, items: Sequence[str]) -> str:
+        return "\n".join([f"- {item}" for item in items])
+
+    def warning(self, text: str) -> str:
+        return f"> {text}"
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+        rule = ["---:" if is_right else "---" for is_right in right]
+        return "\n".join([f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)])
+
+
+class _Typeset(_Markdown):
+    """With formulas as LaTeX, which notebooks, slides and GitHub typeset."""
+
+    def listing(self, code: CodeBlock, language: str = "") -> str:
+        if not code.typeset:
+            return super().listing(code, language)
+        lines = " \\\\\n".join([f"& {line.latex}" for line in code.typeset])
+        return f"$$\n\\begin{{aligned}}\n{lines}\n\\end{{aligned}}\n$$"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from layerexplain.lang.typeset import TALL, Node, items
+from layerexplain.lang.latex import TALL, Node, items
 from layerexplain.render.escape import clean, escaped
 
 _LONG = 26

@@ -82,7 +82,7 @@ def explanation_text(report: Report, layers: Layers | None, full: bool = False) 
 def fragment(report: Any, form: str) -> str:
     """Return what a notebook shows of a report or of a row of it, as markup for a document, with typeset formulas."""
     from layerexplain.render.latex import latex
-    from layerexplain.render.markdown import markdown
+    from layerexplain.render.markup import markdown
 
     document = sheet_of(report).document()
     return latex(document, fragment=True) if form == "latex" else markdown(document, Look(), typeset=True)

@@ -13,6 +13,9 @@ from layerexplain.ops import sizes
 if TYPE_CHECKING:
     from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 
+
+# Quantities ---------------------------------------------------------------------------------------------------------
+
 UNKNOWN = "?"
 """What a table prints for a count or an unknown shape."""
 
@@ -141,3 +144,33 @@ def _of_inputs(fields: Iterable[ReceptiveField], text: Callable[[Sequence[FieldA
     if len(shown) == 1:
         return each[0]
     return "; ".join(f"{one.input} {words}" if words else one.input for one, words in zip(shown, each, strict=True))
+
+
+# Excerpts -----------------------------------------------------------------------------------------------------------
+# Two long texts that differ, cut around the place where they begin to.
+
+_LONGEST = 72
+_BEFORE = 16
+
+
+def excerpts(before: str, after: str) -> tuple[str, str]:
+    """Return two texts as they are shown beside each other: whole, or where one is long, from shortly before the first
+    difference on.
+
+    >>> excerpts("(3, 5)", "(3, 7)")
+    ('(3, 5)', '(3, 7)')
+    >>> one, other = (str([*range(60), last]) for last in (7, 8))
+    >>> excerpts(one, other)
+    ('… 56, 57, 58, 59, 7]', '… 56, 57, 58, 59, 8]')
+    """
+    if max(len(before), len(after)) <= _LONGEST:
+        return before, after
+    shorter = min(len(before), len(after))
+    differs_at = next((i for i in range(shorter) if before[i] != after[i]), shorter)
+    start = before.rfind(" ", 0, max(differs_at - _BEFORE, 0)) + 1
+    return _cut(before, start), _cut(after, start)
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + _LONGEST - 4
+    return f"{'… ' if start else ''}{text[start:end]}{' …' if len(text) > end else ''}"

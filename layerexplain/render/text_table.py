@@ -12,7 +12,7 @@ from layerexplain.render.escape import clean
 from layerexplain.render.layout import GAP, Look, cell_texts, fit, narrowest, pad, paint, width_of, wrap
 
 if TYPE_CHECKING:
-    from layerexplain.render.sections import Listing
+    from layerexplain.render.document import Listing
 
 _ROOMY = 130
 """From this width on columns that may be stacked are wrapped beside each other."""

@@ -16,7 +16,7 @@ from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
 from layerexplain.model import GROUP, Layer, Model, Note, StoredVariable, Training, input_batches
-from layerexplain.network.dtypes import dtype_of_result
+from layerexplain.network.definitions import dtype_of_result
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.scope import has_no_weights
@@ -24,13 +24,21 @@ from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, plain_shape
-from layerexplain.report.row_weights import counts_of, weights_of, weights_within, whatever_is_missing
-from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
+from layerexplain.report.totals import (
+    UNKNOWN_TOTALS,
+    counts_of,
+    is_complete,
+    partial_totals,
+    totals,
+    weights_of,
+    weights_within,
+    whatever_is_missing,
+)
 from layerexplain.stopping import ask
 
 if TYPE_CHECKING:
+    from layerexplain.report.argument_words import Neighbours
     from layerexplain.report.gradient import Gradients
-    from layerexplain.report.hints import Neighbours
     from layerexplain.report.memory import ActivationMemory
     from layerexplain.report.serving import ServingOptions
     from layerexplain.report.size_names import SizeReport
@@ -61,7 +69,7 @@ def build(
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
-    `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
+    `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/memory.py)
     asks for the memory, `training` for the formulas of a training step, `backward` for what that costs, `serve` for
     what running a language model takes. Raises
     `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
@@ -151,7 +159,7 @@ def _training(
     compiled = network.model.training
     if compiled is None and rows is None:
         return None
-    from layerexplain.report.training import training_report
+    from layerexplain.report.training_data import training_report
 
     described = training_report(compiled or Training(), outputs)
     if rows is None:
@@ -323,11 +331,11 @@ class Builder:
             memory=None if self._activations is None else self._activations.memory_of(uses),
         )
         if self.detail and (self.only is None or self.only(where)):
-            from layerexplain.report.cost_lines import cost_lines, fixing
+            from layerexplain.report.argument_words import Neighbours, Placed
             from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
-            from layerexplain.report.hints import Neighbours, Placed
             from layerexplain.report.layer_arguments import layer_arguments
+            from layerexplain.report.short_lines import cost_lines, fixing
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)

@@ -9,7 +9,7 @@ from math import prod
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.derive.typeset.element import typeset_element
 from layerexplain.derive.typeset.statements import typeset
@@ -25,17 +25,17 @@ from layerexplain.layers.hints import hints
 from layerexplain.layers.registry import TORCH
 from layerexplain.layers.torch.compared import in_keras
 from layerexplain.model import Layer, Model
-from layerexplain.network.dtypes import dtype_words
-from layerexplain.network.lost_masks import lost_words
+from layerexplain.network.definitions import dtype_words
+from layerexplain.network.gradient_paths import trained_definition, why_untrained
+from layerexplain.network.masks import lost_words
 from layerexplain.network.traced import TracedCall
-from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.ops.sizes import shape_text
+from layerexplain.report.argument_words import Neighbours, Placed
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import BEHIND, Explanation, Statement, WeightReason
-from layerexplain.report.hints import Neighbours, Placed
 from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line, with_separators
 from layerexplain.report.targets import targets
-from layerexplain.weights.keras_expression import variable_expression
+from layerexplain.weights.matched import variable_expression
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
 

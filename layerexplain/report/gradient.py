@@ -18,12 +18,18 @@ from layerexplain.lang.text import statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.hints import gradient_facts
 from layerexplain.model import Layer
-from layerexplain.network.gradient_paths import GradientPaths, NeededGradients, end_words, gradient_paths
+from layerexplain.network.gradient_paths import (
+    GradientPaths,
+    NeededGradients,
+    end_words,
+    gradient_paths,
+    trained_definition,
+    why_untrained,
+)
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.network.trained import trained_definition, why_untrained
+from layerexplain.report.argument_words import Placed
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.explanation_data import Statement
-from layerexplain.report.hints import Placed
 from layerexplain.report.training_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from layerexplain.derive.causal_products import is_causal, needless_products, window_of
-from layerexplain.derive.chosen_weights import used_share
+from layerexplain.derive.cost import is_causal, needless_products, used_share, window_of
 from layerexplain.lang.axes import Size, smaller
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk

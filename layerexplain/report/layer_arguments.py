@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.report.argument_words import Placed
 from layerexplain.report.explanation_data import ArgumentValue, DescribedArguments
-from layerexplain.report.hints import Placed
 from layerexplain.report.normal_form import default_arguments, normal_form
 from layerexplain.report.normal_values import Normal
 

@@ -1,35 +1,75 @@
-"""How many bytes a model needs: weights, activations, the most that lives at once, and training.
-
-- Activations are the outputs of the layers, each call's, the model's inputs among them, in the layers' compute dtype.
-  Those of nested models are counted inside; what a layer needs while it computes is not.
-- A layer that only reshapes its input (Flatten) or passes it on (Dropout at inference) makes a view: it
-  keeps its source alive and takes no bytes of its own.
-- At inference a tensor lives from the call that makes it to the last call that reads it, in the order of computation;
-  outputs of the model, and what a nested model was given, live to its end. Nothing is computed in place.
-- Training keeps of each example what the gradients read of the forward pass (of a layer whose gradients are not known,
-  that is not known; then every activation), a gradient for each trainable parameter, and the values that the optimizer
-  keeps beside it, both in the dtype of the variable.
-"""
+"""The optimizers of Keras, by what they keep for each weight: as many numbers as their formulas have slots."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from math import prod
+from typing import Any, Final
 
-from layerexplain.derive.memory_reuse import is_view
+from layerexplain.derive.cost import is_view
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import part_names
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.dtypes import BYTES, dtype_of_result, float_of
+from layerexplain.network.definitions import BYTES, dtype_of_result, float_of
 from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.ops.sizes import product, total
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation_data import DtypeBytes, LayerMemory, Memory
-from layerexplain.report.optimizers import optimizers, slot_bytes
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost
 from layerexplain.suggest import must_be_known
+
+# Optimizers ---------------------------------------------------------------------------------------------------------
+
+VARIANTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "sgd-momentum": ("SGD", {"momentum": 0.9}),
+    "adam-amsgrad": ("Adam", {"amsgrad": True}),
+}
+"""Optimizers that keep more than at their default arguments."""
+
+_WRAPPERS = ("LossScaleOptimizer", "MultiOptimizer")
+_FIRST = ("none", "sgd", "sgd-momentum", "adam", "adam-amsgrad")
+
+
+@cache
+def optimizers() -> tuple[str, ...]:
+    """List the optimizers that `explain` knows the memory of.
+
+    Returns:
+        Their names, as `explain(optimizer=…)` takes them.
+
+    >>> optimizers()[:4]
+    ('none', 'sgd', 'sgd-momentum', 'adam')
+    """
+    others = [name.lower() for name in part_names("optimizers") if name not in _WRAPPERS]
+    return (*_FIRST, *[name for name in others if name not in _FIRST])
+
+
+def slot_bytes(optimizer: str, rows: Iterable[LayerReport]) -> tuple[int, int | None]:
+    """Return the bytes that an optimizer keeps for the trainable weights of rows, in the dtype of each; and how many
+    values for each parameter, None where that differs from weight to weight."""
+    from layerexplain.layers.keras.optimizer_declaration import part
+    from layerexplain.report.training_part import update_formulas
+
+    name, arguments = VARIANTS.get(optimizer, (optimizer, {}))
+    chosen = part("optimizers", {name: arguments})
+    weights = [(f"{row.path}/{weight.name}", weight) for row in rows for weight in row.weights if weight.trainable]
+    formulas = update_formulas(chosen, [(path, weight.shape) for path, weight in weights])
+    total, each = 0, set()
+    for (_, weight), formula in zip(weights, formulas, strict=True):
+        kept = sum(prod(leaf.shape) for leaf in formula.weights if not leaf.attrs["shared"])
+        total += kept * BYTES[weight.dtype]
+        each.add(kept / weight.params if weight.params else 0)
+    (one,) = each if len(each) == 1 else (None,)
+    return total, int(one) if one is not None and one == int(one) else None
+
+
+# Memory -------------------------------------------------------------------------------------------------------------
+# How many bytes a model needs: weights, activations, the most that lives at once, and training.
 
 
 def memory(

@@ -12,8 +12,7 @@ from typing import Any
 
 from layerexplain.layers.registry import PARTS_OF_TRAINING, find
 from layerexplain.records import NamedTuple, Record
-from layerexplain.report.default_initializers import default_initializer
-from layerexplain.report.settings import is_setting
+from layerexplain.report.settings import default_initializer, is_setting
 
 USUAL: Mapping[str, tuple[Any, ...]] = {
     "trainable": (True,),

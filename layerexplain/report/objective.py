@@ -20,7 +20,7 @@ from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, pa
 from layerexplain.model import Layer, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.report.training import setting_of_output
+from layerexplain.report.training_data import setting_of_output
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
 

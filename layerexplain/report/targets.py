@@ -13,8 +13,8 @@ from layerexplain.layers.keras.losses import loss_of
 from layerexplain.model import Training
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.hints import Placed
-from layerexplain.report.training import setting_of_output
+from layerexplain.report.argument_words import Placed
+from layerexplain.report.training_data import setting_of_output
 
 
 def targets(at: Placed, definition: Definition) -> tuple[str, ...]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 
-from layerexplain.model import Model, Note
-from layerexplain.network.dtypes import BYTES
+from layerexplain.attribute_path import weight_name
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.layers.known_definitions import definition_at
+from layerexplain.layers.open_arguments import is_left_open, with_value
+from layerexplain.model import Layer, Model, Note, StoredVariable, values_inside
+from layerexplain.network.definitions import BYTES, dtypes_of
+from layerexplain.network.scope import has_no_weights
+from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import total
-from layerexplain.report.data import LayerReport, Totals
+from layerexplain.report.data import LayerReport, Totals, WeightReport
 from layerexplain.suggest import in_a_row
+
+# Totals -------------------------------------------------------------------------------------------------------------
 
 UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 
@@ -69,3 +79,98 @@ def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:
         what, rest = in_a_row([words for words, _ in reasons]), in_a_row([f"{rest:,}" for _, rest in reasons])
         notes.append(Note("partial-total", None, f"{what} of {names} are not known; those of the others are {rest}"))
     return notes
+
+
+# Row weights --------------------------------------------------------------------------------------------------------
+# The weights of a row, and how many numbers they are.
+
+
+def weights_of(
+    layer: Layer, definition: Definition | None, variables: tuple[StoredVariable, ...] | None, frozen: bool
+) -> tuple[WeightReport, ...]:
+    """Return the weights of a layer: what a file stores for it, without variables of open sizes, or those of its
+    formula."""
+    if variables:
+        return tuple(
+            [
+                WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, prod(sizes))
+                for v in variables
+                if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
+            ]
+        )
+    dtype = dtypes_of(layer)[0] if definition is not None and definition.weights else ""
+    found = []
+    for own in definition.weights if definition is not None else ():
+        trainable = bool(own.attrs["trainable"]) and not frozen
+        dtype_of_weight = dtype if own.dtype == "float" else own.dtype
+        count = 0 if own.attrs.get("buffer") else prod(own.shape)  # PyTorch does not count buffers
+        found.append(
+            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, dtype_of_weight, trainable, count)
+        )
+    return tuple(found)
+
+
+def counts_of(
+    layer: Layer,
+    definition: Definition | None,
+    weights: Sequence[WeightReport],
+    layers: Sequence[LayerReport],
+    variables: tuple[StoredVariable, ...] | None,
+) -> tuple[int | None, int | None]:
+    """Return how many parameters a layer has, and how many of them are trainable; None where that is not known."""
+    params, trainable = _known_counts(layer, definition, weights, layers, variables)
+    return params, None if "trainable" in layer.missing and trainable else trainable
+
+
+def _known_counts(
+    layer: Layer,
+    definition: Definition | None,
+    weights: Sequence[WeightReport],
+    layers: Sequence[LayerReport],
+    variables: tuple[StoredVariable, ...] | None,
+) -> tuple[int | None, int | None]:
+    if layer.model is not None and not is_complete(layer.model):
+        return None, None
+    if layers:
+        inner = totals(layers)
+        return inner.params, inner.trainable
+    if definition is not None and definition.kind != "opaque":
+        return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
+    if has_no_weights(layer):
+        return 0, 0
+    if variables is None or any(size is None for v in variables for size in v.shape):
+        return None, None
+    counts = [prod([size for size in v.shape if size is not None]) for v in variables]
+    if any(v.trainable is None for v in variables):
+        return sum(counts), None
+    return sum(counts), sum([count for count, v in zip(counts, variables, strict=True) if v.trainable])
+
+
+def whatever_is_missing(layer: Layer, call: TracedCall) -> Definition | None:
+    """Return a definition with the weights that a layer has whatever the arguments are whose values its code does not
+    say; None where its weights depend on these, as on `use_bias`."""
+    inner = [one for one in values_inside(tuple(layer.config.values())) if isinstance(one, Layer)]
+    if any(is_left_open(one.config.get(name)) for one in inner for name in one.missing):
+        return None
+    declaration = call.declaration
+    missing = [name for name in layer.missing if name in layer.config and is_left_open(layer.config[name])]
+    if declaration is None or not missing:
+        return call.definition
+    found = []
+    for number in _TRIED:
+        values = {name: with_value(layer.config.get(name), declaration.arguments.get(name), number) for name in missing}
+        with suppress(LayerExplainError):
+            found.append(definition_at(declaration, call.inputs, declaration.bind({**layer.config, **values})))
+    weights = [[(weight.attrs["name"], weight.shape) for weight in one.weights] for one in found]
+    if len(found) < 2 or any(one != weights[0] for one in weights):
+        return None
+    return found[0] if call.definition is None or call.definition.kind == "opaque" else call.definition
+
+
+_TRIED = (1, 2, 3, 5)
+"""Numbers that stand for an argument that is not known: a count of heads has to divide the features."""
+
+
+def weights_within(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
+    """Return the weights of the layers inside, by their names there."""
+    return tuple([w._replace(name=f"{row.layer}/{w.name}") for row in layers for w in row.weights])

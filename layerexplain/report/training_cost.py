@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from layerexplain.derive.cost import Cost, Costs
+from layerexplain.derive.cost import Cost, Costs, is_view
 from layerexplain.derive.gradient.backward import Gradient
-from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import has_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.dtypes import BYTES, dtype_of_result
+from layerexplain.network.definitions import BYTES, dtype_of_result
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product, total

@@ -5,15 +5,20 @@ A step has its terms, what each layer passes back, how the weights change, and w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.layers.keras.compiled import loss_at
+from layerexplain.model import Training, TrainingSetting
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import json_fields
+from layerexplain.report.data import OutputReport, json_fields, to_jsonable
 from layerexplain.report.explanation_data import Statement
 
 if TYPE_CHECKING:
     from layerexplain.lang.latex import TypesetLine
+
+
+# Training data ------------------------------------------------------------------------------------------------------
 
 
 class LossReport(NamedTuple):
@@ -153,3 +158,37 @@ class StepCost(NamedTuple):
     saved_macs: int | None
     kept: int | None
     unknown: tuple[str, ...]
+
+
+# Training -----------------------------------------------------------------------------------------------------------
+# What a model was compiled with, as data: losses with the targets that fit, the optimizer, metrics.
+
+
+def training_report(training: Training, outputs: Sequence[OutputReport]) -> TrainingReport:
+    """Return what a model was compiled with; `outputs` are those of the model, whose shapes tell the targets."""
+    losses = []
+    for name, one in training.losses.items():
+        fitting = dict.fromkeys(targets(one, output) for output in outputs if name in ("", output.layer))
+        weight = training.loss_weights.get(name)
+        losses.append(LossReport(name, one.name, to_jsonable(one.config), weight, "; ".join(filter(None, fitting))))
+    metrics = [
+        MetricReport(name, one.name, to_jsonable(one.config)) for name, some in training.metrics.items() for one in some
+    ]
+    optimizer = training.optimizer
+    return TrainingReport(
+        None if optimizer is None else optimizer.name,
+        {} if optimizer is None else to_jsonable(optimizer.config),
+        tuple(losses),
+        tuple(metrics),
+    )
+
+
+def setting_of_output(training: Training, name: str) -> TrainingSetting | None:
+    """Return the loss of an output of a model."""
+    return training.losses.get(name) or training.losses.get("")
+
+
+def targets(loss: TrainingSetting, output: OutputReport) -> str:
+    """Return which targets fit an output, in words; "" where that is not known."""
+    known = loss_at(loss.name, output.shape)
+    return "" if known is None or output.shape is None else known.targets(output.shape)

@@ -20,12 +20,12 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.records import grouped
-from layerexplain.report.cost_lines import lines_of_one
 from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport, plain_shape
 from layerexplain.report.explanation import of_formula, weight_reason
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.gradient import number_gradient
 from layerexplain.report.objective import loss_definition
+from layerexplain.report.short_lines import lines_of_one
 from layerexplain.report.totals import totals
 from layerexplain.suggest import in_a_row
 

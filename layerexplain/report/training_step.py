@@ -7,8 +7,8 @@ from math import prod
 from typing import Any
 
 from layerexplain.attribute_path import weight_name
+from layerexplain.derive.gist import sentence
 from layerexplain.derive.gradient.backward import gradient_of_number
-from layerexplain.derive.sentence import sentence
 from layerexplain.derive.typeset.statements import typeset
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
@@ -18,10 +18,10 @@ from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, pa
 from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network
+from layerexplain.report.argument_words import Neighbours, Placed
 from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation import statements_of, where
 from layerexplain.report.gradient import gradient_report
-from layerexplain.report.hints import Neighbours, Placed
 from layerexplain.report.objective import (
     OfWeight,
     OutputLoss,

@@ -15,14 +15,13 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr, picked
 from layerexplain.model import Layer, Model, batch_axis
-from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.definitions import dtypes_of
 from layerexplain.network.masks import in_keras_order, shares_states
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.movement import runtime
 from layerexplain.records import NamedTuple
-from layerexplain.run.memory_limit import largest, must_fit, shapes_in
-from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
+from layerexplain.run.arrays import common_float, computed_in, is_float, largest, must_fit, rounded_to, shapes_in
 from layerexplain.run.weight_source import WeightSource
 
 MOST_CALLS = 200_000

@@ -19,10 +19,9 @@ from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.gradient import before_last_function
 from layerexplain.run.activations import LayerExecution, ModelRun, NestedBoundary, NetworkRun, tensors_of
-from layerexplain.run.moved_inside import moves_of
+from layerexplain.run.arrays import rounded_to
 from layerexplain.run.objective import NoGradient, Penalties, added
-from layerexplain.run.penalized_inside import Inside, penalized_inside
-from layerexplain.run.precision import rounded_to
+from layerexplain.run.values_inside import Inside, moves_of, penalized_inside
 
 CallNumber = tuple[tuple[str, ...], int]
 """A call of a layer: the names that lead to the layer, and the number of the call, as an `Activation` has them."""

@@ -16,7 +16,7 @@ from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.run.precision import is_float, rounded_to
+from layerexplain.run.arrays import is_float, rounded_to
 
 
 class GivenInput(NamedTuple):

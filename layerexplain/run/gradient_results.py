@@ -14,17 +14,19 @@ from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model
 from layerexplain.records import grouped
 from layerexplain.run.activations import Activation, Progress, dtype_name
+from layerexplain.run.arrays import Add, npz_writer
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_report import (
+    Extremes,
     GradientTrace,
     ReachedRow,
     StepOfOptimizer,
     WeightGradientRow,
+    extremes_of,
+    gradient_facts,
     size_of,
 )
-from layerexplain.run.gradient_words import Extremes, extremes_of, gradient_facts
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
-from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
 from layerexplain.run.updates import Update

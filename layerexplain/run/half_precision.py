@@ -12,7 +12,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network
 from layerexplain.run.activations import ModelRun
-from layerexplain.run.drawn import draw_inputs
+from layerexplain.run.initializers import draw_inputs
 from layerexplain.run.weight_source import Origin, WeightSource
 
 MOST_CHANGE = 2e-3

@@ -15,8 +15,8 @@ from layerexplain.layers.arguments import RefusedValue
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import OutputLoss, setting_formula
 from layerexplain.run.activations import LayerExecution
-from layerexplain.run.penalized_inside import own_penalties
-from layerexplain.run.precision import computed_in
+from layerexplain.run.arrays import computed_in
+from layerexplain.run.values_inside import own_penalties
 
 
 class NoGradient(str):

@@ -20,8 +20,8 @@ from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation
+from layerexplain.run.arrays import computed_in
 from layerexplain.run.given_inputs import given_inputs
-from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
 

@@ -17,8 +17,8 @@ from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Activation, ModelRun, Progress, batch_of, counted, dtype_name
+from layerexplain.run.arrays import Add, npz_writer
 from layerexplain.run.given_inputs import GivenInput, given_inputs, model_on, traced_at
-from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source, with_stored_buffers
 from layerexplain.suggest import did_you_mean
@@ -112,7 +112,7 @@ class Trace(Mapping[Key, Any]):
         return self.statistics().to_dataframe()
 
     def save(self, file: str | os.PathLike[str]) -> None:
-        """Write all arrays to an .npz file; `layerexplain.run.npz` describes its keys."""
+        """Write all arrays to an .npz file; `layerexplain.run.arrays` describes its keys."""
         with npz_writer(file) as add:
             self._save(add)
 

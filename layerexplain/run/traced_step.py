@@ -7,9 +7,9 @@ from typing import Any
 
 from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Progress
+from layerexplain.run.arrays import Add
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradients import GradientStep, WeightGradient
-from layerexplain.run.npz import Add
 from layerexplain.run.objective import Term
 from layerexplain.run.trace import Key, RunnableModel, Trace
 

@@ -22,9 +22,8 @@ from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import grouped
 from layerexplain.weights.assign import FormulaWeight, assign_by_number, assign_listed
-from layerexplain.weights.layer_groups import GroupFinder
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
-from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
+from layerexplain.weights.weighted_layers import GroupFinder, WeightedLayer, weighted_layers
 
 
 def match(network: Network, stored: WeightFile | None) -> MatchedWeights:

@@ -52,7 +52,7 @@ def stored_weights(network: Network) -> StoredWeights:
 
 def _of_saved_model(network: Network) -> StoredWeights:
     """Return the variables that hang in the object graph below the layers whose own are not known."""
-    from layerexplain.frontends.keras.saved_variables import variables_of_layers
+    from layerexplain.frontends.keras.saved_values import variables_of_layers
     from layerexplain.weights.weighted_layers import weighted_layers
 
     known = variables_of_layers(network.model.source)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
+from typing import Any
 
-from layerexplain.attribute_path import Steps, layer_steps
+from layerexplain.attribute_path import LayerNamed, Step, Steps, layer_steps
+from layerexplain.frontends.keras.weight_files import WeightFile
+from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import Groups
+from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.model import Layer
+from layerexplain.layers.declaration import snake_case
+from layerexplain.model import Layer, Model, StoredGroup, package_and_class
 from layerexplain.network.scope import has_no_weights
 from layerexplain.network.traced import Network, uses_of
 from layerexplain.records import NamedTuple
-from layerexplain.weights.layer_groups import GroupFinder, layer_groups
+
+# Weighted layers ----------------------------------------------------------------------------------------------------
 
 
 class WeightedLayer(NamedTuple):
@@ -69,3 +75,98 @@ def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iter
                 yield WeightedLayer((*path, layer.name), layer, definition, still, own)
 
     yield from inside(network, (), (), False)
+
+
+# Layer groups -------------------------------------------------------------------------------------------------------
+# Which group of a class layout is which layer: groups are named after classes, counted in the order of the model.
+
+
+def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, str]:
+    """Layer → the name of its group in the container `layers`: `dense`, `dense_1`, … in the model's order.
+
+    Operations between layers are no layers to Keras and have no group; a Sequential does not count its InputLayer,
+    and Keras 2 none of `stored_before`, which it has stored with another model or layer.
+    """
+    layers = [layer for layer in model.layers if layer.kind != "operation" and layer.name not in stored_before]
+    if model.type == "Sequential":
+        layers = [layer for layer in layers if layer.type != "InputLayer"]
+    return dict(zip([layer.name for layer in layers], container_names(layers), strict=True))
+
+
+def container_names(layers: Iterable[Layer]) -> list[str]:
+    """Return what Keras calls the items of a list of layers."""
+    names = FreeNames()
+    return [names.take(snake_case(package_and_class(layer.type)[1])) for layer in layers]
+
+
+class GroupFinder:
+    """Finds groups in one file. Where the file keeps the names of its layers, these decide; else their order does."""
+
+    def __init__(self, stored: WeightFile) -> None:
+        self.stored = stored
+        self.named: dict[Groups, dict[str, Groups | None]] = {}
+        for group, name in stored.names.items():
+            # The name of a layer whose container is a list; a name that occurs twice in it identifies none.
+            container = self.named.setdefault(group[:-1], {})
+            container[name] = None if name in container else group
+
+    def of_layer(self, layer: Layer, model_group: Groups, class_name: str | None) -> Groups | None:
+        """Return the group of a layer of the model at `model_group`, or None if the file has none."""
+        stored = layer.config.get("group")
+        if isinstance(stored, StoredGroup):
+            return stored.parts
+        container = (*model_group, LAYERS)
+        expected = (*container, class_name) if class_name is not None else None
+        if expected is not None and expected in self.stored.groups:
+            name = self.stored.names.get(expected)
+            if name is None or name == layer.name:
+                return expected
+        # A subclass that keeps a layer in an attribute of its own has it there.
+        found = [self.named.get(place, {}).get(layer.name) for place in (container, model_group)]
+        return found[0] or found[1]
+
+    def inside(self, layer: Layer, group: Groups, at: Steps) -> tuple[Groups, Steps] | None:
+        """Return the group to which the steps `at` lead from a layer, and the steps in the file's own attribute names
+        (`query_dense` is `_query_dense` in some versions). None if the file has no such group."""
+        owner: Any = layer
+        steps: list[Step] = []
+        for step in at:
+            if isinstance(step, LayerNamed):
+                found = self._of_nested(owner, group, step.name)
+                if found is None:
+                    return None
+                owner, group = found
+            elif isinstance(step, int):
+                if not isinstance(owner, list | tuple) or step >= len(owner):
+                    return None
+                group = (*group, container_names(owner)[step])
+                owner = owner[step]
+            else:
+                owner = inner_layers(owner, step)
+                step = self._attribute(group, step)
+                group = (*group, step)
+            steps.append(step)
+        return (group, tuple(steps)) if group in self.stored.groups else None
+
+    def _attribute(self, group: Groups, attribute: str) -> str:
+        other = attribute[1:] if attribute.startswith("_") else f"_{attribute}"
+        if (*group, attribute) not in self.stored.groups and (*group, other) in self.stored.groups:
+            return other
+        return attribute
+
+    def _of_nested(self, owner: Any, group: Groups, name: str) -> tuple[Layer, Groups] | None:
+        """Return a layer of a model that another layer holds."""
+        model = owner.model if isinstance(owner, Layer) else None
+        layer = next((one for one in model.layers if one.name == name), None) if model is not None else None
+        if model is None or layer is None:
+            return None
+        found = self.of_layer(layer, group, layer_groups(model).get(layer.name))
+        return None if found is None else (layer, found)
+
+
+def inner_layers(owner: Any, attribute: str) -> Any:
+    """Return what a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
+    if not isinstance(owner, Layer):
+        return None
+    copied = owner.config.get("layer") if attribute in ("forward_layer", "backward_layer") else None
+    return owner.config.get(attribute) or copied

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.catalogues import rows as making
-from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, json_schema
+from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS, json_schema
 from layerexplain.cli.main import program
 from layerexplain.layers import known_definitions
 from layerexplain.layers.known_definitions import KnownDefinitions

@@ -18,7 +18,7 @@ from layerexplain.lang.expr import CALL, LOOP, UNKNOWN_COST
 from layerexplain.model import Call
 from layerexplain.network.traced import TracedCall, Use
 from layerexplain.report import build
-from layerexplain.report.cost_lines import cost_lines
+from layerexplain.report.short_lines import cost_lines
 from tests.cases import Case, Wrapped
 from tests.support.counted_flops import Counter, Uncounted
 from tests.support.counted_products import TooMany, count

@@ -15,7 +15,7 @@ from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang import scalar as sc
 from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import multiply
-from layerexplain.render.page.scripts import script
+from layerexplain.render.page.shell import script
 from tests.cases import Case, Wrapped
 from tests.support.browser import shown
 from tests.support.drawn_values import TYPES, definitions, values_for

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.checks import of_sizes
+from layerexplain.checks import of_shapes
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.errors import ShapeError
@@ -83,7 +83,7 @@ def test_the_branches_of_a_model_can_be_compared(tmp_path: Any) -> None:
     path = tmp_path / "two.yaml"
     path.write_text(MODEL)
     network = trace_model(read(path))
-    sizes = of_sizes.sizes_of(network)
+    sizes = of_shapes.sizes_of(network)
     left, right, apart = [sizes[TensorRef(name, 0, 0)] for name in ("left", "right", "apart")]
     assert left == right
     assert left != apart

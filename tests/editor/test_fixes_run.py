@@ -8,8 +8,7 @@ import pytest
 
 from layerexplain.editor.problems import Changes, problems
 from layerexplain.editor.reading import read_text
-from layerexplain.editor.settings import Settings
-from layerexplain.editor.texts import Cell, text_of
+from layerexplain.editor.texts import Cell, Settings, text_of
 from scripts.wrong_programs import raised
 
 TABLE: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "wrong_programs.json").read_text())

@@ -10,8 +10,7 @@ import pytest
 from layerexplain.editor.hints import Hint, hints, hover
 from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import read_text
-from layerexplain.editor.settings import Settings
-from layerexplain.editor.texts import Cell, EditedText, text_of
+from layerexplain.editor.texts import Cell, EditedText, Settings, text_of
 from layerexplain.layers import known_definitions
 from layerexplain.layers.known_definitions import KnownDefinitions
 from layerexplain.stopping import stoppable

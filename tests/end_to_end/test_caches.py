@@ -20,7 +20,7 @@ UNBOUNDED = {
     "layers/index.py:_modules": "prefixes of the table",
     "layers/operation_table.py:rows_by_name": "tables of operations",
     "layers/registry.py:declare_once": "declarations of the package",
-    "render/page/scripts.py:script": "scripts of the package",
+    "render/page/shell.py:script": "scripts of the package",
     "render/page/shell.py:styles": "style sheets of the package",
 }
 """Functions with a cache that has no bound, and what their few arguments are."""

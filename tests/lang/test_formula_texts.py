@@ -9,9 +9,9 @@ import pytest
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.axes import BATCH, batches
 from layerexplain.lang.expr import tensor
+from layerexplain.lang.names import uses
 from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.lang.syntax import checked_tree
-from layerexplain.lang.uses import uses
 from layerexplain.ops import load_all
 from tests.support.paths import ROOT
 from tests.support.same import same

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec

@@ -16,10 +16,10 @@ ALLOWED = {
     "checks/of_activations.py": "rules on mistakes that are made with these layers",
     "checks/of_axes.py": "rules on mistakes that are made with these layers",
     "checks/of_layers.py": "rules on mistakes that are made with these layers",
-    "conversions/gone_layers.py": "classes that Keras 3 does not have, as models of those that it has",
+    "conversions/older_keras.py": "classes that Keras 3 does not have, as models of those that it has",
     "conversions/config.py": "classes of which Keras reads no configuration that leaves arguments out",
     "report/settings.py": "an initializer that is called like a layer",
-    "report/tensorflow_functions.py": "operations of Keras that are called like layers",
+    "report/normal_form.py": "operations of Keras that are called like layers",
     "conversions/today.py": "classes that Keras 3 no longer has, and those that compute the same",
     "checks/of_shapes.py": "rules on mistakes that are made with these layers",
     "checks/of_training.py": "the layer that classifies each place of a map by itself",
@@ -44,7 +44,7 @@ ALLOWED = {
     "frontends/code/values/operators.py": "operations of Keras that are called like layers",
     "frontends/code/recorder/tracing.py": "the layers that give a tuple, and the layer whose function stands in the code",
     "frontends/input_shapes.py": "the wrapper that adds an axis to what it holds takes",
-    "frontends/spec/old_arguments.py": "which classes of Keras 3 still take an argument of older Keras",
+    "frontends/spec/settings.py": "which classes of Keras 3 still take an argument of older Keras",
     "report/targets.py": "the layer that is softmax without an argument",
     "frontends/keras/config_values.py": "functions that files call by the name of a layer",
     "frontends/keras/layer_config.py": "what files say of a class: that it is Keras's, what it leads to, its input",
@@ -58,9 +58,9 @@ ALLOWED = {
     "checks/of_recurrence.py": "rules on mistakes that are made with these layers",
     "frontends/code/library/torch_cures.py": "modules of PyTorch that pass features on, behind which a flattened tensor is sought",
     "network/cures.py": "the layer that an error says to put between two others",
-    "frontends/hugging_face/wiring.py": "the layer that adds a branch to what it began with",
+    "frontends/hugging_face/reader.py": "the layer that adds a branch to what it began with",
     "network/operation_classes.py": "operations of Keras that are called like layers",
-    "oracle/keras_faults.py": "layers that Keras computes wrongly",
+    "oracle/keras_graph.py": "layers that Keras computes wrongly",
     "render/documents/language_model.py": "the layer that adds a branch to what it began with",
     "report/argument_words.py": "an initializer that is called like a layer",
     "report/language_model.py": "parts of a language model by the layers that they are made of",
@@ -87,7 +87,7 @@ def test_no_module_outside_of_layers_names_a_class(path: Path) -> None:
     if str(path.relative_to(PACKAGE)) in ALLOWED:
         assert found, "it names none: take it off the list"
     else:
-        assert not found, "a fact about a layer belongs in its declaration (layers/facts.py)"
+        assert not found, "a fact about a layer belongs in its declaration (layers/signature.py)"
 
 
 def test_the_list_of_exceptions_is_current() -> None:

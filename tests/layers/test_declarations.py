@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.visit import inner_definitions, nodes

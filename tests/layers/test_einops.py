@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.axes import BATCH, batches
 from layerexplain.layers.declaration import Spec

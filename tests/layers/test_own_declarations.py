@@ -13,9 +13,8 @@ from layerexplain.lang.text import statements
 from layerexplain.layers import registry
 from layerexplain.layers.arguments import Argument, Bool, Number, PositiveInt, Sizes, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import facts_of, find, layer, layers_of_rank
-from layerexplain.layers.signature import Signature, signature_of
+from layerexplain.layers.signature import Facts, Signature, signature_of
 from layerexplain.ops.contract import dot
 from layerexplain.records import NamedTuple
 

@@ -10,7 +10,7 @@ import pytest
 
 from layerexplain import explain, format_report
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.text import program

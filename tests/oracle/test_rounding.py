@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from layerexplain.converted import convert
-from layerexplain.derive.rounding import Roundings
 from layerexplain.frontends import read
 from layerexplain.oracle.comparison import computed
-from layerexplain.oracle.tolerance import JUDGED, verdict
+from layerexplain.oracle.tolerance import JUDGED, Roundings, verdict
 from layerexplain.oracle.verify import traced, verify
 
 PROGRAMS = {

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from layerexplain.oracle.tolerance import allowed, allowed_in_row, difference, verdict
-from layerexplain.run.precision import rounded_to
+from layerexplain.run.arrays import rounded_to
 
 np = pytest.importorskip("numpy")
 

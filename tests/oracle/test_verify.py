@@ -21,7 +21,7 @@ from layerexplain.oracle.keras_model import KerasModel, draw_weights
 from layerexplain.oracle.verify import VerifyOptions, compared, verify
 from layerexplain.oracle.verify_report import VerifyReport
 from layerexplain.report.data import InputReport
-from layerexplain.run.drawn import draw_inputs
+from layerexplain.run.initializers import draw_inputs
 from tests.support import real_models, verified_models
 from tests.support.paths import ROOT
 
@@ -129,7 +129,7 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
     import numpy as np
 
     from layerexplain.network.trace import trace_at
-    from layerexplain.run.drawn import wish_of
+    from layerexplain.run.initializers import wish_of
 
     model = read(verified_models.sequence_to_sequence(keras))
     network = trace_at(model, linked=True)

@@ -350,12 +350,12 @@ def test_hostile_names_stay_text(name: str, form: str) -> None:
         assert kinds <= {"svg", "rect", "text", "polyline", "polygon", "g", "title"}
         assert not [key for element in tree.iter() for key in element.attrib if key.startswith("on") or "href" in key]
     elif form == "dot":
-        from layerexplain.render.graph.dot import dot
+        from layerexplain.render.graph.forms import dot
 
         assert dot(graph).count("\n") == 6
     else:
+        from layerexplain.render.graph.forms import mermaid
         from layerexplain.render.layout import Look
-        from layerexplain.render.mermaid import mermaid
 
         assert mermaid(graph, Look()).count("\n") == 4
 
@@ -410,7 +410,7 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs graphviz")
 @pytest.mark.parametrize("depth", [0, 2])
 def test_graphviz_draws_what_dot_says(depth: int) -> None:
-    from layerexplain.render.graph.dot import dot
+    from layerexplain.render.graph.forms import dot
 
     text = dot(open_boxes(fold(encoder(4)), depth))
     done = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ import pytest
 
 from layerexplain.frontends import read
 from layerexplain.render.graph.diagram import graph_of
-from layerexplain.render.graph.dot import dot
+from layerexplain.render.graph.forms import dot
 from layerexplain.render.layout import Look
 from layerexplain.render.page.data import page_of
 from layerexplain.report.build import build

@@ -10,11 +10,10 @@ import pytest
 
 import layerexplain
 from layerexplain import api
-from layerexplain.render.document import Document, Heading, Notes, Prose, Span
+from layerexplain.render.document import CodeBlock, CodeLine, Document, Heading, Notes, Points, Prose, Span
 from layerexplain.render.html import html
 from layerexplain.render.layout import Look
 from layerexplain.render.mathml import mathml
-from layerexplain.render.sections import CodeBlock, CodeLine, Points
 
 SPEC = b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n  - Flatten\n  - Dense: 10\n"
 EVIL = (

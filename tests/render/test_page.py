@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
-from layerexplain.render.page.scripts import modules, script
+from layerexplain.render.page.shell import modules, script
 from tests.support.browser import NEXT_FRAME, shown, until
 from tests.support.hostile_names import NAMES, document
 from tests.support.paths import ROOT

@@ -10,8 +10,8 @@ import pytest
 import layerexplain
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
+from layerexplain.conversions.older_keras import in_todays_names
 from layerexplain.conversions.spec import to_spec
-from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.network.trace import trace_model
 from layerexplain.report.architecture import Architecture, architecture
 from tests.support.diff_edits import BASE, EDITS

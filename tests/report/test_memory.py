@@ -12,7 +12,7 @@ from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.report import build
 from layerexplain.report.explanation_data import DtypeBytes, Memory
-from layerexplain.report.optimizers import optimizers
+from layerexplain.report.memory import optimizers
 from tests.support.paths import ROOT
 from tests.support.reports import all_rows
 from tests.truth import load

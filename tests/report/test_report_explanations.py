@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from layerexplain.derive.sentence import fields
+from layerexplain.derive.gist import fields
 from layerexplain.frontends import read
 from layerexplain.render.layout import Look
 from layerexplain.report import build

@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.run.drawn import draw_inputs, wish_of
+from layerexplain.run.initializers import draw_inputs, wish_of
 
 
 def linked(layers: str, shape: str = "[4]") -> Network:

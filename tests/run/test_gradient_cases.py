@@ -21,8 +21,7 @@ def outcome(seed: int) -> tuple[str, str]:
     from layerexplain.frontends import read_for_weights
     from layerexplain.frontends.training import trained_with
     from layerexplain.oracle.gradients import _update
-    from layerexplain.oracle.keras_model import KerasModel
-    from layerexplain.oracle.keras_step import keras_step
+    from layerexplain.oracle.keras_model import KerasModel, keras_step
     from layerexplain.run.gradients import GradientStep
     from layerexplain.run.trace import ready
     from tests.support.gradient_cases import Case

@@ -8,7 +8,7 @@ import layerexplain
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import TrainingSetting
 from layerexplain.network.trace import trace_model
-from layerexplain.report.default_initializers import mean_square
+from layerexplain.report.settings import mean_square
 from layerexplain.run.initializers import Beginning, beginning_of
 
 np = pytest.importorskip("numpy")

@@ -17,7 +17,7 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.frontends import read_for_weights
 from layerexplain.lang.axes import BATCH
 from layerexplain.ops import load_all
-from layerexplain.render.page.scripts import script
+from layerexplain.render.page.shell import script
 from layerexplain.report.element_forms import form_of
 from layerexplain.run.page_program import NoProgram, page_program
 from tests.support.browser import NEXT_FRAME, shown, until

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.run.npz import npz_key
+from layerexplain.run.arrays import npz_key
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"

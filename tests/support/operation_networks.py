@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.frontends import read
 from layerexplain.lang import text
 from layerexplain.model import TensorRef

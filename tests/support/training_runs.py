@@ -14,8 +14,7 @@ from layerexplain.run.trace import ready
 
 def apart(real: Any, inputs: Any, given: dict[str, Any], *, training: bool = True, targets: Any = None) -> Apart:
     """How far a step of a live model's training is from Keras's."""
-    from layerexplain.oracle.keras_model import KerasModel
-    from layerexplain.oracle.keras_step import keras_step
+    from layerexplain.oracle.keras_model import KerasModel, keras_step
 
     _, model = read_for_weights(real)
     model = trained_with(model, given)

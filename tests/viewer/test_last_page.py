@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from layerexplain.viewer.last_page import Shown
+from layerexplain.viewer.server import Shown
 
 
 def test_a_page_is_made_anew_for_what_lies_beside_it(tmp_path: Path) -> None:

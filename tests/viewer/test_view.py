@@ -23,8 +23,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import SpecError
-from layerexplain.viewer.last_page import Shown, State
-from layerexplain.viewer.server import MOST_BYTES, Viewer
+from layerexplain.viewer.server import MOST_BYTES, Shown, State, Viewer
 from tests.support import browser
 from tests.support.browser import MOST_WAIT
 

@@ -20,8 +20,7 @@ from layerexplain.conversions.config import to_config
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
-from layerexplain.report.weight_data import WeightRow
-from layerexplain.report.weight_table import list_weights
+from layerexplain.report.weight_table import WeightRow, list_weights
 from tests.support.h5_files import archive, array, classes, h5_bytes
 from tests.support.paths import ROOT
 from tests.support.sparse_models import legacy_h5

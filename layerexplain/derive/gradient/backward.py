@@ -1,9 +1,4 @@
-"""Derive the gradient of a definition: another definition, in the same vocabulary.
-
-The walk goes over the nodes from the last to the first. Each node's rule (`gradient` in the record of its op, `slope`
-or `gradient` of a composite) says what goes back to its arguments; what several nodes send to one is added. Calls
-without a rule of their own are opened first. What the gradient reads of the forward pass is kept, and marked as such.
-"""
+"""Gradients of whole patterns, which read better than those of their parts put together."""
 
 from __future__ import annotations
 
@@ -12,7 +7,6 @@ from typing import Any
 
 from layerexplain.derive.gradient.inlined import inline_calls, needed_of
 from layerexplain.derive.gradient.loops import BackwardLoop
-from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.axes import ResultShapes
@@ -38,12 +32,50 @@ from layerexplain.lang.expr import (
 )
 from layerexplain.lang.names import free, is_light, name_from_maker
 from layerexplain.lang.visit import Copier
+from layerexplain.ops.elementwise import add, divide, power, sqrt, subtract
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import broadcast_to, reshape, slice_along, stop_gradient
 from layerexplain.ops.numbers import conjugate, is_complex, real
-from layerexplain.ops.reduce import count_of, sum_
+from layerexplain.ops.reduce import count_of, mean, sum_
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
+
+# Patterns -----------------------------------------------------------------------------------------------------------
+
+
+def normalized(node: Expr) -> tuple[Expr, bool] | None:
+    """Return x and whether it is centred, if a node is (x - mean(x)) / sqrt(mean((x - mean(x)) ** 2) + epsilon), or x
+    divided by the root of the mean of its squares; else None."""
+    if node.op is not divide:
+        return None
+    above, s = node.args
+    if s.op is not sqrt or s.args[0].op is not add:
+        return None
+    variance = s.args[0].args[0]
+    if variance.op is not mean or not variance.options["keepdims"] or variance.args[0].op is not power:
+        return None
+    base, exponent = variance.args[0].args
+    if exponent.op is not CONSTANT or exponent.attrs["value"] != 2 or base is not above:
+        return None
+    if above.op is subtract and above.args[1].op is mean and above.args[1].args[0] is above.args[0]:
+        centre = above.args[1]
+        return (above.args[0], True) if centre.attrs == variance.attrs else None
+    return above, False
+
+
+def through_normalization(node: Expr, dy: Expr, centred: bool) -> Expr:
+    """Return the gradient of x, given that of the normalized values: what would change the mean or the variance of x is
+    taken away."""
+    s = node.args[1]
+    over = s.args[0].args[0].attrs
+    second = mean(dy * node, **over)
+    if not centred:
+        return (dy - node * second) / s
+    return (dy - named("m1", mean(dy, **over)) - node * named("m2", second)) / s
+
+
+# Backward -----------------------------------------------------------------------------------------------------------
+# Derive the gradient of a definition: another definition, in the same vocabulary.
 
 
 class Gradient(NamedTuple):

@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts
-from layerexplain.derive.receptive_field.reads import Known, marked, reads
+from layerexplain.derive.receptive_field.reads import NOTHING, Known, ValueFacts, marked, reads
 from layerexplain.derive.receptive_field.spans import (
     AxisSpan,
     at,

@@ -1,1 +1,1 @@
-"""Formulas as they are typeset, as trees (lang/typeset.py). It begins with statements.py."""
+"""Formulas as they are typeset, as trees (lang/latex.py). It begins with statements.py."""

@@ -12,8 +12,7 @@ from layerexplain.derive.typeset.statements import heading, indented
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT
-from layerexplain.lang.latex import TypesetLine
-from layerexplain.lang.typeset import COMMA, EQUALS, Node, applied, fence, listed, row, sign
+from layerexplain.lang.latex import COMMA, EQUALS, Node, TypesetLine, applied, fence, listed, row, sign
 
 
 def typeset_element(form: ElementForm) -> tuple[TypesetLine, ...]:

@@ -8,7 +8,22 @@ from typing import Any, Final
 
 from layerexplain.derive.element.scalars import bound_of, choose, index_parts, letter_name, number_text
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.latex import GREEK, latex
+from layerexplain.lang.latex import (
+    COMMA,
+    GREEK,
+    MINUS,
+    THIN,
+    Node,
+    applied,
+    fence,
+    filled,
+    items,
+    latex,
+    listed,
+    number,
+    row,
+    sign,
+)
 from layerexplain.lang.notation import (
     ATOM,
     COMPARE,
@@ -24,20 +39,6 @@ from layerexplain.lang.notation import (
     bracketed_operands,
     needs_brackets,
     value_text,
-)
-from layerexplain.lang.typeset import (
-    COMMA,
-    MINUS,
-    THIN,
-    Node,
-    applied,
-    fence,
-    filled,
-    items,
-    listed,
-    number,
-    row,
-    sign,
 )
 from layerexplain.records import NamedTuple
 

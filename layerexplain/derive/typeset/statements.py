@@ -28,24 +28,25 @@ from layerexplain.derive.typeset.scalars import (
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, walk
-from layerexplain.lang.latex import TypesetLine, latex
-from layerexplain.lang.names import free
-from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice
-from layerexplain.lang.opaque import opaque
-from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
-from layerexplain.lang.typeset import (
+from layerexplain.lang.latex import (
     EQUALS,
     MINUS,
     WIDE,
     Node,
+    TypesetLine,
     applied,
     fence,
     items,
+    latex,
     listed,
     number,
     row,
     sign,
 )
+from layerexplain.lang.names import free
+from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice
+from layerexplain.lang.opaque import opaque
+from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
 from layerexplain.lang.visit import ExprInterpreter, inner_definitions
 from layerexplain.ops.contract import dot, matmul
 from layerexplain.ops.joining import split

@@ -11,10 +11,9 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_AXES, MAX_CONFIG_BYTES
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.raw_values import Piece, RawValues, file_beside
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import WeightListing
-from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.frontends.keras.weight_tensors import Piece, RawValues, StoredTensor, file_beside
 from layerexplain.records import NamedTuple
 from layerexplain.sources.regular_file import in_folder, open_regular
 

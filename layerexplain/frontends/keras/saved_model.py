@@ -14,7 +14,7 @@ from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config, read_graphless
 from layerexplain.frontends.keras.config_values import name_in
 from layerexplain.frontends.keras.layer_config import is_model
-from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, sections, signed, text
+from layerexplain.frontends.keras.tensor_bundle import DTYPES, Value, fields, messages, sections, signed, text
 from layerexplain.frontends.keras.weight_tensors import role_of, variable_rows
 from layerexplain.frontends.model_builder import FreeNames, layers_in_config
 from layerexplain.frontends.value_text import kind_of_value

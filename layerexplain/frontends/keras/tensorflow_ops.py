@@ -66,7 +66,7 @@ def _from_json(node: str) -> Any:
 
 def _from_wire(node: str, name: str) -> Any:
     """Return a NodeDef (node_def.proto): 2 is the op, 5 the attributes as pairs of key and AttrValue."""
-    from layerexplain.frontends.keras.protobuf import fields, messages, text
+    from layerexplain.frontends.keras.tensor_bundle import fields, messages, text
 
     data = node.encode("utf-8", "surrogatepass")
     try:
@@ -83,7 +83,7 @@ def _of_wire(value: memoryview) -> Any:
     """Return an AttrValue (attr_value.proto) as JSON has it."""
     import struct
 
-    from layerexplain.frontends.keras.protobuf import DTYPES, fields, signed, text
+    from layerexplain.frontends.keras.tensor_bundle import DTYPES, fields, signed, text
 
     for number, part in fields(value):
         if number == 2:
@@ -103,7 +103,7 @@ def _of_wire(value: memoryview) -> Any:
 
 def _packed(part: memoryview) -> list[str]:
     """Return the whole numbers of a ListValue, which stand packed in its field 3."""
-    from layerexplain.frontends.keras.protobuf import fields, numbers, signed
+    from layerexplain.frontends.keras.tensor_bundle import fields, numbers, signed
 
     found = [[value] if isinstance(value, int) else numbers(value) for number, value in fields(part) if number == 3]
     return [str(signed(one)) for several in found for one in several]

@@ -9,10 +9,9 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_AXES, MAX_SAVED_OBJECTS
 from layerexplain.frontends.keras.config_values import name_in
-from layerexplain.frontends.keras.raw_values import Piece, RawValues, file_beside
 from layerexplain.frontends.keras.tensor_bundle import ITEM_BYTES
 from layerexplain.frontends.keras.weight_layouts import WeightListing
-from layerexplain.frontends.keras.weight_tensors import StoredTensor, plain_name, role_of
+from layerexplain.frontends.keras.weight_tensors import Piece, RawValues, StoredTensor, file_beside, plain_name, role_of
 from layerexplain.sources.regular_file import size_of
 
 MANIFEST = "weightsManifest"

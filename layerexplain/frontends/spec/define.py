@@ -25,9 +25,9 @@ from layerexplain.frontends.spec.define_checks import faults_of_names, refuse_ci
 from layerexplain.frontends.spec.items import MODEL_TYPES, Maker, computed_names, inner_layer, words_for
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.lang.composite import COMPOSITES
+from layerexplain.lang.names import Uses, uses
 from layerexplain.lang.parse import callable_op
 from layerexplain.lang.syntax import checked_expression, checked_tree
-from layerexplain.lang.uses import Uses, uses
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import GIVEN, Argument, argument_of
 from layerexplain.layers.declaration import COMMON, Declaration, snake_case

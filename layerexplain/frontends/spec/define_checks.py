@@ -9,8 +9,8 @@ from typing import Any
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import OPS
+from layerexplain.lang.names import Uses
 from layerexplain.lang.parse import callable_op
-from layerexplain.lang.uses import Uses
 from layerexplain.layers.formula_layer import FormulaLayer, OwnWeight
 from layerexplain.model import Layer, values_inside
 from layerexplain.suggest import did_you_mean

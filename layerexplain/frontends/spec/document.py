@@ -41,8 +41,7 @@ from layerexplain.frontends.spec.items import (
     refuse_wishes,
     words_for,
 )
-from layerexplain.frontends.spec.named_sizes import with_declarations, with_named_sizes
-from layerexplain.frontends.spec.objects import Objects, is_path
+from layerexplain.frontends.spec.settings import Objects, is_path, with_declarations, with_named_sizes
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.layers.registry import TORCH
 from layerexplain.model import Layer, Missing, Model, Note, SourceCode, TensorRef, fixed_batch, keeps_state
@@ -211,7 +210,7 @@ class _SpecReader:
         model = graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)
         if not keys.keys() & set(_TRAINING_KEYS):
             return model
-        from layerexplain.frontends.spec.training import read_training
+        from layerexplain.frontends.spec.settings import read_training
 
         return read_training(keys, model, self.faults)
 

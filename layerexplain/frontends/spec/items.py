@@ -14,9 +14,14 @@ from layerexplain.attribute_path import Steps, list_steps
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.keras.old_names import todays_argument
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, default_name, known_types
-from layerexplain.frontends.spec.objects import Objects, is_path
-from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
-from layerexplain.frontends.spec.settings import setting_kind, written_setting
+from layerexplain.frontends.spec.settings import (
+    OLD_ARGUMENTS,
+    Objects,
+    is_path,
+    setting_kind,
+    todays_form,
+    written_setting,
+)
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.frontends.value_text import kind_of_value
@@ -382,8 +387,8 @@ def computed_names(value: Any, names: Container[str]) -> list[str]:
     if not isinstance(value, str) or not names:
         return []
     from layerexplain.errors import FormulaError
+    from layerexplain.lang.names import uses
     from layerexplain.lang.syntax import checked_expression
-    from layerexplain.lang.uses import uses
 
     try:
         used = uses(checked_expression(value))

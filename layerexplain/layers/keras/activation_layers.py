@@ -6,8 +6,8 @@ Input shape: any. Output shape: the same.
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import AxisArgument, NonNegative, Number
-from layerexplain.layers.facts import KEEPS_AXES
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import KEEPS_AXES
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.sizes import agree, axis_roles, normalize_axes, normalize_axis, shape_text

@@ -3,8 +3,8 @@
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Anything, Number, PositiveInt, Share
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import floor
 from layerexplain.ops.random import uniform_like
 

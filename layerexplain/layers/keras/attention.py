@@ -7,9 +7,9 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import AxisArgument, Bool, PositiveInt, ShapeArgument, Share, choice
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activation_layers import FAR_BELOW
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
 from layerexplain.ops.functions import sigmoid, softmax, tanh

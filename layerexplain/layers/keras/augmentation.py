@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, RefusedValue, choice, is_int, is_number
-from layerexplain.layers.facts import Facts
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats
 from layerexplain.ops.sizes import shape_text
 

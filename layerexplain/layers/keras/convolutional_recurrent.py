@@ -6,7 +6,6 @@ from layerexplain.errors import AxesError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.keras.convolutional import Sliding
 from layerexplain.layers.keras.rnn import (
@@ -20,6 +19,7 @@ from layerexplain.layers.keras.rnn import (
     undropped,
 )
 from layerexplain.layers.registry import layers_of_rank
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.sizes import shape_text

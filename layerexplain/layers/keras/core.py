@@ -17,10 +17,10 @@ from layerexplain.layers.arguments import (
     Text,
 )
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import CARRIES_IDS, Facts
 from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.keras.dtype_policies import Compression
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.signature import CARRIES_IDS, Facts
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
 from layerexplain.ops.reduce import any_

@@ -4,9 +4,9 @@ from typing import Any
 
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import CausalPadding, PositiveInt
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.convolutional import SLIDING_GIST, Finish, Sliding, known_channels
 from layerexplain.layers.registry import layers_of_rank
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.spatial import SPATIAL
 

@@ -7,8 +7,8 @@ from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, constant, named
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats, cast, equal, greater_equal, mod, where
 from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape

@@ -12,8 +12,8 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int
-from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import CARRIES_IDS, KEEPS_AXES
 from layerexplain.ops import elementwise
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.elementwise import logical_and, logical_or, where

@@ -7,8 +7,8 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Epsilon, Int, Number
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import KEEPS_AXES, Facts
 from layerexplain.ops.elementwise import as_floats, cast, maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import laid, reshape

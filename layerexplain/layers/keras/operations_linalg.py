@@ -10,10 +10,10 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import Size, has_batch
 from layerexplain.lang.expr import CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.operations_reduce import countable, measurable
 from layerexplain.layers.keras.operations_shape import divided, in_a_row, moved, numbered
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops import arrange, contract, joining, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e

@@ -10,7 +10,7 @@ from layerexplain.layers.keras.operations_reduce import measurable, place
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
-from layerexplain.ops.quantiles import quantile as share
+from layerexplain.ops.order import quantile as share
 from layerexplain.ops.sizes import FLOATS
 
 ROWS = """

@@ -9,9 +9,9 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.expr import CONSTANT, Expr, constant
 from layerexplain.layers.arguments import Anything, Int, NaturalInt, PositiveInt, is_int, short
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.operations_shape import numbered
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import lookup, reduce
 from layerexplain.ops import movement as m

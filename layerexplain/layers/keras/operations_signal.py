@@ -9,7 +9,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.arguments import PositiveInt
 from layerexplain.layers.registry import layer
-from layerexplain.ops import audio
+from layerexplain.ops import signals
 from layerexplain.ops.lookup import gather
 from layerexplain.ops.sizes import few, misfit
 
@@ -51,12 +51,12 @@ def _stretches(sizes: tuple[int, int, int], window: Any, center: bool) -> dict[s
 
 def signal_to_stretches(x: Expr, sizes: Any, window: Any, center: bool) -> Expr:
     """The waves of the stretches of a signal: real and imaginary parts."""
-    return audio.stft(x, **_stretches(sizes, window, center))
+    return signals.stft(x, **_stretches(sizes, window, center))
 
 
 def stretches_to_signal(a: Expr, b: Expr, sizes: Any, window: Any, center: bool, keep: int | None) -> Expr:
     """The signal that has these waves, of which so many values are kept."""
-    return audio.istft(a, b, **_stretches(sizes, window, center), keep=keep)
+    return signals.istft(a, b, **_stretches(sizes, window, center), keep=keep)
 
 
 @layer("ops.ExtractSequences")

@@ -8,9 +8,9 @@ from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import apply, inner_definition
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import cast
 from layerexplain.ops.functions import l2_normalize

@@ -8,8 +8,8 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes, per_axis
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats, cast, where
 from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.reduce import amax, mean, sum_

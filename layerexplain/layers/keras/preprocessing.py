@@ -16,8 +16,8 @@ from layerexplain.layers.arguments import (
     choice,
 )
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import KEEPS_AXES, Facts
 from layerexplain.ops.elementwise import as_floats, cast, maximum, rounded_to, sqrt
 from layerexplain.ops.movement import laid, pad_along, slice_along
 from layerexplain.ops.sizes import axis_roles, normalize_axis, shape_text

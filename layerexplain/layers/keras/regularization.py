@@ -8,8 +8,8 @@ import math
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import DataFormat, ShapeArgument, Share, Strength
-from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
 from layerexplain.layers.registry import layer, layers_of_rank
+from layerexplain.layers.signature import CARRIES_IDS, KEEPS_AXES
 from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE
 from layerexplain.ops.random import bernoulli_like, dropout, normal_like
 from layerexplain.ops.sizes import shape_text

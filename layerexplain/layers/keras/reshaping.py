@@ -14,8 +14,8 @@ from layerexplain.layers.arguments import (
     Sizes,
     per_axis,
 )
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import rounded_to
 from layerexplain.ops.movement import pad_along, repeat, reshape, slice_along, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text

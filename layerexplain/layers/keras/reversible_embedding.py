@@ -5,10 +5,10 @@ from typing import Any
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.dtype_policies import Compression
 from layerexplain.layers.keras.quantization import EmbeddingTable
 from layerexplain.layers.registry import layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats, cast, not_equal
 from layerexplain.ops.functions import tanh
 from layerexplain.ops.sizes import agree, misfit

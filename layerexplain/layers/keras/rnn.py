@@ -14,9 +14,9 @@ from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, WeightAxes, item, named, state_variable, weight
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.contract import dot
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.joining import split

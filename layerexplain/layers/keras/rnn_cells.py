@@ -7,7 +7,6 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.keras.rnn import (
     RECURRENT,
@@ -23,6 +22,7 @@ from layerexplain.layers.keras.rnn import (
 )
 from layerexplain.layers.keras.rnn import Cell as Step
 from layerexplain.layers.registry import LAYERS, declare_once, layer
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 

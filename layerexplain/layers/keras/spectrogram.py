@@ -5,16 +5,16 @@ import math
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Anything, Bool, DataFormat, Number, Padding, PositiveInt, choice
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.convolutional import known_channels
 from layerexplain.layers.registry import layer
-from layerexplain.ops.audio import mel_filters, stft
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.elementwise import arctan2, as_floats, log, log10, maximum, sqrt
 from layerexplain.ops.joining import concatenate
 from layerexplain.ops.movement import pad_along, repeat, reshape, slice_along, transpose
 from layerexplain.ops.reduce import amax
+from layerexplain.ops.signals import mel_filters, stft
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, weight
-from layerexplain.layers.facts import KEEPS_AXES
+from layerexplain.layers.signature import KEEPS_AXES
 from layerexplain.ops import functions
 from layerexplain.ops.elementwise import greater, minimum, where
 from layerexplain.ops.movement import laid

@@ -9,8 +9,8 @@ from layerexplain.errors import ArgumentError, Edit, ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, Naturals, Sizes, per_axis
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import TORCH, layer, layers_of_rank
+from layerexplain.layers.signature import Facts
 from layerexplain.ops.sizes import agree, product, shape_text
 
 LAYOUT = {1: "NCL", 2: "NCHW", 3: "NCDHW"}

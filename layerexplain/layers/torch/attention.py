@@ -8,9 +8,9 @@ from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Share, choice
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.attention import no_later
 from layerexplain.layers.keras.normalization import scaled
+from layerexplain.layers.signature import Facts
 from layerexplain.layers.torch.arguments import module, need_channels
 from layerexplain.ops.contract import einsum, linear
 from layerexplain.ops.elementwise import sqrt, where

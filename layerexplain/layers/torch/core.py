@@ -8,8 +8,8 @@ from layerexplain.lang.axes import Size
 from layerexplain.lang.expr import Expr, constant, weight
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, ShapeArgument, Share, Text, choice
-from layerexplain.layers.facts import CARRIES_IDS, Facts
 from layerexplain.layers.keras.regularization import alpha_dropped
+from layerexplain.layers.signature import CARRIES_IDS, Facts
 from layerexplain.layers.torch.arguments import module, modules_of_rank, need_channels
 from layerexplain.ops.contract import einsum, linear
 from layerexplain.ops.elementwise import absolute, maximum, sqrt

@@ -10,8 +10,8 @@ from layerexplain.lang.axes import Batch, Shape, Size
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, RefusedValue, Text, choice
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import EINOPS, layer
+from layerexplain.layers.signature import Facts
 from layerexplain.layers.torch.axis_patterns import Group, Steps, steps_of
 from layerexplain.ops import reduce
 from layerexplain.ops.movement import broadcast_to, reshape, transpose

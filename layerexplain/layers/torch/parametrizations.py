@@ -12,8 +12,8 @@ from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, item, named, rounds, weight
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Spec, Stored
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.signature import Facts
 from layerexplain.layers.torch.arguments import module
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import sqrt

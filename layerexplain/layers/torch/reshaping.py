@@ -6,8 +6,8 @@ from typing import Any
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Bool, Naturals, Number, Numbers, PositiveInt, Sizes, choice
-from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.operations_filter import fold, unfold
+from layerexplain.layers.signature import Facts
 from layerexplain.layers.torch.arguments import IMAGES, LAYOUT, module, modules_of_rank, sizes
 from layerexplain.ops.movement import pad, repeat, reshape, transpose
 from layerexplain.ops.sizes import shape_text

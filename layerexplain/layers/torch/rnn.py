@@ -13,7 +13,7 @@ from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, item, named, rounds, weight
 from layerexplain.layers.arguments import Bool, NaturalInt, PositiveInt, Share, choice
-from layerexplain.layers.facts import Facts
+from layerexplain.layers.signature import Facts
 from layerexplain.layers.torch.arguments import module, need_channels
 from layerexplain.ops.contract import linear
 from layerexplain.ops.functions import relu, sigmoid, tanh

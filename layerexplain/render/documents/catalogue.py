@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from layerexplain.render import document as doc
+from layerexplain.render.document import Listing, Points, Section
 from layerexplain.render.formats import Sheet
-from layerexplain.render.sections import Listing, Points, Section
 from layerexplain.report.one_layer import LayerArgument, LayerType
 
 Families = Mapping[str, Sequence[tuple[str, str, str]]]

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
-from layerexplain.render.excerpts import excerpts
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
+from layerexplain.render.quantities import bytes_text, count_text, excerpts, origin_text, plural
 from layerexplain.report.comparison import MISFIT, NO_MODEL, Change, Comparison, Side
 from layerexplain.report.data import to_jsonable
 from layerexplain.report.model_differences import Difference

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from layerexplain.lang.latex import TypesetLine
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
+from layerexplain.render.document import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.render.documents.summary import (
     all_notes,
     heading,
@@ -32,7 +33,6 @@ from layerexplain.render.quantities import (
     shape_text,
     shapes_text,
 )
-from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
 from layerexplain.report.training_data import BackwardReport

@@ -12,10 +12,10 @@ from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.annotations import Annotation
+from layerexplain.render.document import Points, Section
 from layerexplain.render.documents.summary import missing_values
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import names_text, origin_text, plural
-from layerexplain.render.sections import Points, Section
 
 _COLUMNS = doc.columns_by_name(
     doc.words("code", "Rule", lambda finding: finding.code),

@@ -8,10 +8,10 @@ from typing import Any
 
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
+from layerexplain.render.document import CodeBlock, CodeLine, Labelled, Section
 from layerexplain.render.documents.trace import call_name, heading, number_text, share_text
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import plural, shape_text
-from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Section
 from layerexplain.run.gradient_report import GradientTrace, ReachedRow, WeightGradientRow
 
 BAR = 16

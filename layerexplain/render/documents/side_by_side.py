@@ -13,7 +13,7 @@ from layerexplain.render.documents.summary import report_sheet
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, shape_text, shapes_text
 from layerexplain.report.data import LayerReport, Report
-from layerexplain.report.difference_sentences import difference_sentences, is_chain
+from layerexplain.report.model_differences import difference_sentences, is_chain
 
 
 class _Pair(NamedTuple):

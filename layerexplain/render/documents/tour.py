@@ -13,11 +13,11 @@ from shlex import quote
 from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
+from layerexplain.render.document import Labelled, Listing, Points, Section
 from layerexplain.render.documents.explanation import TOUR, ShownParts, section
 from layerexplain.render.graph.diagram import Diagram, GraphNode, family_of, graph_of, kind_of
 from layerexplain.render.graph.fold import fold, in_order, is_counted, shared_part
 from layerexplain.render.quantities import count_text, plural, shapes_text
-from layerexplain.render.sections import Labelled, Listing, Points, Section
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.explanation_data import BEHIND
 from layerexplain.report.layer_arguments import changed_arguments

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from layerexplain.render import document as doc
+from layerexplain.render.document import CodeBlock, CodeLine, Labelled, Points, Section
 from layerexplain.render.documents.explanation import by_group, formula_block, formula_lines, gradient_blocks
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import data_lines, heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
-from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Points, Section
 from layerexplain.report.data import SAME_IN_TRAINING, Report
 from layerexplain.report.training_data import FormulaReport, StepReport, TermReport, UpdateReport
 

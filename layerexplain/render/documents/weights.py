@@ -17,7 +17,7 @@ from layerexplain.render.quantities import (
     split_text,
     written_by,
 )
-from layerexplain.report.weight_data import WeightRow, WeightTable
+from layerexplain.report.weight_table import WeightRow, WeightTable
 
 _DROPPED = ("reach", "dtype", "trainable", "bytes", "infinities", "count", "zeros", "shape", "std", "nans", "mean")
 """What a terminal without room for all columns does without, in this order."""

@@ -13,8 +13,7 @@ from layerexplain.records import NamedTuple, grouped
 from layerexplain.render.graph.columns import Columns, columns_of
 from layerexplain.render.graph.diagram import Diagram, GraphNode
 from layerexplain.render.graph.fold import in_order, sources_of
-from layerexplain.render.graph.lanes import Lanes, lanes_of, targets_of
-from layerexplain.render.graph.sifting import sifted
+from layerexplain.render.graph.lanes import Lanes, lanes_of, sifted, targets_of
 from layerexplain.render.graph.strips import MOST_BRANCHES
 
 Point = tuple[float, float]

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
-from layerexplain.render.excerpts import excerpts
 from layerexplain.render.graph.fold import LARGE
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.shell import Page, shell
+from layerexplain.render.quantities import excerpts
 from layerexplain.report.comparison import Comparison
 from layerexplain.report.data import Report
 

@@ -14,7 +14,7 @@
   tell layers of a type apart.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
-  js/math.js typesets (lang/typeset.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
+  js/math.js typesets (lang/latex.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
   each input, of several; `axes`: `[role, before,
   after, why]`, `shape_notes`; `weights`: `[symbol, name, shape, factors, params, trainable, reach]`, where `reach`
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
@@ -44,11 +44,9 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.render.documents.language_model import language_facts
 from layerexplain.render.escape import clean
 from layerexplain.render.page.graph_data import CallNumbers, graph_data, letters
-from layerexplain.render.page.overlay import overlay_of
-from layerexplain.render.page.program_data import program_data
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.size_data import open_data
-from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
+from layerexplain.render.page.values import all_values, form_numbers, overlay_of, program_data, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, to_jsonable
 from layerexplain.report.element_forms import FormTable

@@ -1,24 +1,65 @@
-"""The HTML file around the data: one style sheet and the scripts, all named by their hashes in the policy of the page.
-
-No request leaves the page, and no text of a model becomes markup: the data is compressed and written in base64. So is
-the script, which is three quarters of a small page; a few lines unpack and start it, which the policy allows to this
-one text alone.
-"""
+"""The modules of js/ as one script: a browser loads no modules from a file beside the page, so they are joined."""
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import Any
 
 from layerexplain.render.escape import clean, escaped
 from layerexplain.render.graph.svg import THEMES
-from layerexplain.render.page.scripts import script
+
+# Scripts ------------------------------------------------------------------------------------------------------------
+
+_HERE = Path(__file__).parent / "js"
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[\w/]+)\.js";\n', re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
+_TYPE = re.compile(r"/\*\* .*? \*/ ?")
+
+
+@cache
+def script(start: str = "main") -> str:
+    """Return the module `start` after all that it imports, each once, as one script in strict mode.
+
+    Modules import with `import { a, b } from "./file.js";` alone, in run/ also from "../file.js", and export at the
+    declaration; since all stand in one scope, no two declare the same name (tested). Comments on lines of their own,
+    those that say types, and indents are left out, so no text goes over several lines. Signs that are not ASCII are
+    written as JavaScript's escapes, so that a page can be printed in any encoding.
+    """
+    texts = [_INDENT.sub("", _TYPE.sub("", _COMMENT.sub("", text))).strip() for text in modules(start).values()]
+    body = re.sub(r"^export ", "", "\n".join(texts), flags=re.MULTILINE)
+    return f'(() => {{\n"use strict";\n{body}\n}})();\n'.encode("ascii", "backslashreplace").decode()
+
+
+def modules(start: str) -> dict[str, str]:
+    """Return the texts of a module and of all that it imports, without imports, each after those it needs."""
+    texts: dict[str, str] = {}
+    _add(start, texts, ())
+    return texts
+
+
+def _add(name: str, texts: dict[str, str], around: tuple[str, ...]) -> None:
+    if name in texts:
+        return
+    if name in around:
+        raise ValueError(f"modules import each other: {' imports '.join([*around, name])}")
+    text = (_HERE / f"{name}.js").read_text(encoding="utf-8")
+    for needed in _IMPORT.findall(text):
+        _add(normpath(join(dirname(name), needed)), texts, (*around, name))
+    texts[name] = _IMPORT.sub("", text)
+
+
+# Shell --------------------------------------------------------------------------------------------------------------
+# The HTML file around the data: one style sheet and the scripts, all named by their hashes in the policy of the
+# page.
 
 
 class Page(str):
@@ -146,3 +187,21 @@ def _variables(theme: Any) -> str:
 def hashed(text: str) -> str:
     """Return the hash of a text as a content security policy names it."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+# Viewer -------------------------------------------------------------------------------------------------------------
+# The frame that `layerexplain view` puts around a page: it shows what is at fault, and takes the next file.
+
+
+def viewer() -> str:
+    """Return the frame as HTML. Its script asks the server that it comes from, and nothing else."""
+    return f"{head('layerexplain', styles('page', 'viewer'))}<script>{script('viewer')}</script>\n</body>\n</html>\n"
+
+
+def policy_of(html: str) -> str:
+    """Return the content security policy of a frame."""
+    style, code = (re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[0] for tag in ("style", "script"))
+    return (
+        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; connect-src 'self'; "
+        "frame-src 'self'; base-uri 'none'; form-action 'none'"
+    )

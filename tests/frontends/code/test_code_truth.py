@@ -13,7 +13,7 @@ from layerexplain.frontends.code.reader import read_code
 from layerexplain.network.recorded_shapes import model_input, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.run.activations import ModelRun
-from layerexplain.run.drawn import draw_inputs
+from layerexplain.run.initializers import draw_inputs
 from tests.support.paths import TESTS
 from tests.support.programs_in_keras import differences, run_programs
 

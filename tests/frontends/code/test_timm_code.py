@@ -3,7 +3,7 @@
 import pytest
 
 import layerexplain
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find

@@ -19,7 +19,7 @@ import layerexplain
 from layerexplain.frontends.hugging_face.architecture import architecture, model_types
 from layerexplain.frontends.hugging_face.keys import KIND_OF, keys_read, tree_of
 from layerexplain.frontends.hugging_face.rotary import Rotary
-from layerexplain.lang.uses import uses
+from layerexplain.lang.names import uses
 from tests.support.safetensors_files import model_folder, weight_values
 from tests.support.tries import some, tries
 

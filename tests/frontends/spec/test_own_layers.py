@@ -15,7 +15,7 @@ from layerexplain.cli.main import program as command_line
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.sentence import sentence
+from layerexplain.derive.gist import sentence
 from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.spec.define import read_definitions
 from layerexplain.frontends.spec.define_checks import MOST_INSIDE

@@ -29,8 +29,7 @@ from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.facts import Facts
-from layerexplain.layers.signature import Signature
+from layerexplain.layers.signature import Facts, Signature
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple

@@ -33,7 +33,7 @@ from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.program import CALLED, layer_of
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.facts import NO_FACTS
+from layerexplain.layers.signature import NO_FACTS
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
 
 # Tracing ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-/** Formulas typeset: the trees of lang/typeset.py as MathML. */
+/** Formulas typeset: the trees of lang/latex.py as MathML. */
 import { make, scrolls } from "./dom.js";
 
 /** @typedef {string | Leaf | Blank | Around | Fence | Cases} Tree a letter, or a list whose first item says what it is */

@@ -21,7 +21,7 @@ from layerexplain.frontends.code.values.nested import copied, each_in, mirrored
 from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import CALLED, Bound, Function, Instance, layer_of
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
-from layerexplain.frontends.spec.old_arguments import todays_form
+from layerexplain.frontends.spec.settings import todays_form
 from layerexplain.layers.registry import facts_of, find, positional_arguments
 from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.model import Note

@@ -18,7 +18,7 @@ from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import layer_of
 from layerexplain.frontends.keras.old_names import is_older
-from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, STILL_TAKEN
+from layerexplain.frontends.spec.settings import OLD_ARGUMENTS, STILL_TAKEN
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of, find, part_names, part_of
 from layerexplain.suggest import did_you_mean
