@@ -1,10 +1,10 @@
-"""Write what functions are called with, for the code reader: library/keras/api.txt (Keras 3, tf_keras and TensorFlow)
+"""Write what functions are called with, for the code reader: library/keras_signatures.txt (Keras 3, tf_keras and TensorFlow)
 and library/signatures.txt (NumPy and PyTorch).
 
     python scripts/signatures.py            # writes the files
     python scripts/signatures.py --check    # fails where one is not current
 
-It needs Keras, tf_keras, TensorFlow, NumPy and PyTorch. A line of api.txt is a name, what Keras 3 takes, and what
+It needs Keras, tf_keras, TensorFlow, NumPy and PyTorch. A line of keras_signatures.txt is a name, what Keras 3 takes, and what
 tf_keras takes where that is something else; `-` stands for a name that one of them does not have:
 
     losses.Huber | delta=1.0, reduction='sum', name=None, dtype=None, ** | delta=1.0, reduction=, name=None
@@ -304,7 +304,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="fail where a file is not current")
     is_check = parser.parse_args().check
     for target, current in (
-        (LIBRARY / "keras/api.txt", text()),
+        (LIBRARY / "keras_signatures.txt", text()),
         (LIBRARY / "signatures.txt", "\n".join([*of_numpy(), *of_torch(), ""])),
     ):
         if not is_check:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras_names import inside_keras, resolve_keras_name
 from tests.support.paths import ROOT
 
 UNBOUNDED = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.frontends.code.library.keras.names import operation_types
+from layerexplain.frontends.code.library.keras_names import operation_types
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import class_name, find, part_names, torch_parts, torch_types, type_names
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.found_models import FoundModel
-from layerexplain.frontends.code.library.keras.framework import keras_of
-from layerexplain.frontends.code.library.keras.names import base_of
+from layerexplain.frontends.code.library.keras_framework import keras_of
+from layerexplain.frontends.code.library.keras_names import base_of
 from layerexplain.frontends.code.machine.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.reader import Program, imports_of, program
 from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer, ready

@@ -52,7 +52,7 @@ class Message(NamedTuple):
         the function that does."""
         parts = Parts(self.parts, layer_type=layer[0], config=layer[1])
         if call is not None:
-            from layerexplain.frontends.code.library.keras.api import is_known
+            from layerexplain.frontends.code.library.keras_api import is_known
 
             written = ast.unparse(call)
             own = written.rpartition(".")[2]

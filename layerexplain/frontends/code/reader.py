@@ -22,9 +22,9 @@ from layerexplain.frontends.code.found_models import (
     parts_of,
     reaching,
 )
-from layerexplain.frontends.code.library.keras.cloning import source_inputs
-from layerexplain.frontends.code.library.keras.framework import keras_of
-from layerexplain.frontends.code.library.keras.names import base_of
+from layerexplain.frontends.code.library.keras_cloning import source_inputs
+from layerexplain.frontends.code.library.keras_framework import keras_of
+from layerexplain.frontends.code.library.keras_names import base_of
 from layerexplain.frontends.code.library.registry import libraries
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
@@ -529,7 +529,7 @@ def _builds(function: Function, returns: bool = True) -> bool:
     `returns` whether it may make one and keep it to itself."""
     names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
-    from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
+    from layerexplain.frontends.code.library.keras_names import MODELS, layer_names
 
     gives = any(isinstance(one, ast.Return) and one.value is not None for one in walk(function.node))
     return gives is returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))

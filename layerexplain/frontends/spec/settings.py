@@ -51,16 +51,16 @@ def written_setting(type_: str, argument: str, kind: str, value: Any) -> Any:
         raise ArgumentError(f"{wanted}, got {argument}={value!r}; for example {_EXAMPLES[kind]}")
     ((name, given),) = value.items()
     path = f"{kind}s.{name}"
-    from layerexplain.frontends.code.library.keras import api as keras_api  # most specs need no list of names
+    from layerexplain.frontends.code.library import keras_names  # most specs need no list of names
 
-    if not keras_api.is_known(path):
-        known = [one for one in keras_api.names_in(f"{kind}s") if one[:1].isupper()]
+    if not keras_names.is_known(path):
+        known = [one for one in keras_names.names_in(f"{kind}s") if one[:1].isupper()]
         hint = did_you_mean(str(name), known) or f"for example {_EXAMPLES[kind]}"
         raise ArgumentError(f"{wanted}, got {argument}={name}; {hint}")
     if given is None or isinstance(given, Mapping):
         return value
     listed = list(given) if isinstance(given, list | tuple) else [given]
-    names = keras_api.arguments(path)
+    names = keras_names.arguments(path)
     if len(listed) > len(names):
         taken = ", ".join(names) or "no arguments"
         raise ArgumentError(f"{name} takes {taken}, got {len(listed)} values")

@@ -14,9 +14,9 @@ import pytest
 
 import layerexplain
 from layerexplain.call_signature import OF_NO_VALUE
-from layerexplain.frontends.code.library.keras.api import arguments
-from layerexplain.frontends.code.library.keras.functions import TODAY
-from layerexplain.frontends.code.library.keras.names import operation_type
+from layerexplain.frontends.code.library.keras_api import arguments
+from layerexplain.frontends.code.library.keras_functions import TODAY
+from layerexplain.frontends.code.library.keras_names import operation_type
 from layerexplain.frontends.code.library.signatures import (
     REQUIRED,
     declared_names,
@@ -45,7 +45,7 @@ HEADS = {
 
 def _paths() -> list[tuple[str, str]]:
     """The functions whose signatures are known, and the types of their formulas."""
-    names = re.findall(r"^(?:ops|backend)\.\w+(?= \|)", text_of("keras/api.txt"), re.M)
+    names = re.findall(r"^(?:ops|backend)\.\w+(?= \|)", text_of("keras_signatures.txt"), re.M)
     today = {name: operation_type(TODAY.get(name[8:], "") if name[:2] == "ba" else name[4:]) for name in names}
     return [
         *((name, name) for name in types() if name.startswith("tf.")),
@@ -148,7 +148,7 @@ def test_the_signatures_are_those_of_the_installed_libraries() -> None:
     for name in ("tensorflow", "tf_keras", "torch"):
         pytest.importorskip(name, reason=f"{name} is not installed")
     script = _script()
-    assert text_of("keras/api.txt")[1:] == script.text()
+    assert text_of("keras_signatures.txt")[1:] == script.text()
     assert text_of("signatures.txt")[1:] == "\n".join([*script.of_numpy(), *script.of_torch(), ""])
 
 

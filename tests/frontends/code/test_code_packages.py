@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
-from layerexplain.frontends.code.library.keras.source import keras_folder
+from layerexplain.frontends.code.library.keras_source import keras_folder
 from layerexplain.frontends.code.machine.modules import package_folder
 from layerexplain.frontends.own_layers import read_own_layers
 from layerexplain.lang.axes import BATCH

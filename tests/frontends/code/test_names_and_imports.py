@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.library.keras.names import _CONVENTIONS, MERGES, MODELS
+from layerexplain.frontends.code.library.keras_names import _CONVENTIONS, MERGES, MODELS
 
 HEAD = "import keras\nfrom keras import layers\nimport torch\nfrom torch import nn\n"
 MODEL = "x = keras.Input((8,))\nmodel = keras.Model(x, layers.Dense(3)(x))\n"

@@ -60,7 +60,7 @@ SUB_NODES = [
     ("root.block.parts.0", "_tf_keras_layer", dense("d", 3, 4)),
     ("root.block.parts.1", "_tf_keras_layer", dense("d", 3, 3)),
     ("root.inner", "_tf_keras_sequential", metadata("Sequential", "inner", SEQUENCE)),
-    ("root.keras_api.metrics.0", "_tf_keras_metric", {"class_name": "Mean", "name": "loss", "config": {}}),
+    ("root.keras_names.metrics.0", "_tf_keras_metric", {"class_name": "Mean", "name": "loss", "config": {}}),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The libraries that are read."""
 
 from layerexplain.frontends.code.library import builtins, einops, numpy, python, small, torch_data
-from layerexplain.frontends.code.library.keras.framework import Keras
+from layerexplain.frontends.code.library.keras_framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary
 from layerexplain.frontends.code.library.torch_framework import PyTorch
 from layerexplain.frontends.code.machine.interpreter import Libraries

@@ -1,7 +1,7 @@
 """What functions of libraries are called with, and how a call is bound to that: the one binder of the code reader.
 
 The names, their order and their defaults are those of the libraries: scripts/signatures.py writes them from the
-installed ones into signatures.txt (NumPy and PyTorch) and keras/api.txt (Keras 3, Keras 2 and TensorFlow).
+installed ones into signatures.txt (NumPy and PyTorch) and keras_signatures.txt (Keras 3, Keras 2 and TensorFlow).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def overloads(path: str) -> list[CallSignature]:
     (('dim', 'index'), ('tensor', 'shape', 'name'))
     """
     package = path.partition(".")[0]
-    columns = entry(path) if package in ("torch", "numpy") else entry(path, "keras/api.txt")
+    columns = entry(path) if package in ("torch", "numpy") else entry(path, "keras_signatures.txt")
     if not columns and path.startswith("torch.") and path.count(".") > 1 and not path.startswith("torch.Tensor."):
         return overloads(f"torch.{path.rpartition('.')[2]}")  # F.conv2d is torch.conv2d
     if columns or not path.startswith("torch.Tensor."):

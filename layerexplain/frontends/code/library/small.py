@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.builtins import call_builtin
-from layerexplain.frontends.code.library.keras import datasets
+from layerexplain.frontends.code.library import keras_datasets as datasets
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch import make_module
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.library.keras.names import tensorflow_function
-from layerexplain.frontends.code.library.keras.parts import KerasParts
-from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
+from layerexplain.frontends.code.library.keras_names import tensorflow_function
+from layerexplain.frontends.code.library.keras_parts import KerasParts
+from layerexplain.frontends.code.library.keras_run_time_sizes import holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.library.keras.datasets import IMAGES
+from layerexplain.frontends.code.library.keras_datasets import IMAGES
 from layerexplain.frontends.code.library.torch import LIBRARY as LIBRARY
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.values.array import Array

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras_names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.recorder.grade import SIZE, names_of_unknowns, without_unknowns
 from layerexplain.frontends.code.recorder.shapes import (
     CONSTANT_TYPE,

@@ -1,4 +1,4 @@
-"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: api.txt, which
+"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: keras_signatures.txt, which
 scripts/signatures.py writes from the installed ones."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from functools import lru_cache
 from layerexplain.call_signature import Misfit
 from layerexplain.frontends.code.library.signatures import entry, read_signature, text_of
 
-_FILE = "keras/api.txt"
+_FILE = "keras_signatures.txt"
 _MISSING = Misfit("is not in this Keras")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.calling import Calling, shapes_of_data
-from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
-from layerexplain.frontends.code.library.keras.operations import Operations
+from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library.keras_calling import Calling, shapes_of_data
+from layerexplain.frontends.code.library.keras_names import base_of, inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras_operations import Operations
 from layerexplain.frontends.code.recorder.emit import plain_config
 from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values.array import Array
@@ -162,7 +162,7 @@ class LayerAttributes:
             return unread
         own = cls is not None and layer.config.get("base") is not None
         kind = "Model" if isinstance(layer, ModelValue) and not own else (roots or [layer.type])[0]
-        known = keras_api.members("Model" if kind in ("Sequential", "Functional") else kind)
+        known = keras_names.members("Model" if kind in ("Sequential", "Functional") else kind)
         dunder = name.startswith("__") and shown
         if not known or name in known | _OF_TORCH or (name.startswith("_") and not dunder) or name in _DUNDERS:
             return None
@@ -228,12 +228,12 @@ class LayerAttributes:
             return self.own_calls.mask_of(tensor)
         if name == "T":
             return self.operations.operation("transpose", [tensor], {})
-        result, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
+        result, known = tensor.node.layer, keras_names.members("Tensor") | _OF_TENSORS
         is_read = result.reason is None and (
             not isinstance(result, ModelValue) or self.shapes.spec_of(tensor) is not None
         )
         if is_read and isinstance(tensor, GraphTensor) and not name.startswith("_") and name not in known:
-            hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
+            hint = did_you_mean(name, sorted(keras_names.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"
             raise ProgramError("AttributeError", words, self.interpreter.place())
         return Bound(tensor, name)
@@ -242,13 +242,13 @@ class LayerAttributes:
         """Return whether every tensor of Keras has an attribute; None where that hangs on the version."""
         if name in ("shape", "dtype", "ndim", "name"):
             return True
-        return None if name in keras_api.members("Tensor") else False
+        return None if name in keras_names.members("Tensor") else False
 
     def layer_has(self, layer: LayerValue, name: str) -> bool | None:
         """Return whether a layer of Keras has an attribute that its class gives it; None where it may hang on how it is
         built."""
         declaration = find(layer.type)
-        known = keras_api.members(layer.type)
+        known = keras_names.members(layer.type)
         if declaration is None or not known:
             return None
         if name in ("name", "trainable", "dtype", "weights", "built", "input_spec"):
@@ -261,17 +261,17 @@ class LayerAttributes:
         """Return whether Keras gives the objects of a user-defined class an attribute; None where that is not
         known."""
         what = base_of(cls)
-        known = frozenset() if what is None else keras_api.members("Model" if what.kind == "model" else what.name)
+        known = frozenset() if what is None else keras_names.members("Model" if what.kind == "model" else what.name)
         return None if not known or name in known or name.startswith("_") else False
 
     def module_has(self, path: str, name: str) -> bool | None:
         """Return whether a module of Keras has a name; None for what differs from version to version."""
         inside = inside_keras(path)
-        if inside is None or not keras_api.is_module(inside):
+        if inside is None or not keras_names.is_module(inside):
             return None
-        if name in keras_api.names_in(inside, only_today=True):
+        if name in keras_names.names_in(inside, only_today=True):
             return True
-        return None if name in keras_api.names_in(inside) or name.startswith("_") else False
+        return None if name in keras_names.names_in(inside) or name.startswith("_") else False
 
     def variable_attribute(self, variable: Variable, name: str) -> ProgramValue:
         """Return an attribute of a weight."""

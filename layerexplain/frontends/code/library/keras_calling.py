@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerexplain.call_signature import Misfit
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.library.keras.making import LayerFactory, stands_for
+from layerexplain.frontends.code.library.keras_making import LayerFactory, stands_for
 from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown

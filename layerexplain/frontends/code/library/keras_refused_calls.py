@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
+from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library.keras_names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.messages import todays_code
 from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol
@@ -127,14 +127,14 @@ class Refusals:
         module, _, name = inside.rpartition(".")
         if name in ("get_custom_objects", "custom_object_scope", "CustomObjectScope", "register_keras_serializable"):
             self.recorder.has_custom_objects = True
-        if name.startswith("_") or name in _OLD_MODULES or keras_api.is_known(inside) or module.startswith("backend"):
+        if name.startswith("_") or name in _OLD_MODULES or keras_names.is_known(inside) or module.startswith("backend"):
             return
-        if any(part in _OLD_MODULES for part in module.split(".")) or not keras_api.is_module(module):
+        if any(part in _OLD_MODULES for part in module.split(".")) or not keras_names.is_module(module):
             return
         if name in layer_names() and module in ("", "layers", "models"):
             self.recorder.older(f"{path} is a name of older Keras", than=2)
             return
-        known = keras_api.names_in(module)
+        known = keras_names.names_in(module)
         if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
             return
         of_its_kind = [one for one in known if one[:1].isupper() == name[:1].isupper()]
@@ -153,11 +153,11 @@ class Refusals:
         if path.startswith("tf."):
             old = list(_OLD_OF_TENSORFLOW)
         for name in [name for name in kwargs if name in old]:
-            found = keras_api.misfit(path, 0, [name], stars or _STARS.get(path, ()))
+            found = keras_names.misfit(path, 0, [name], stars or _STARS.get(path, ()))
             if found is not None and f"'{name}'" in found.words:
                 self.recorder.older(f"{name} of {shown} is an argument of older versions", than=2)
         names = [name for name in kwargs if name not in old]
-        found = keras_api.misfit(path, len(args), names, stars or _STARS.get(path, ()))
+        found = keras_names.misfit(path, len(args), names, stars or _STARS.get(path, ()))
         if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
             return True
         self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
@@ -198,7 +198,7 @@ class Refusals:
         owners = ["Model", "Layer"] if isinstance(layer, ModelValue) else ["Layer"]
         if isinstance(layer, ModelValue) and layer.form == "sequential":
             owners.append("Sequential")
-        owner = next((one for one in owners if keras_api.is_known(f"{one}.{name}")), None)
+        owner = next((one for one in owners if keras_names.is_known(f"{one}.{name}")), None)
         if name in ("call", "__call__", "build", "compute_mask", "add_loss", "add_metric") or owner is None:
             return
         if name == "add_weight" and args and isinstance(args[0], str):
@@ -216,13 +216,13 @@ class Refusals:
         if layer.kind != "layer" or isinstance(layer, ModelValue) or "**" in kwargs:
             return True
         path, type_ = f"layers.{layer.type}.call", layer.type
-        if not keras_api.is_known(path):
+        if not keras_names.is_known(path):
             return True
         names = [name for name in kwargs if name not in ("training", "constants")]
-        found = keras_api.misfit(path, len(args), names)
+        found = keras_names.misfit(path, len(args), names)
         if found is not None and not found.only_today:
             listed = (
-                len(args) > 1 and all(tensors_in([one]) for one in args) and keras_api.misfit(path, 1, names) is None
+                len(args) > 1 and all(tensors_in([one]) for one in args) and keras_names.misfit(path, 1, names) is None
             )
             takes_list = type_ in _merging()
             hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
@@ -230,7 +230,7 @@ class Refusals:
                 hint = f"; give them as one list: {type_}(…)([a, b])"
             self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
             return False
-        if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.arguments(path)[1:2] == ("training",):
+        if len(args) > 1 and isinstance(args[1], Tensor) and keras_names.arguments(path)[1:2] == ("training",):
             fact = f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, for example with"
             self.fault(ArgumentError(f"{fact} Concatenate()"), 1)
             return False
@@ -266,7 +266,7 @@ class Refusals:
             if name in _OLD.get(f"layers.{type_}", "").split():
                 self.recorder.older(f"{name} of {type_} is an argument of older Keras")
                 continue
-            found = keras_api.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
+            found = keras_names.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
             if found is not None and found.only_today:
                 self.recorder.older(f"{name} of {type_} is an argument of older Keras")
             elif found is not None:
@@ -281,8 +281,8 @@ class Refusals:
     def passes_over(self, type_: str, name: str) -> bool:
         """Return whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
         path = f"layers.{type_}"
-        found = keras_api.misfit(path, 0, [name], OF_LAYERS, whole=False)
-        if not keras_api.is_known(path) or not (found is None or found.only_today):
+        found = keras_names.misfit(path, 0, [name], OF_LAYERS, whole=False)
+        if not keras_names.is_known(path) or not (found is None or found.only_today):
             return False
         self.interpreter.effects.mark_incomplete(self.interpreter.unknown(f"what {name} of {type_} does is not known"))
         return True
@@ -311,7 +311,7 @@ class Refusals:
             words = f"{type_} needs {key} to be {_a(word)}, got {key}={value!r}; for example {right}"
             self.fault(ArgumentError(words), key)
         elif isinstance(value, str):
-            known = keras_api.names_in(module)
+            known = keras_names.names_in(module)
             if _plainly(value) not in {_plainly(one) for one in known} | _ALSO:
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
                 self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
@@ -342,14 +342,14 @@ class Refusals:
     def _has(self, module: str, name: str) -> bool:
         if self.recorder.has_custom_objects or name == "":
             return True
-        known = {_plainly(one) for one in keras_api.names_in(module)} | _ALSO
+        known = {_plainly(one) for one in keras_names.names_in(module)} | _ALSO
         if module == "metrics":
-            known |= {_plainly(one) for one in keras_api.names_in("losses")}
+            known |= {_plainly(one) for one in keras_names.names_in("losses")}
         return _plainly(name) in known or (module in ("losses", "optimizers") and part_of(module, name) is not None)
 
 
 def _merging() -> Collection[str]:
-    from layerexplain.frontends.code.library.keras.names import MERGES
+    from layerexplain.frontends.code.library.keras_names import MERGES
 
     return MERGES.values()
 
@@ -357,7 +357,7 @@ def _merging() -> Collection[str]:
 def _names_like(module: str) -> list[str]:
     """Return the losses, metrics or optimizers of Keras as programs write them."""
     if module == "metrics":
-        return ["accuracy", *keras_api.names_in("metrics")]
+        return ["accuracy", *keras_names.names_in("metrics")]
     return [one.lower() for one in part_names(module)] if module == "optimizers" else part_names(module, aliases=True)
 
 

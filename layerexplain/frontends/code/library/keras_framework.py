@@ -6,15 +6,14 @@ import ast
 from typing import cast
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras import datasets
-from layerexplain.frontends.code.library.keras import names as keras_names
-from layerexplain.frontends.code.library.keras.functions import call_backend, call_utility
-from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
-from layerexplain.frontends.code.library.keras.parts import KerasParts
-from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
-from layerexplain.frontends.code.library.keras.refused_data import Callback, callback
-from layerexplain.frontends.code.library.keras.source import application, with_source, without_values
+from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library import keras_datasets as datasets
+from layerexplain.frontends.code.library.keras_functions import call_backend, call_utility
+from layerexplain.frontends.code.library.keras_names import KerasName, inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras_parts import KerasParts
+from layerexplain.frontends.code.library.keras_refused_calls import OF_LAYERS
+from layerexplain.frontends.code.library.keras_refused_data import Callback, callback
+from layerexplain.frontends.code.library.keras_source import application, with_source, without_values
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -73,19 +72,19 @@ class Keras:
     def names_of_star(self, module: str) -> list[str]:
         """Return the names that `from … import *` brings of a module of Keras."""
         inside = inside_keras(module)
-        if inside is None or not keras_api.is_module(inside):
+        if inside is None or not keras_names.is_module(inside):
             return []
-        return [f"{module}.{name}" for name in keras_api.names_in(inside, only_today=not self.recorder.keras_2)]
+        return [f"{module}.{name}" for name in keras_names.names_in(inside, only_today=not self.recorder.keras_2)]
 
     def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
         """Return what a name that is not defined stands for in Keras."""
         path = keras_names.by_convention(name)
-        if path is None and name[:1].isupper() and keras_api.is_known(f"applications.{name}"):
+        if path is None and name[:1].isupper() and keras_names.is_known(f"applications.{name}"):
             path = f"keras.applications.{name}"
         if path is None:
             for star in reversed(stars):
                 inside = inside_keras(star)
-                if inside is not None and keras_api.is_known(f"{inside}.{name}".lstrip(".")):
+                if inside is not None and keras_names.is_known(f"{inside}.{name}".lstrip(".")):
                     return Symbol(f"{star}.{name}")
         if path is None:
             return None
@@ -117,7 +116,7 @@ class Keras:
 
     def is_of_layers(self, name: str) -> bool:
         """Return whether every layer of Keras has an attribute."""
-        return name in keras_api.members("Layer")
+        return name in keras_names.members("Layer")
 
     def check_import(self, module: str, name: str, *, is_module: bool = False) -> None:
         """Record the fault of an import of a name that Keras does not have."""
@@ -132,7 +131,7 @@ class Keras:
         """Return whether Keras 3, under its own name, lacks a name or module: `keras.engine`."""
         inside = inside_keras(path)
         is_own = path.startswith("keras.") and not path.startswith(("keras.src", "keras.api"))
-        return bool(inside) and is_own and not keras_api.is_known(inside or "", only_today=True)
+        return bool(inside) and is_own and not keras_names.is_known(inside or "", only_today=True)
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
         """Evaluate a name behind a name: `keras.layers.Dense`, `np.pi`."""
@@ -233,7 +232,7 @@ class Keras:
         if isinstance(result, Unknown) and what.name[:1].isupper():
             return self.recorder.opaque_model(what.name, result.reason, kwargs)
         if isinstance(result, ModelValue):
-            given = {**dict(zip(keras_api.arguments(what.path), args, strict=False)), **kwargs}
+            given = {**dict(zip(keras_names.arguments(what.path), args, strict=False)), **kwargs}
             result.weights_note = without_values(given.get("weights", "imagenet"), self.interpreter)
         return result
 

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from importlib.util import find_spec
 
-from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras_names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.modules import read_module
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol, Unknown

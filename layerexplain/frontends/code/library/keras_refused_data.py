@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.library.keras.datasets import Batches
-from layerexplain.frontends.code.library.keras.names import resolve_keras_name
+from layerexplain.frontends.code.library.keras_datasets import Batches
+from layerexplain.frontends.code.library.keras_names import resolve_keras_name
 from layerexplain.frontends.code.recorder.shapes import Graph, as_recorded, flat
 from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.array import Array

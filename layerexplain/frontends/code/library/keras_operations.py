@@ -6,9 +6,9 @@ import math
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library import numpy as numpy_functions
-from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.names import operation_type
-from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes, holds_size
+from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library.keras_names import operation_type
+from layerexplain.frontends.code.library.keras_run_time_sizes import RunTimeSizes, holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
@@ -276,7 +276,7 @@ class Operations:
 
     def check_axis(self, path: str, shown: str, args: Arguments, kwargs: Keywords) -> bool:
         """Return whether no tensor stands where a function takes an axis."""
-        order = keras_api.arguments(path)
+        order = keras_names.arguments(path)
         given = {**dict(zip(order, args, strict=False)), **kwargs}
         axis = given.get("axis", given.get("perm", given.get("axes")))
         if tensors_in(axis) and "einsum" not in path and not ("kron" in path or "dot" in path):

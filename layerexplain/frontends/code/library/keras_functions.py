@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.library.keras import datasets
-from layerexplain.frontends.code.library.keras.cloning import source_inputs
-from layerexplain.frontends.code.library.keras.names import KerasName
-from layerexplain.frontends.code.library.keras.operations import SIZES
-from layerexplain.frontends.code.library.keras.parts import KerasParts
+from layerexplain.frontends.code.library import keras_datasets as datasets
+from layerexplain.frontends.code.library.keras_cloning import source_inputs
+from layerexplain.frontends.code.library.keras_names import KerasName
+from layerexplain.frontends.code.library.keras_operations import SIZES
+from layerexplain.frontends.code.library.keras_parts import KerasParts
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
-from layerexplain.frontends.code.library.keras.calling import Calling
-from layerexplain.frontends.code.library.keras.cloning import Cloning
-from layerexplain.frontends.code.library.keras.making import LayerFactory
-from layerexplain.frontends.code.library.keras.operations import Operations
-from layerexplain.frontends.code.library.keras.refused_calls import Refusals
-from layerexplain.frontends.code.library.keras.refused_data import DataChecks
-from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
+from layerexplain.frontends.code.library.keras_attributes import LayerAttributes
+from layerexplain.frontends.code.library.keras_calling import Calling
+from layerexplain.frontends.code.library.keras_cloning import Cloning
+from layerexplain.frontends.code.library.keras_making import LayerFactory
+from layerexplain.frontends.code.library.keras_operations import Operations
+from layerexplain.frontends.code.library.keras_refused_calls import Refusals
+from layerexplain.frontends.code.library.keras_refused_data import DataChecks
+from layerexplain.frontends.code.library.keras_run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.recorder.nodes import ModelLibrary, Recorder
 from layerexplain.frontends.code.recorder.own_calls import OwnCalls

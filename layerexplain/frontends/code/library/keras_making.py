@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from layerexplain.call_signature import CallSignature
 from layerexplain.errors import ArgumentError, SpecError
-from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.names import MERGES, resolve_keras_name
-from layerexplain.frontends.code.library.keras.refused_calls import Refusals
-from layerexplain.frontends.code.library.keras.refused_data import DataChecks
+from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library.keras_names import MERGES, resolve_keras_name
+from layerexplain.frontends.code.library.keras_refused_calls import Refusals
+from layerexplain.frontends.code.library.keras_refused_data import DataChecks
 from layerexplain.frontends.code.recorder.emit import plain_config
 from layerexplain.frontends.code.recorder.grade import missing_settings
 from layerexplain.frontends.code.values.array import Array
@@ -380,7 +380,7 @@ class LayerFactory:
 
     def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
         """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
-        names = keras_api.arguments(path) or (("learning_rate",) if path.startswith("optimizers.") else ())
+        names = keras_names.arguments(path) or (("learning_rate",) if path.startswith("optimizers.") else ())
         config = {**dict(zip(names, () if "y_true" in names else args, strict=False)), **kwargs}
         return Setting(name, {key: one for key, one in config.items() if key != "**"}, path)
 
@@ -410,7 +410,7 @@ def _no_layer(item: object) -> str | None:
 def _order(type_: str) -> Sequence[str]:
     """Return the arguments of a layer that are given without a name, in Keras's order."""
     declaration = find(today(type_))
-    of_keras = _FIRST.get(type_) or keras_api.arguments(f"layers.{today(type_)}")
+    of_keras = _FIRST.get(type_) or keras_names.arguments(f"layers.{today(type_)}")
     return of_keras or (positional_arguments(declaration) if declaration is not None else ())
 
 
