@@ -13,7 +13,7 @@ from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code.sources import Text as Code
 from layerexplain.frontends.code.values.base import Place
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.reading import walk
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.model import InputShapes, Model, Shape

@@ -12,7 +12,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.values.frames import File
+    from layerexplain.frontends.code.values.reading import File
     from layerexplain.layers.declaration import Declaration
 
 Code: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Declaration]"
@@ -134,7 +134,7 @@ def _read(path: str) -> Mapping[str, Declaration]:
     with as_source_errors():
         folder = path if os.path.isdir(path) else None
         if folder is None and not os.path.exists(path) and os.path.splitext(path)[1][1:] not in _ENDINGS:
-            from layerexplain.frontends.code.machine.modules import package_folder
+            from layerexplain.frontends.code.sources import package_folder
 
             folder = package_folder(path)
             if folder is None and os.sep not in path:

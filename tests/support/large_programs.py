@@ -187,10 +187,10 @@ def large_program(number: int) -> str:
 
 def a_twentieth() -> dict[str, int]:
     """Return a twentieth of each bound of the reader."""
-    from layerexplain.frontends.code.values import bounds
+    from layerexplain.frontends.code.values import reading
 
     names = ("MOST_STEPS", "MOST_CELLS", "MOST_CALLS", "MOST_LOOKS", "MOST_GIVEN")
-    return {name: getattr(bounds, name) // 20 for name in names}
+    return {name: getattr(reading, name) // 20 for name in names}
 
 
 def read_within_bounds(text: str) -> str:
@@ -231,10 +231,10 @@ def within_memory() -> None:
 
 def main(kind: str, first: int, count: int) -> None:
     """Read programs; print the number of each before, and what is wrong with it after."""
-    from layerexplain.frontends.code.values import bounds
+    from layerexplain.frontends.code.values import reading
 
     for name, most in a_twentieth().items():
-        setattr(bounds, name, most)
+        setattr(reading, name, most)
     for start in (START, KERAS):  # what loads on first use
         read_within_bounds(start + "m.add(layers.Dense(5))\n")
     read_within_bounds(TORCH + "m = nn.Sequential(nn.Linear(3, 5))\nm(torch.ones(2, 3))\n")

@@ -13,19 +13,17 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
-from layerexplain.frontends.code.found_models import FoundModel
 from layerexplain.frontends.code.library.keras_framework import keras_of
 from layerexplain.frontends.code.library.keras_names import base_of
-from layerexplain.frontends.code.machine.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.reader import Program, imports_of, program
 from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.recorder.shapes import with_ready_layers
-from layerexplain.frontends.code.sources import Text
+from layerexplain.frontends.code.recorder.tracing import FoundModel
+from layerexplain.frontends.code.sources import Modules, Text, package_of, read_module
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Symbol, Unknown
-from layerexplain.frontends.code.values.bounds import MOST_SOURCE, Budget
-from layerexplain.frontends.code.values.frames import File
 from layerexplain.frontends.code.values.layers import ModelValue
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
+from layerexplain.frontends.code.values.reading import MOST_SOURCE, Budget, File
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from keyword import kwlist
 
 from layerexplain.errors import NO_FILE
-from layerexplain.frontends.code.values.bounds import MOST_NESTED, MOST_PARSED
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.reading import MOST_NESTED, MOST_PARSED, walk
 from layerexplain.records import NamedTuple
 
 CODE = re.compile(

@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.messages import KINDS, MESSAGES, TORCH, Parts, Row, Words
 from layerexplain.frontends.code.pasted import ERROR
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.reading import walk
 from layerexplain.model import Model, Note, Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -52,7 +52,7 @@ class Message(NamedTuple):
         the function that does."""
         parts = Parts(self.parts, layer_type=layer[0], config=layer[1])
         if call is not None:
-            from layerexplain.frontends.code.library.keras_api import is_known
+            from layerexplain.frontends.code.library.keras_names import is_known
 
             written = ast.unparse(call)
             own = written.rpartition(".")[2]

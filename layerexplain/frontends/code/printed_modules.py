@@ -10,7 +10,7 @@ import re
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.pasted import unmarked
-from layerexplain.frontends.code.values.bounds import MOST_NESTED
+from layerexplain.frontends.code.values.reading import MOST_NESTED
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import TORCH, find, of_torch, positional_arguments
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     rf"(?P<weight>{_PARAMETER})|(?P<part>{_PART})|'[^'\n]*'|[(\[{{]|[)\]}}]|\.\.\.|[^'()\[\]{{}}.]+|.", re.S
 )
 _ROWS = ("ModuleList", "ParameterList")
-_NAMED = ("ModuleDict", "ParameterDict")
+_OF_NAMES = ("ModuleDict", "ParameterDict")
 _SHOWN = re.compile(r"(?<![\w.])print\(\s*(\w+)\s*\)")
 
 
@@ -175,7 +175,7 @@ class _PrintedModel:
         name, written = module.class_name, "".join(module.arguments).strip()
         if module.shape is not None:
             return _placed(f"torch.nn.Parameter(torch.zeros({module.shape}))", module.line)
-        if name == "Sequential" or name in _ROWS or name in _NAMED:
+        if name == "Sequential" or name in _ROWS or name in _OF_NAMES:
             return self._container(module)
         if name == "MultiheadAttention" and len(module.parts) == 1:
             return self._attention(module.parts[0], module.line)

@@ -13,15 +13,6 @@ from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import pasted_errors
-from layerexplain.frontends.code.found_models import (
-    FoundModel,
-    distinct,
-    is_empty,
-    last_change,
-    models_in,
-    parts_of,
-    reaching,
-)
 from layerexplain.frontends.code.library.keras_cloning import source_inputs
 from layerexplain.frontends.code.library.keras_framework import keras_of
 from layerexplain.frontends.code.library.keras_names import base_of
@@ -29,7 +20,6 @@ from layerexplain.frontends.code.library.registry import libraries
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
-from layerexplain.frontends.code.machine.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.printed_summary import compared, holds_summary, model_of_summary
 from layerexplain.frontends.code.recorder.emit import Emitter, settings
 from layerexplain.frontends.code.recorder.grade import (
@@ -45,8 +35,18 @@ from layerexplain.frontends.code.recorder.grade import (
 )
 from layerexplain.frontends.code.recorder.own_layers import declarations
 from layerexplain.frontends.code.recorder.shapes import as_recorded
-from layerexplain.frontends.code.recorder.tracing import GraphsOfLibrary, graphs_of
-from layerexplain.frontends.code.sources import Text, text_of
+from layerexplain.frontends.code.recorder.tracing import (
+    FoundModel,
+    GraphsOfLibrary,
+    distinct,
+    graphs_of,
+    is_empty,
+    last_change,
+    models_in,
+    parts_of,
+    reaching,
+)
+from layerexplain.frontends.code.sources import Lender, Modules, Text, package_of, text_of
 from layerexplain.frontends.code.stated_shapes import column_counts, stated_shapes
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -58,12 +58,10 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     unknown_at,
 )
-from layerexplain.frontends.code.values.bounds import MOST_TRIED, Exhausted
-from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
 from layerexplain.frontends.code.values.objects import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.reading import MOST_TRIED, Exhausted, File, Frame, walk
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.reading import walk
 
 _SHAPE = r"(?:torch\.Size\()?(?:TensorShape\()?[\[(](\d+(?:\s*,\s*\d+)+,?|\d+,)\s*[\])]"
 _VERBS = r"(?:is|are|has|have|with|of|shape|dimensions?|size)"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from layerexplain.frontends.code.values import bounds
+from layerexplain.frontends.code.values import reading
 from tests.support.large_programs import a_twentieth
 
 
@@ -10,4 +10,4 @@ from tests.support.large_programs import a_twentieth
 def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A twentieth of the bounds of the reader, within which `at_most(MOST_CALLS)` functions are called."""
     for bound, most in a_twentieth().items():
-        monkeypatch.setattr(bounds, bound, most)
+        monkeypatch.setattr(reading, bound, most)

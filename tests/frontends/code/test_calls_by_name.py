@@ -14,9 +14,8 @@ import pytest
 
 import layerexplain
 from layerexplain.call_signature import OF_NO_VALUE
-from layerexplain.frontends.code.library.keras_api import arguments
 from layerexplain.frontends.code.library.keras_functions import TODAY
-from layerexplain.frontends.code.library.keras_names import operation_type
+from layerexplain.frontends.code.library.keras_names import arguments, operation_type
 from layerexplain.frontends.code.library.signatures import (
     REQUIRED,
     declared_names,

@@ -16,7 +16,7 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
-from layerexplain.frontends.code.values import bounds
+from layerexplain.frontends.code.values import reading
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.frontends.code_source import each_model
 from layerexplain.report.build import build
@@ -200,7 +200,7 @@ def test_a_text_is_mended_in_time_that_grows_with_its_length() -> None:
 
 @pytest.mark.parametrize("text", ["x;" * 400_000, "x\n" * 400_000, "x = [" + "1," * 400_000 + "]"])
 def test_a_tree_that_would_take_much_memory_is_not_made(text: str) -> None:
-    with at_most(1_000_000), pytest.raises(SourceError, match=f"more than {bounds.MOST_TOKENS:,} words and signs"):
+    with at_most(1_000_000), pytest.raises(SourceError, match=f"more than {reading.MOST_TOKENS:,} words and signs"):
         read_text(text.encode(), "x.py")
 
 

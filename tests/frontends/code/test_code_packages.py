@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
-from layerexplain.frontends.code.library.keras_source import keras_folder
-from layerexplain.frontends.code.machine.modules import package_folder
+from layerexplain.frontends.code.library.keras_framework import keras_folder
+from layerexplain.frontends.code.sources import package_folder
 from layerexplain.frontends.own_layers import read_own_layers
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import statements

@@ -10,7 +10,7 @@ import pytest
 from layerexplain import api
 from layerexplain.frontends.code.library import registry
 from layerexplain.frontends.code.library.keras_framework import Keras
-from layerexplain.frontends.code.library.table import FrameworkLibrary, Library
+from layerexplain.frontends.code.machine.interpreter import FrameworkLibrary, Library
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.values.base import Symbol, Unknown, UnknownValue
 from layerexplain.frontends.code.values.layers import ModelValue

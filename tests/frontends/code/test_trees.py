@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from layerexplain.frontends.code.values.trees import children, walk
+from layerexplain.frontends.code.values.reading import children, walk
 
 FILES = [*sorted(Path(__file__).parent.glob("*.py")), *sorted(Path(ast.__file__).parent.glob("[a-d]*.py"))]
 EVERYTHING = """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.library.table import Library
+from layerexplain.frontends.code.machine.interpreter import Library
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -25,12 +25,12 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_value,
 )
-from layerexplain.frontends.code.values.bounds import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.frontends.code.values.objects import NamesOf
 from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.python import BUILTINS, results, sort
+from layerexplain.frontends.code.values.reading import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.lang.axes import Batch
 
 if TYPE_CHECKING:

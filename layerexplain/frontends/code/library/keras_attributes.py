@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library import keras_names
-from layerexplain.frontends.code.library.keras_calling import Calling, shapes_of_data
+from layerexplain.frontends.code.library.keras_making import Calling, shapes_of_data
 from layerexplain.frontends.code.library.keras_names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras_operations import Operations
 from layerexplain.frontends.code.recorder.emit import plain_config
@@ -24,8 +24,8 @@ from layerexplain.frontends.code.values.base import (
     one_of,
 )
 from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable
-from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.objects import Namespace, Setting
+from layerexplain.frontends.code.values.operators import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, layer_of, may_set
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find

@@ -8,7 +8,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, Variable, tensors_in, unknown_in
-from layerexplain.frontends.code.values.nested import mirrored, mirrored_call
+from layerexplain.frontends.code.values.operators import mirrored, mirrored_call
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, layer_of
 from layerexplain.layers.registry import facts_of
 

@@ -14,8 +14,8 @@ from layerexplain.frontends.code.messages import todays_code
 from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol
 from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable, tensors_in
-from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.objects import Setting
+from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.frontends.code.values.program import layer_of
 from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.settings import OLD_ARGUMENTS, STILL_TAKEN

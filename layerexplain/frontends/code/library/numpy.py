@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, cast
 
 from layerexplain.frontends.code.library.builtins import call_builtin
 from layerexplain.frontends.code.library.signatures import in_order
-from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.machine.interpreter import Implementation, Library
 from layerexplain.frontends.code.values.array import (
+    FOLDS,
     SAME,
     Array,
     array_of,
     attribute,
+    differ,
+    fold,
+    folded,
     known_array,
+    operate,
 )
 from layerexplain.frontends.code.values.array import cast as cast_array
-from layerexplain.frontends.code.values.array_arithmetic import FOLDS, differ, fold, folded, operate
 from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, is_small, joined, plain
 from layerexplain.frontends.code.values.base import (
     DTYPES,
@@ -33,10 +37,10 @@ from layerexplain.frontends.code.values.base import (
     UnknownValue,
     unknown_value,
 )
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.values.layers import GraphTensor, tensors_in
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.python import iterate
+from layerexplain.frontends.code.values.reading import MOST_ITEMS, TOO_LARGE
 from layerexplain.model import Shape
 
 if TYPE_CHECKING:

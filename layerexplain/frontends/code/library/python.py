@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
-from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.machine.definitions import DataclassField, named_tuple
-from layerexplain.frontends.code.values.array_arithmetic import product
+from layerexplain.frontends.code.machine.interpreter import Implementation, Library
+from layerexplain.frontends.code.values.array import product
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -24,11 +24,10 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_value,
 )
-from layerexplain.frontends.code.values.bounds import MODULE, MOST_ITEMS, TOO_LARGE, Budget, weight
-from layerexplain.frontends.code.values.frames import Assumption
-from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.objects import Namespace
+from layerexplain.frontends.code.values.operators import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, Partial
+from layerexplain.frontends.code.values.reading import MODULE, MOST_ITEMS, TOO_LARGE, Assumption, Budget, weight
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter

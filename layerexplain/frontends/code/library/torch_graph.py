@@ -9,10 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
-from layerexplain.frontends.code.library.torch import BLOCKS, call_block
+from layerexplain.frontends.code.library.torch import BLOCKS, Gradients, ModuleState, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
-from layerexplain.frontends.code.library.torch_functions import dtype_of
-from layerexplain.frontends.code.library.torch_functions import function as tensor_function
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -22,19 +20,25 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_modules,
     named_parameters,
 )
-from layerexplain.frontends.code.library.torch_parameters import HOOKS, PRE_HOOKS, OfModule, Parameter, weight_shapes
-from layerexplain.frontends.code.library.torch_program import run_of
-from layerexplain.frontends.code.library.torch_state import Gradients, ModuleState
-from layerexplain.frontends.code.library.torch_tensors import Tensor, with_batch
+from layerexplain.frontends.code.library.torch_program import (
+    HOOKS,
+    PRE_HOOKS,
+    OfModule,
+    Parameter,
+    run_of,
+    weight_shapes,
+)
+from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of, with_batch
+from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.recorder.grade import names_of_unknowns, without_unknowns
 from layerexplain.frontends.code.recorder.shapes import as_recorded, flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
-from layerexplain.frontends.code.values.bounds import RESULT
 from layerexplain.frontends.code.values.layers import unknown_in
-from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
+from layerexplain.frontends.code.values.reading import RESULT
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH, Need, has_batch, needs_of_batch
 from layerexplain.lang.definition import Definition

@@ -6,23 +6,24 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from layerexplain.frontends.code.library.torch_parameters import (
+from layerexplain.frontends.code.library.torch_program import (
     REGISTER,
     STATISTICS,
     HookHandle,
     OfModule,
     Parameter,
     PartOfModule,
+    TorchProgram,
     Weights,
     has_unknown_weights,
     is_recurrent,
     kept_as,
     may_have_weight,
     own_weights,
+    run_of,
     statistics,
     weight_shapes,
 )
-from layerexplain.frontends.code.library.torch_program import TorchProgram, run_of
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -36,9 +37,8 @@ from layerexplain.frontends.code.values.base import (
     Symbol,
     Unknown,
 )
-from layerexplain.frontends.code.values.bounds import MOST_MODULES, Exhausted
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.reading import MOST_MODULES, Exhausted, walk
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters
 

@@ -10,11 +10,16 @@ from typing import Any
 
 from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.signatures import fitting, in_order
-from layerexplain.frontends.code.library.torch_functions import ALIASES, CUTS, sizes_of_pieces
-from layerexplain.frontends.code.library.torch_functions import function as tensor_function
-from layerexplain.frontends.code.library.torch_parameters import Parameter
-from layerexplain.frontends.code.library.torch_program import run_of
-from layerexplain.frontends.code.library.torch_tensors import OPERATORS, Tensor, is_tensor
+from layerexplain.frontends.code.library.torch_program import Parameter, run_of
+from layerexplain.frontends.code.library.torch_tensors import (
+    ALIASES,
+    CUTS,
+    OPERATORS,
+    Tensor,
+    is_tensor,
+    sizes_of_pieces,
+)
+from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
 from layerexplain.frontends.code.values.array_data import (
     axis_of,
@@ -26,10 +31,9 @@ from layerexplain.frontends.code.values.array_data import (
     plain,
 )
 from layerexplain.frontends.code.values.base import ProgramError, Symbol, Unknown
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS, RESULT, numbered
-from layerexplain.frontends.code.values.nested import each_in, mirrored
-from layerexplain.frontends.code.values.operators import COMPARISONS
+from layerexplain.frontends.code.values.operators import COMPARISONS, each_in, mirrored
 from layerexplain.frontends.code.values.program import Bound
+from layerexplain.frontends.code.values.reading import MOST_ITEMS, RESULT, numbered
 
 
 class Numbers(Array):

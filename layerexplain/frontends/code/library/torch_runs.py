@@ -15,11 +15,20 @@ from layerexplain.frontends.code.library.torch_emit import (
     asked_shapes,
     example_shape,
     first_asked,
+    has_no_forward,
+    list_parts,
     modules_in_lists,
 )
-from layerexplain.frontends.code.library.torch_found import Found, ReadProgram, asked, class_name, models
+from layerexplain.frontends.code.library.torch_found import (
+    Found,
+    ReadProgram,
+    asked,
+    class_name,
+    models,
+    shapes_of_error,
+    with_tried_cures,
+)
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
-from layerexplain.frontends.code.library.torch_listed import has_no_forward, list_parts
 from layerexplain.frontends.code.library.torch_modules import (
     INPUTS_OF_BLOCKS,
     BuiltIn,
@@ -36,10 +45,9 @@ from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, 
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, Unknown
-from layerexplain.frontends.code.values.bounds import Budget, Exhausted
-from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
+from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
-from layerexplain.frontends.code.values.trees import kept_with_tree, walk
+from layerexplain.frontends.code.values.reading import Budget, Exhausted, kept_with_tree, walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
@@ -265,10 +273,8 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     elsewhere = {} if given else _shapes_of_class(interpreter, module)
     inferred: dict[str, tuple[Sequence[int | None], str]] = {}
     if program.text.pasted and not (given or elsewhere):
-        from layerexplain.frontends.code.library import torch_pasted
-
         runs = partial(_run_on, interpreter, module)
-        inferred = given = torch_pasted.shapes_of_error(program.text.pasted, module, names, runs)
+        inferred = given = shapes_of_error(program.text.pasted, module, names, runs)
     supposed = {} if given else elsewhere or asked_shapes(module, names)
     reads = partial(_reads, interpreter, module, names)
     example = () if given or elsewhere or len(names) != 1 else example_shape(module, reads)
@@ -291,9 +297,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         if not given and (run.faults or run.opened):
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     if given and run.faults:
-        from layerexplain.frontends.code.library import torch_pasted
-
-        torch_pasted.with_tried_cures(run, module, partial(_run_on, interpreter, module, given, others, alone=alone))
+        with_tried_cures(run, module, partial(_run_on, interpreter, module, given, others, alone=alone))
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else class_name(module))
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)

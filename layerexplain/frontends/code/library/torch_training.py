@@ -14,8 +14,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     is_module,
     named_modules,
 )
-from layerexplain.frontends.code.library.torch_parameters import Parameter
-from layerexplain.frontends.code.library.torch_program import run_of
+from layerexplain.frontends.code.library.torch_program import Parameter, run_of
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array

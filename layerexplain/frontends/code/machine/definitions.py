@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from layerexplain.frontends.code.machine.modules import PRESENT, Refused
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, written
+from layerexplain.frontends.code.sources import PRESENT, Refused
 from layerexplain.frontends.code.values.base import (
     READ_LIBRARIES,
     Arguments,
@@ -20,8 +20,6 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     Value,
 )
-from layerexplain.frontends.code.values.bounds import MOST_BASES
-from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.objects import Imported, Module, known_base
 from layerexplain.frontends.code.values.program import (
     NAMED_TUPLE,
@@ -32,7 +30,7 @@ from layerexplain.frontends.code.values.program import (
     Instance,
     Partial,
 )
-from layerexplain.frontends.code.values.trees import children, docstring, kept_with_tree
+from layerexplain.frontends.code.values.reading import MOST_BASES, File, Frame, children, docstring, kept_with_tree
 from layerexplain.records import Record
 
 # Definitions --------------------------------------------------------------------------------------------------------

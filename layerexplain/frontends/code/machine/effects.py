@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
-from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, creation_counter
+from layerexplain.frontends.code.values.reading import Assumption
 from layerexplain.records import NamedTuple
 
 _MOST_ASSUMPTIONS = 200

@@ -11,8 +11,6 @@ from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_n
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.array_data import count_of
 from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Symbol, Unknown, Value, one_of
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
-from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.objects import Imported
 from layerexplain.frontends.code.values.operators import (
@@ -26,6 +24,7 @@ from layerexplain.frontends.code.values.operators import (
 )
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.frontends.code.values.python import BUILTINS, iterate
+from layerexplain.frontends.code.values.reading import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Assumption, Frame, fits, weight
 
 Rounds = Sequence[ProgramValue]
 """The items of all rounds of a loop."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.machine.effects import Effects
-from layerexplain.frontends.code.machine.modules import Modules
+from layerexplain.frontends.code.sources import Modules
 from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -21,11 +21,9 @@ from layerexplain.frontends.code.values.base import (
     Symbol,
     Unknown,
 )
-from layerexplain.frontends.code.values.bounds import Budget
-from layerexplain.frontends.code.values.frames import Assumption, File, Frame
-from layerexplain.frontends.code.values.framework import Framework
+from layerexplain.frontends.code.values.objects import Framework
 from layerexplain.frontends.code.values.program import Instance, ModuleLibrary
-from layerexplain.frontends.code.values.trees import kept_with_tree
+from layerexplain.frontends.code.values.reading import Assumption, Budget, File, Frame, kept_with_tree
 from layerexplain.model import Note
 
 if TYPE_CHECKING:

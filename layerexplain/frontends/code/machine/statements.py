@@ -11,11 +11,10 @@ from layerexplain.frontends.code.machine.choices import assigned_names
 from layerexplain.frontends.code.machine.definitions import catches, note_field
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Symbol, Unknown, Value, unknown_key
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS, Exhausted
-from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.objects import Namespace
 from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Context, Function, Instance
+from layerexplain.frontends.code.values.reading import MOST_ITEMS, Assumption, Exhausted, Frame
 
 if TYPE_CHECKING:
     pass

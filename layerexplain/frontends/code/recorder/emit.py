@@ -24,11 +24,11 @@ from layerexplain.frontends.code.recorder.tracing import Graphs, model_of_parts,
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Symbol, Unknown, unknown_at
-from layerexplain.frontends.code.values.bounds import MOST_LAYERS, MOST_NESTED, Exhausted
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, Variable, unknown_in
-from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.objects import Setting
+from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Function, Instance, layer_of
+from layerexplain.frontends.code.values.reading import MOST_LAYERS, MOST_NESTED, Exhausted
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS

@@ -10,12 +10,11 @@ from typing import Any
 
 from layerexplain.frontends.code.machine.parts import setting_name
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown
-from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import unknown_in
-from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.objects import Setting
+from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.frontends.code.values.program import signature_of
-from layerexplain.frontends.code.values.trees import children, kept_with_tree, walk
+from layerexplain.frontends.code.values.reading import Assumption, children, kept_with_tree, walk
 from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named
 from layerexplain.model import Missing, Model, Note

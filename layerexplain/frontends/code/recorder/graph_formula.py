@@ -20,7 +20,6 @@ from layerexplain.frontends.code.recorder.shapes import (
 )
 from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown, unknown_at
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS
 from layerexplain.frontends.code.values.layers import (
     CallTrace,
     LayerValue,
@@ -30,8 +29,9 @@ from layerexplain.frontends.code.values.layers import (
     Variable,
     unknown_in,
 )
-from layerexplain.frontends.code.values.nested import NESTING, mirrored_call
+from layerexplain.frontends.code.values.operators import NESTING, mirrored_call
 from layerexplain.frontends.code.values.program import Instance, layer_of
+from layerexplain.frontends.code.values.reading import MOST_ITEMS
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call, states_after
 from layerexplain.lang.expr import (

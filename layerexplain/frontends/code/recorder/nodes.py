@@ -10,10 +10,10 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.recorder.shapes import GraphSource, Shapes, as_recorded
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
-from layerexplain.frontends.code.values.frames import Assumption
-from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, tensors_in
-from layerexplain.frontends.code.values.nested import copied
+from layerexplain.frontends.code.values.objects import Framework
+from layerexplain.frontends.code.values.operators import copied
+from layerexplain.frontends.code.values.reading import Assumption
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
@@ -165,7 +165,7 @@ class Recorder:
         model.is_inner = bool(self.tracing)
         self.models.append(model)
         if len(self.models) > 500:
-            from layerexplain.frontends.code.values.bounds import Exhausted
+            from layerexplain.frontends.code.values.reading import Exhausted
 
             raise Exhausted("makes more than 500 models")
 

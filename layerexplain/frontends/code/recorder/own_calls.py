@@ -14,7 +14,6 @@ from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.recorder.shapes import STATED_SHAPE, declaration_of, flat, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
-from layerexplain.frontends.code.values.bounds import TOO_LARGE, fits
 from layerexplain.frontends.code.values.layers import (
     CallTrace,
     LayerValue,
@@ -25,8 +24,9 @@ from layerexplain.frontends.code.values.layers import (
     tensors_in,
     unknown_in,
 )
-from layerexplain.frontends.code.values.nested import Rebuilding, mirrored, mirrored_call, rebuilt
+from layerexplain.frontends.code.values.operators import Rebuilding, mirrored, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
+from layerexplain.frontends.code.values.reading import TOO_LARGE, fits
 from layerexplain.layers.declaration import Spec
 
 

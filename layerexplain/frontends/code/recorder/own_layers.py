@@ -17,12 +17,12 @@ from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.recorder.own_calls import passes_masks
 from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
 from layerexplain.frontends.code.recorder.tracing import Graphs
-from layerexplain.frontends.code.values import trees
+from layerexplain.frontends.code.values import reading
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
-from layerexplain.frontends.code.values.bounds import Budget, Exhausted
 from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, Tensor, unknown_in
-from layerexplain.frontends.code.values.nested import mirrored_call
+from layerexplain.frontends.code.values.operators import mirrored_call
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
+from layerexplain.frontends.code.values.reading import Budget, Exhausted
 from layerexplain.lang.axes import needs_of_batch
 from layerexplain.lang.definition import Definition, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk, weight
@@ -300,14 +300,14 @@ def _passes(cls: Class | None) -> bool:
         and isinstance(one.targets[0], ast.Attribute)
         and one.targets[0].attr == "supports_masking"
         and getattr(one.value, "value", None) is True
-        for one in trees.walk(function.node)
+        for one in reading.walk(function.node)
     )
 
 
 def _has_states(cls: Class) -> bool:
     """Return whether a class is one of recurrent cells: it has a `state_size`."""
     init = cls.find("__init__")
-    nodes = trees.walk(init.node) if isinstance(init, Function) else ()
+    nodes = reading.walk(init.node) if isinstance(init, Function) else ()
     stored = any(isinstance(one, ast.Attribute) and one.attr == "state_size" and isinstance(one.ctx, ast.Store)
                  for one in nodes)  # fmt: skip
     return stored or cls.find("state_size") is not None
@@ -324,7 +324,7 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
     for one in cls.order() if cls is not None else ():
         for value in one.attributes.values() if isinstance(one, Class) else ():
             if isinstance(value, Function):
-                nodes = trees.walk(value.node)
+                nodes = reading.walk(value.node)
                 found |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
                           if isinstance(n, ast.Attribute | ast.Name)}  # fmt: skip
     for name in found & known_types():
@@ -343,7 +343,7 @@ def _takes_list(function: ProgramValue, name: str) -> bool:
         and isinstance(one.targets[0], ast.Tuple | ast.List)
         and isinstance(one.value, ast.Name)
         and one.value.id == name
-        for one in trees.walk(function.node)
+        for one in reading.walk(function.node)
     )
 
 

@@ -14,8 +14,8 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Size, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, Tensor, unknown_in
-from layerexplain.frontends.code.values.nested import Rebuilding, each_in, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.objects import Setting
+from layerexplain.frontends.code.values.operators import Rebuilding, each_in, mirrored_call, rebuilt
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant

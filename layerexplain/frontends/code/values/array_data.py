@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS
+from layerexplain.frontends.code.values.reading import MOST_ITEMS
 from layerexplain.model import Shape
 from layerexplain.ops.reshaping import groups
 from layerexplain.records import Record

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol, TypeVar
 
-from layerexplain.frontends.code.values.bounds import Budget
-from layerexplain.frontends.code.values.frames import Arguments as Arguments
-from layerexplain.frontends.code.values.frames import Frame
-from layerexplain.frontends.code.values.frames import Keywords as Keywords
-from layerexplain.frontends.code.values.frames import Place as Place
-from layerexplain.frontends.code.values.frames import ProgramValue as ProgramValue
+from layerexplain.frontends.code.values.reading import Arguments as Arguments
+from layerexplain.frontends.code.values.reading import Budget, Frame
+from layerexplain.frontends.code.values.reading import Keywords as Keywords
+from layerexplain.frontends.code.values.reading import Place as Place
+from layerexplain.frontends.code.values.reading import ProgramValue as ProgramValue
 from layerexplain.lang.axes import Batch
 from layerexplain.records import Record
 

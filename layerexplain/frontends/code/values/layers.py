@@ -21,7 +21,7 @@ from layerexplain.frontends.code.values.base import (
     Use,
     Value,
 )
-from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.model import FitData
 
 if TYPE_CHECKING:

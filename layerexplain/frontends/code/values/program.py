@@ -21,10 +21,9 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_key,
 )
-from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.layers import LayerValue, creation_counter
 from layerexplain.frontends.code.values.operators import compare
-from layerexplain.frontends.code.values.trees import children, docstring, kept_with_tree, walk
+from layerexplain.frontends.code.values.reading import Frame, children, docstring, kept_with_tree, walk
 from layerexplain.records import Record
 
 

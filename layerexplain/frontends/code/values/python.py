@@ -19,10 +19,10 @@ from layerexplain.frontends.code.values.base import (
     one_of,
     unknown_key,
 )
-from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
 from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.frontends.code.values.operators import are_plain, format_value, is_plain
 from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.reading import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
 
 # Methods ------------------------------------------------------------------------------------------------------------
 # Methods of texts, lists, dicts, sets and numbers. Only these are called, each on values that are small enough.
