@@ -1,11 +1,11 @@
-"""Write what functions are called with, for the code reader: library/keras_signatures.txt (Keras 3, tf_keras and TensorFlow)
-and library/signatures.txt (NumPy and PyTorch).
+"""Write what functions are called with, for the code reader: in library/, keras_signatures.txt (Keras 3, tf_keras and
+TensorFlow) and signatures.txt (NumPy and PyTorch).
 
     python scripts/signatures.py            # writes the files
     python scripts/signatures.py --check    # fails where one is not current
 
-It needs Keras, tf_keras, TensorFlow, NumPy and PyTorch. A line of keras_signatures.txt is a name, what Keras 3 takes, and what
-tf_keras takes where that is something else; `-` stands for a name that one of them does not have:
+It needs Keras, tf_keras, TensorFlow, NumPy and PyTorch. A line of keras_signatures.txt is a name, what Keras 3 takes,
+and what tf_keras takes where that is something else; `-` stands for a name that one of them does not have:
 
     losses.Huber | delta=1.0, reduction='sum', name=None, dtype=None, ** | delta=1.0, reduction=, name=None
     tf.concat | values, axis, name='concat'

@@ -25,7 +25,6 @@ ALLOWED = {
     "checks/of_training.py": "the layer that classifies each place of a map by itself",
     "frontends/code/recorder/emit.py": "the layer whose input has steps where code says no shape",
     "frontends/code/library/keras_functions.py": "functions of keras.backend that compute what a layer does",
-    "frontends/code/library/keras_making.py": "the layer whose function stands in the code",
     "frontends/code/library/keras_framework.py": "the function that has a class of its own",
     "frontends/code/library/keras_making.py": "arguments of Keras 1 that name the shape of an input, by class",
     "frontends/code/library/keras_names.py": "functions of Keras 1 and 2 that are called like a layer: add([a, b])",

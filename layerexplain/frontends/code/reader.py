@@ -20,7 +20,8 @@ from layerexplain.frontends.code.library.registry import libraries
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
-from layerexplain.frontends.code.printed_summary import compared, holds_summary, model_of_summary
+from layerexplain.frontends.code.pasted_errors import column_counts, stated_shapes
+from layerexplain.frontends.code.printed import compared, holds_summary, model_of_summary
 from layerexplain.frontends.code.recorder.emit import Emitter, settings
 from layerexplain.frontends.code.recorder.grade import (
     grade_of,
@@ -47,7 +48,6 @@ from layerexplain.frontends.code.recorder.tracing import (
     reaching,
 )
 from layerexplain.frontends.code.sources import Lender, Modules, Text, package_of, text_of
-from layerexplain.frontends.code.stated_shapes import column_counts, stated_shapes
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,

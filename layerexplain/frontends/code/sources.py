@@ -22,8 +22,7 @@ from layerexplain.frontends.code.pasted import (
     without_magics,
     without_unshown,
 )
-from layerexplain.frontends.code.printed_modules import PrintedModule, is_printed, printed_module
-from layerexplain.frontends.code.printed_summary import holds_summary
+from layerexplain.frontends.code.printed import PrintedModule, holds_summary, is_printed, printed_module
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code.values.reading import MOST_SOURCE, MOST_TOKENS, File, walk
 from layerexplain.records import NamedTuple

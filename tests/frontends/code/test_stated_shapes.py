@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.stated_shapes import stated_shapes
+from layerexplain.frontends.code.pasted_errors import stated_shapes
 
 CODE = "model = Sequential([Dense(3)])\nmodel.fit(X, y)\n"
 STATED: list[tuple[str, dict[str, tuple[int, ...]]]] = [

@@ -1,4 +1,4 @@
-"""Which name, through which import, is which class or function of Keras, and what it is called with in Keras 3 and 2."""
+"""Which name, through which import, is which class or function of Keras, and what Keras 3 and 2 call it with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The libraries that are read; those with few functions that matter to a model: tqdm, six, scikit-learn, timm, einops."""
+"""The libraries that are read; those of which few functions matter: tqdm, six, scikit-learn, timm, einops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models a program of PyTorch has, and what a pasted error says of them: cures are tried, the model runs again."""
+"""Which models a program of PyTorch has, and what a pasted error says of them: the model runs with each cure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tensors of a run, and functions of them (one table behind both, hence the length). Views share memory: one change reaches all."""
+"""Tensors of a run, and functions of them (a table stands behind both, hence the length).
+
+A tensor and its views share memory: one change reaches all.
+"""
 
 from __future__ import annotations
 

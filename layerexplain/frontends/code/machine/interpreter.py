@@ -1,4 +1,4 @@
-"""Calls, the interpreter of a program's `ast` by what its values are known to be, and how libraries are declared to it."""
+"""The interpreter of a program's `ast` by what its values are known to be: calls, and how libraries are declared."""
 
 from __future__ import annotations
 
