@@ -119,8 +119,10 @@ def sheet_of(
     options = {name: value for name, value in given.items() if value is not None}
     for name in options.keys() - _OPTIONS.get(kind, set()):
         raise ArgumentError(f"{name} cannot be used with a {kind}")
-    module = _BUILDERS[kind]
-    result: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), module)(report, **options)
+    module, _, function = _BUILDERS[kind].partition(":")
+    result: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), function or module)(
+        report, **options
+    )
     return result
 
 
@@ -154,10 +156,10 @@ _BUILDERS = {
     "CheckReport": "findings",
     "Comparison": "comparison",
     "TraceReport": "trace",
-    "ElementReport": "worked_element",
+    "ElementReport": "trace:worked_element",
     "GradientTrace": "gradients",
 }
-"""For each kind of report the module of documents/ that has a function of the same name."""
+"""For each kind of report the module of documents/ and its function, where that has another name."""
 
 
 _STYLE = """<style>

@@ -177,7 +177,7 @@ def test_calls_of_printing_grow_with_the_layers(kind: str, command: str, format:
     [
         ("explanation", "statements", (5, 7)),
         ("explanation", "inner_blocks", (11, 17)),
-        ("cost_lines", "_needs", (19, 23)),
+        ("short_lines", "_needs", (19, 23)),
     ],
 )
 def test_layers_that_are_alike_are_asked_once(
