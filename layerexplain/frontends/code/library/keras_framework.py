@@ -408,9 +408,6 @@ _KNOWN_STARS = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "o
 """Libraries all of whose names may be imported without hiding a layer of Keras."""
 
 
-# Keras source -------------------------------------------------------------------------------------------------------
-# The source of an installed Keras: the classes of its layers, and keras.applications. It is read, not imported.
-
 # Source -------------------------------------------------------------------------------------------------------------
 # The classes of an installed Keras's layers, from their source: it is found, not imported, and read as text as the
 # program is. A user-defined class that changes how such a layer computes is followed through it.

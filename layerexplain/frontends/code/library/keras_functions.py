@@ -90,9 +90,11 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasPa
     return result._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else result
 
 
-@tensorflow("Variable")
-def _tensorflow_variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return keras.operations.variable(args, kwargs)
+tensorflow.add(
+    {
+        "Variable": lambda args, kwargs, keras: keras.operations.variable(args, kwargs),
+    }
+)
 
 
 @tensorflow("ensure_shape")
@@ -147,9 +149,6 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: KerasParts) 
     layer.name = keras.recorder.draw(f"tf.{name}" if keras.recorder.keras_2 else last, operation=True)
     return keras.graphs.results(layer, keras.recorder.node(layer, tuple(args), kwargs))
 
-
-# Keras functions ----------------------------------------------------------------------------------------------------
-# Functions beside keras.ops: keras.backend, keras.utils, keras.saving, keras.mixed_precision and the rest.
 
 # Backend ------------------------------------------------------------------------------------------------------------
 # `keras.backend`, whose functions Keras 3 has in `keras.ops`.
@@ -225,11 +224,6 @@ def _clear_session(args: Arguments, kwargs: Keywords, keras: KerasParts) -> Prog
     keras.interpreter.effects.record_model_event()
 
 
-@function("set_learning_phase", "set_floatx", "set_session", "set_value")
-def _change_setting(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return None
-
-
 @function("set_image_data_format", "set_image_dim_ordering")
 def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     known = {"channels_last": "", "tf": "", "channels_first": "channels_first", "th": "channels_first"}
@@ -256,29 +250,16 @@ def _set_mask(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramVa
     return None
 
 
-@function("standardize_dtype")
-def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return args[0] if args else NotImplemented
-
-
-@function("is_keras_tensor")
-def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return bool(args) and isinstance(args[0], Tensor)
-
-
-@function("variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return keras.operations.variable(args, kwargs)
-
-
-@function("Variable")
-def _keras_variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return keras.operations.variable(args, kwargs, of_keras=True)
-
-
-@function("dot")
-def _dot(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return keras.operations.operation("matmul", args, kwargs, "backend.dot")
+function.add(
+    {
+        "set_learning_phase set_floatx set_session set_value": lambda args, kwargs, keras: None,
+        "standardize_dtype": lambda args, kwargs, keras: args[0] if args else NotImplemented,
+        "is_keras_tensor": lambda args, kwargs, keras: bool(args) and isinstance(args[0], Tensor),
+        "variable": lambda args, kwargs, keras: keras.operations.variable(args, kwargs),
+        "Variable": lambda args, kwargs, keras: keras.operations.variable(args, kwargs, of_keras=True),
+        "dot": lambda args, kwargs, keras: keras.operations.operation("matmul", args, kwargs, "backend.dot"),
+    }
+)
 
 
 @function("batch_dot")
@@ -341,11 +322,6 @@ def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Kera
     return keras.interpreter.unknown(words)
 
 
-@utility("clear_session", "reset_uids")
-def _forget_names(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return call_backend("clear_session", args, kwargs, keras)
-
-
 @utility("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
 def _set_policy(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     given = args[0] if args else kwargs.get("policy")
@@ -380,21 +356,6 @@ def _register(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramVa
     return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
 
 
-@utility("set_random_seed", "plot_model", "enable_unsafe_deserialization")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return None
-
-
-@utility("Lambda")
-def _lambda(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return keras.factory.make_layer("Lambda", args, kwargs)
-
-
-@utility("Variable")
-def _utility_variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return keras.operations.variable(args, kwargs, of_keras=True)
-
-
 @utility("standardize_tuple", "normalize_tuple")
 def _tuple(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `standardize_tuple(value, n, name)`: one number for each of n axes."""
@@ -405,9 +366,15 @@ def _tuple(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue
     return tuple(value) if is_whole else NotImplemented
 
 
-@utility("get_source_inputs")
-def _source_inputs(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    return source_inputs(args[0]) if args else NotImplemented
+utility.add(
+    {
+        "clear_session reset_uids": lambda args, kwargs, keras: call_backend("clear_session", args, kwargs, keras),
+        "set_random_seed plot_model enable_unsafe_deserialization": lambda args, kwargs, keras: None,
+        "Lambda": lambda args, kwargs, keras: keras.factory.make_layer("Lambda", args, kwargs),
+        "Variable": lambda args, kwargs, keras: keras.operations.variable(args, kwargs, of_keras=True),
+        "get_source_inputs": lambda args, kwargs, keras: source_inputs(args[0]) if args else NotImplemented,
+    }
+)
 
 
 @utility("load_model")

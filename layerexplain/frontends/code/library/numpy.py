@@ -194,21 +194,6 @@ def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramVal
     return Array(shape, None if is_large or fill is None else (fill,) * count)
 
 
-@function("numpy.zeros")
-def _zeros(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _filled(0.0, args, kwargs)
-
-
-@function("numpy.ones")
-def _ones(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _filled(1.0, args, kwargs)
-
-
-@function("numpy.empty")
-def _empty(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _filled(None, args, kwargs)
-
-
 @function("numpy.eye", "numpy.identity")
 def _eye(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.eye(rows, columns, k)`: ones on the k-th diagonal."""
@@ -364,32 +349,10 @@ def _triangle(args: Arguments, kwargs: Keywords, keeps: Callable[[int, int], boo
     return array._replace(cells=tuple(kept))
 
 
-@function("numpy.tril")
-def _tril(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """Evaluate `np.tril(x, k)`: zeros above the k-th diagonal."""
-    return _triangle(args, kwargs, operator.le)
-
-
-@function("numpy.triu")
-def _triu(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """Evaluate `np.triu(x, k)`: zeros below the k-th diagonal."""
-    return _triangle(args, kwargs, operator.ge)
-
-
 @function("numpy.reshape")
 def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     sizes: ProgramValue = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
     return _first(args).reshaped(sizes if type(sizes) in (tuple, list) else [sizes])
-
-
-@function("numpy.minimum", "numpy.fmin")
-def _minimum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _of_pairs(min, args)
-
-
-@function("numpy.maximum", "numpy.fmax")
-def _maximum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _of_pairs(max, args)
 
 
 def _of_pairs(pick: Callable[[float, float], float], args: Arguments) -> ProgramValue:
@@ -441,9 +404,18 @@ def _arange(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
     return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")
 
 
-@function("numpy.shape")
-def _shape_of(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return attribute(_first(args), "shape")
+function.add(
+    {
+        "numpy.zeros": lambda args, kwargs, interpreter: _filled(0.0, args, kwargs),
+        "numpy.ones": lambda args, kwargs, interpreter: _filled(1.0, args, kwargs),
+        "numpy.empty": lambda args, kwargs, interpreter: _filled(None, args, kwargs),
+        "numpy.tril": lambda args, kwargs, interpreter: _triangle(args, kwargs, operator.le),
+        "numpy.triu": lambda args, kwargs, interpreter: _triangle(args, kwargs, operator.ge),
+        "numpy.minimum numpy.fmin": lambda args, kwargs, interpreter: _of_pairs(min, args),
+        "numpy.maximum numpy.fmax": lambda args, kwargs, interpreter: _of_pairs(max, args),
+        "numpy.shape": lambda args, kwargs, interpreter: attribute(_first(args), "shape"),
+    }
+)
 
 
 @function("numpy.unique")

@@ -163,11 +163,6 @@ def _signature(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> P
     return Namespace({"parameters": found})
 
 
-@function("argparse.ArgumentParser")
-def _argument_parser(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return Parser()
-
-
 @function("copy.copy")
 def _copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _copied(args[0], False, interpreter, {}) if args else NotImplemented
@@ -182,11 +177,6 @@ def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> P
 def _deque(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `deque(items)`: a list, with methods for its other end."""
     return call_builtin("list", args, {}, interpreter) if len(args) < 2 and not kwargs else NotImplemented
-
-
-@function("collections.OrderedDict")
-def _ordered_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return call_builtin("dict", args, kwargs, interpreter)
 
 
 @function("collections.defaultdict")
@@ -205,37 +195,6 @@ def _named_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) ->
     return NotImplemented if cls is None else cls
 
 
-@function("typing.cast")
-def _cast(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return args[1] if len(args) == 2 else NotImplemented
-
-
-@function("os.environ.get", "os.getenv")
-def _environment(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """Return the default of a variable of the environment, which no other machine has to have."""
-    return args[1] if len(args) == 2 else NotImplemented
-
-
-@function("types.SimpleNamespace")
-def _simple_namespace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return Namespace(dict(kwargs))
-
-
-@function("types.MappingProxyType")
-def _mapping_proxy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return args[0] if args else NotImplemented
-
-
-@function("contextlib.nullcontext")
-def _null_context(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return args[0] if args else None
-
-
-@function("dataclasses.field")
-def _field(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return DataclassField(kwargs)
-
-
 @function("dataclasses.replace")
 def _replace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
@@ -243,9 +202,19 @@ def _replace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
     return interpreter.call(args[0].cls, [], {**args[0].fields(), **kwargs})
 
 
-@function("dataclasses.asdict")
-def _as_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _of_records(args, interpreter, dict)
+function.add(
+    {
+        "argparse.ArgumentParser": lambda args, kwargs, interpreter: Parser(),
+        "collections.OrderedDict": lambda args, kwargs, interpreter: call_builtin("dict", args, kwargs, interpreter),
+        "typing.cast": lambda args, kwargs, interpreter: args[1] if len(args) == 2 else NotImplemented,
+        "os.environ.get os.getenv": lambda args, kwargs, interpreter: args[1] if len(args) == 2 else NotImplemented,
+        "types.SimpleNamespace": lambda args, kwargs, interpreter: Namespace(dict(kwargs)),
+        "types.MappingProxyType": lambda args, kwargs, interpreter: args[0] if args else NotImplemented,
+        "contextlib.nullcontext": lambda args, kwargs, interpreter: args[0] if args else None,
+        "dataclasses.field": lambda args, kwargs, interpreter: DataclassField(kwargs),
+        "dataclasses.asdict": lambda args, kwargs, interpreter: _of_records(args, interpreter, dict),
+    }
+)
 
 
 @function("dataclasses.astuple")

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 
-# Torch state --------------------------------------------------------------------------------------------------------
-# What surrounds a run: where gradients are kept back, and what runs leave in the attributes of modules.
-
 # Torch gradients ----------------------------------------------------------------------------------------------------
 # Where a run keeps gradients back: `with torch.no_grad():`, `@torch.no_grad()` and `x.detach()`.
 
@@ -166,9 +163,6 @@ class ModuleState:
 def _has_tensor(value: ProgramValue) -> bool:
     return any(isinstance(one, Tensor) for one in flat(value))
 
-
-# Torch --------------------------------------------------------------------------------------------------------------
-# PyTorch: modules of torch.nn, functions on tensors, and the numbers that programs make with them.
 
 # Torch --------------------------------------------------------------------------------------------------------------
 

@@ -47,10 +47,6 @@ if TYPE_CHECKING:
 
 
 # Torch emit ---------------------------------------------------------------------------------------------------------
-# A run of a PyTorch model → its `Model`: the rows of its calls, those of modules that were not called, and
-# parameters that stand in several places.
-
-# Torch emit ---------------------------------------------------------------------------------------------------------
 
 _Home = tuple[str, int]
 """What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""

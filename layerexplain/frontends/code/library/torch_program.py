@@ -149,9 +149,6 @@ def run_of(evaluator: Evaluator) -> TensorRun | None:
 
 
 # Torch parameters ---------------------------------------------------------------------------------------------------
-# Parameters in a program of PyTorch: those that it makes, and those of modules of torch.nn.
-
-# Torch parameters ---------------------------------------------------------------------------------------------------
 
 
 class ModuleOfTorch(Protocol):

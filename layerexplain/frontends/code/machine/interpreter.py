@@ -33,9 +33,6 @@ from layerexplain.frontends.code.values.reading import MOST_DEPTH, MOST_ITEMS, T
 from layerexplain.records import NamedTuple
 
 # Calls --------------------------------------------------------------------------------------------------------------
-# Calls: user-defined functions and classes, methods, builtins, and names of libraries.
-
-# Calls --------------------------------------------------------------------------------------------------------------
 
 _COLLECTIONS = frozenset({list, tuple, dict})
 
@@ -438,6 +435,10 @@ class FunctionTable(Generic[_Reader]):
             return row
 
         return register
+
+    def add(self, rows: Mapping[str, Callable[[list[Any], dict[str, Any], _Reader], Any]]) -> None:
+        """Register short rows, each under one or several names."""
+        self._rows.update({name: row for names, row in rows.items() for name in names.split()})
 
     def find(self, name: str) -> Callable[[list[ProgramValue], dict[str, ProgramValue], _Reader], ProgramValue] | None:
         """Return the row of a name; None for one that has none."""

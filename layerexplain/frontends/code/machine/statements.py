@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.machine.choices import assigned_names
@@ -15,9 +14,6 @@ from layerexplain.frontends.code.values.objects import Namespace
 from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Context, Function, Instance
 from layerexplain.frontends.code.values.reading import MOST_ITEMS, Assumption, Exhausted, Frame
-
-if TYPE_CHECKING:
-    pass
 
 _HARMLESS = frozenset(
     """

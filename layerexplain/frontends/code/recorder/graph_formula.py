@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
@@ -83,7 +82,8 @@ class Formula:
     def __init__(self, library: Graphs, where: Callable[[Place], str]) -> None:
         self.library = library
         self.where = where
-        self.leaves: dict[Any, Any] = {}
+        self.leaves: dict[int, list[Expr]] = {}
+        """The weights of each object that it holds, by its identity."""
 
     def results(self, layer: ModelValue, trace: CallTrace) -> CallFormula:
         """Return the results of a layer on tensors of the traced shapes, with the weights that it holds."""
@@ -94,14 +94,9 @@ class Formula:
         for _, _, what in self.ways.values():
             if isinstance(what, Variable):
                 self._weight(what)
-        called = self.leaves
-        if len(called) > 1:  # once more, with the weights in Keras's order
-            self.leaves = {key: again() for key, again in sorted(
-                ((key, one[1]) for key, one in called.items()), key=lambda pair: self._rank(pair[0]))}  # fmt: skip
-            result, masks = self._outputs(layer, trace, dict(values))
         given = [values[one] for one in trace.inputs]
         carried = [values[one] for one in trace.mask_inputs.values()]
-        own = [leaf for one in self.leaves.values() for leaf in one[0]]
+        own = [leaf for key in sorted(self.leaves, key=self._rank) for leaf in self.leaves[key]]
         outputs = flat_tensors(trace.outputs)
         return CallFormula(given, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own))
 
@@ -225,11 +220,10 @@ class Formula:
         masks = [mask for mask in formula.masks if mask is not None]
         order = walk([*formula.results.values(), *masks])
         used = [node for node in order if node.op is WEIGHT and not is_state(node)]
-        weights = sorted({*used, *formula.weights}, key=lambda leaf: leaf.serial)
         definition = Definition(
             snake_case(layer.type),
             (*formula.params, *formula.mask_params),
-            tuple(weights),
+            tuple(dict.fromkeys([*formula.weights, *used])),
             formula.results,
             masks=tuple(formula.masks) if masks else (),
             states=states_after(order),
@@ -283,15 +277,12 @@ class Formula:
         if definition.weights or definition.states:
             if key not in self.leaves:
                 steps = self.ways[key][0]
-
-                def again() -> ProgramValue:
-                    around = lambda path: (*_names(steps), *path)  # noqa: E731
-                    suffix = f"_{_called_by_author(steps)}"
-                    return inner_weights(definition, steps, around, suffix, layer.trainable), again, definition
-
-                self.leaves[key] = again()
-            leaves, _, first = self.leaves[key]
-            if [one.shape for one in first.weights] != [one.shape for one in definition.weights]:
+                around = lambda path: (*_names(steps), *path)  # noqa: E731
+                suffix = f"_{_called_by_author(steps)}"
+                self.leaves[key] = inner_weights(definition, steps, around, suffix, layer.trainable)
+            leaves = self.leaves[key]
+            count = len(definition.weights)
+            if [one.shape for one in leaves[:count]] != [one.shape for one in definition.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
         node = call(definition, *given, *leaves)
         if type(node.shape) is not ResultShapes:
@@ -311,19 +302,14 @@ class Formula:
                 why = unknown_in(variable.shape) or unknown_at(variable.place, "the shape of a weight is not known")
                 raise not_known(variable.name, self._at(why), why)
             steps = self.ways[key][0]
-
-            def again() -> ProgramValue:
-                axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
-                *inside, name = [str(step.number if isinstance(step, ItemNamed) else step) for step in steps]
-                at = ".".join(inside) if isinstance(steps[-1], ItemNamed) else ""  # of a list of weights
-                label = identifier("_".join([*inside, name]) if at else name)
-                trained = variable.trainable and self.library.weight_tensor(variable).node.layer.trainable
-                result = weight(name, label, axes, at=at, trainable=trained, dtype=_dtype(variable.dtype))
-                return [result], again, None
-
-            self.leaves[key] = again()
-        found: Expr = self.leaves[key][0][0]
-        return found
+            axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
+            *inside, name = [str(step.number if isinstance(step, ItemNamed) else step) for step in steps]
+            at = ".".join(inside) if isinstance(steps[-1], ItemNamed) else ""  # of a list of weights
+            label = identifier("_".join([*inside, name]) if at else name)
+            trained = variable.trainable and self.library.weight_tensor(variable).node.layer.trainable
+            dtype = "float" if variable.dtype == "float32" else variable.dtype
+            self.leaves[key] = [weight(name, label, axes, at=at, trainable=trained, dtype=dtype)]
+        return self.leaves[key][0]
 
 
 _LIKE: Mapping[str, Op] = {
@@ -352,10 +338,6 @@ def _result_names(outputs: Sequence[Tensor]) -> list[str]:
     if all(own) and len(set(own)) == len(own) and not any(one.node.layer.type == "InputLayer" for one in outputs):
         return [identifier(one) for one in own]
     return ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
-
-
-def _dtype(dtype: str) -> str:
-    return "float" if dtype == "float32" else dtype
 
 
 def _names(steps: Steps) -> tuple[str, ...]:

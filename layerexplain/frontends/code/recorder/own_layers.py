@@ -229,7 +229,7 @@ class OwnLayer(Declaration):
         return Definition(
             self.name,
             (*result.params, *result.mask_params),
-            tuple(sorted({*weights, *result.weights}, key=lambda node: node.serial)),
+            tuple(dict.fromkeys([*result.weights, *weights])),
             result.results,
             masks=masks,
             description=self.description,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -37,9 +37,6 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.layers.signature import NO_FACTS
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
 from layerexplain.records import NamedTuple
-
-# Tracing ------------------------------------------------------------------------------------------------------------
-# Calls of layers and models; the graph behind each model: a sequence, what lies between tensors, or a `call`.
 
 # Tracing ------------------------------------------------------------------------------------------------------------
 
@@ -352,9 +349,6 @@ def model_of_parts(
 
 
 # Found models -------------------------------------------------------------------------------------------------------
-# The models that a program makes; which choices and errors of the program reach each.
-
-# Found models -------------------------------------------------------------------------------------------------------
 # The models that a program makes, and the names that they go by.
 
 
@@ -391,9 +385,6 @@ def models_in(result: ProgramValue) -> list[ModelValue]:
 
 # Reach --------------------------------------------------------------------------------------------------------------
 # What reaches a model of a program: choices that were taken before it was made, errors of the program.
-
-if TYPE_CHECKING:
-    pass
 
 
 def parts_of(model: ModelValue) -> dict[int, LayerValue]:

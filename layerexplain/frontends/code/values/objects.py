@@ -104,9 +104,6 @@ class Framework(LayerFramework, Protocol):
         """End the making of an object."""
 
 
-# Objects ------------------------------------------------------------------------------------------------------------
-# Values that are little more than names and attributes: of libraries, namespaces, modules, settings of Keras.
-
 # Symbols ------------------------------------------------------------------------------------------------------------
 # Names of libraries.
 
