@@ -21,7 +21,7 @@ from layerexplain.layer_names import LayerCandidate, found, layers_in, no_match
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import ShownParts, explanation
-from layerexplain.render.documents.findings import mistakes
+from layerexplain.render.documents.findings import answers, mistakes
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.training import training_sheet
 from layerexplain.render.formats import Sheet, printed
@@ -145,7 +145,8 @@ def command(
             is_answer = is_read and not report.layers
             wrong = _mistakes(content, inputs, code, () if is_answer else faults) if is_read else ()
             report = _once(report, faults)
-            tour = _Chosen(report, [row.layer for row in layers_of(report, nested)], wrong)
+            asked = library.asked_numbers(library.pasted_text(content), report) if is_read else []
+            tour = _Chosen(report, [row.layer for row in layers_of(report, nested)], wrong, asked)
             return Outcome(tour, ()) if is_answer and wrong else reading.with_faults(tour, faults)
         layers, missing = wanted.matched_in(report)
         return reading.with_faults(_Chosen(report, layers), [*faults, *missing])
@@ -154,7 +155,7 @@ def command(
         if training:
             return training_sheet(chosen.report, columns, nested)
         if not patterns:
-            first = mistakes(chosen.wrong)
+            first = [*answers(chosen.asked), *mistakes(chosen.wrong)]
             return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, asked=parts, first=first)
         if not chosen.layers:
             return None
@@ -235,11 +236,12 @@ def _compare(
 
 
 class _Chosen(NamedTuple):
-    """A report, its layers that are to be explained, and what is wrong with the model."""
+    """A report, its layers that are to be explained, what is wrong with the model, and the numbers asked about."""
 
     report: Report
     layers: Sequence[LayerReport]
     wrong: Sequence[Any] = ()
+    asked: Sequence[str] = ()
 
 
 class LayerPatterns:

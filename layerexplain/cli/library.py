@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
     from layerexplain.frontends.code_source import main_model as main_model
+    from layerexplain.frontends.code_source import pasted_text as pasted_text
     from layerexplain.frontends.code_source import piped as piped
     from layerexplain.frontends.input_shapes import begins_with_batch as begins_with_batch
     from layerexplain.frontends.input_shapes import input_names as input_names
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from layerexplain.layers.keras.meant_types import CHAIN as CHAIN
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
+    from layerexplain.report.asked_numbers import asked_numbers as asked_numbers
     from layerexplain.report.one_layer import is_layer as is_layer
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CHAIN": "layers.keras.meant_types",
     "all_rules": "checks.rules",
+    "asked_numbers": "report.asked_numbers",
     "begins_with_batch": "frontends.input_shapes",
     "code_settings": "frontends.code_source",
     "code_source": "frontends.code_source",
@@ -43,6 +46,7 @@ _HOMES = {
     "must_be_rules": "checks.rules",
     "no_input": "frontends.input_shapes",
     "parse_shape": "frontends.input_shapes",
+    "pasted_text": "frontends.code_source",
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
     "torch_types": "layers.registry",

@@ -194,6 +194,16 @@ def _content(source: str) -> bytes | None:
         return None
 
 
+def pasted_text(source: Any) -> str:
+    """Return a text that may have more than code: a question beside it. "" for a script, and for any other source."""
+    if not isinstance(source, str | bytes) or (isinstance(source, str) and source.endswith((".py", *OTHER_ENDINGS))):
+        return ""
+    content = source if isinstance(source, bytes) else getattr(source, "content", None)
+    if content is None and isinstance(source, str) and source != "-":
+        content = _content(source)
+    return "" if content is None or b"\0" in content[:_HEAD] else content.decode("utf-8", "replace")
+
+
 _MOST_LETTERS = 100
 """Letters of what `--set` names that are read."""
 

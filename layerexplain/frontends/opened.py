@@ -156,6 +156,10 @@ def is_code(opened: Opened) -> bool:
 
 def _may_be_code(head: bytes) -> bool:
     """Return whether a text has what all code has and few specs have: brackets of a call, or an import, outside
-    comments. What Python says of an error, and the table that Keras prints, are pasted with code."""
+    comments. What Python says of an error, and the table that Keras prints, are pasted with code; a question may name a
+    layer alone."""
     without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
-    return any(one in without_comments for one in (b"(", b"import ", b"```", b"Error: ", b"xpected ", b'Model: "'))
+    return any(
+        one in without_comments
+        for one in (b"(", b"import ", b"```", b"Error: ", b"xpected ", b'Model: "', b"?", b"_size", b"n_embd")
+    )

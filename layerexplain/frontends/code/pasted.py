@@ -352,8 +352,10 @@ def _fault(lines: list[str]) -> SyntaxError | None:
 
 
 def _mended(lines: list[str]) -> Iterator[list[str]]:
-    """Give a statement as it may have been meant: `...` stands among named arguments, or words stand around code."""
+    """Give a statement as it may have been meant: `...` stands among named arguments, a backtick is left of a fence, or
+    words stand around code."""
     yield [_NOT_SHOWN.sub("**...", line) for line in lines]
+    yield [line.replace("`", "") for line in lines]
     if len(lines) == 1:
         line = lines[0].rstrip()
         code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", line.strip(), count=1))
@@ -364,7 +366,7 @@ def _is_noise(line: str) -> bool:
     """Return whether a line that is no Python says that it is not meant to be: it is printed, or prose."""
     code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", line, count=1))
     is_bare = not re.search(r"[=(\[{]", line) and not _KEYWORD.match(line)
-    return is_bare or bool(_PRINTED.match(line)) or _is_prose(code)
+    return is_bare or bool(_PRINTED.match(line)) or is_prose(code)
 
 
 def _without_errors(lines: list[str]) -> list[str]:
@@ -401,11 +403,11 @@ def _indented(lines: list[str], at: int, error: SyntaxError) -> bool:
     return wanted != indent
 
 
-def _is_prose(line: str) -> bool:
+def is_prose(line: str) -> bool:
     """Return whether a line that Python does not read is prose: it ends as a sentence does, or has names in a row,
     which Python never has outside of brackets and quotes. Behind a keyword they may be a slip of the pen.
 
-    >>> _is_prose("I get 'shapes (3, 5)'. What is wrong?"), _is_prose("model.add(Dense(units activation='relu'))")
+    >>> is_prose("I get 'shapes (3, 5)'. What is wrong?"), is_prose("model.add(Dense(units activation='relu'))")
     (True, False)
     """
     bare = line

@@ -47,7 +47,7 @@ from layerexplain.frontends.code.recorder.tracing import (
     parts_of,
     reaching,
 )
-from layerexplain.frontends.code.sources import Lender, Modules, Text, package_of, text_of
+from layerexplain.frontends.code.sources import Lender, Modules, Text, package_of, text_of, text_of_question
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -87,6 +87,7 @@ class Program:
         shapes: Mapping[Place, ProgramValue] = MappingProxyType({}),
         *,
         lazy: bool = False,
+        arrays_are_inputs: bool = False,
     ) -> None:
         self.given = given
         self.shapes = shapes
@@ -111,6 +112,7 @@ class Program:
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.is_excerpt = not (path or "").endswith(".py")
         self.interpreter.lazy = lazy
+        self.interpreter.arrays_are_inputs = arrays_are_inputs
         self.file = self.interpreter.program = File("", self.folder, text.tree)
         frame = Frame(self.file)
         if path is not None and package_of(os.path.dirname(path) or ".") is not None:
@@ -196,6 +198,8 @@ class Program:
         if self.interpreter.models:
             return
         tensors = [value for value in self.frame.names.values() if isinstance(value, Tensor)]
+        if self.interpreter.arrays_are_inputs:
+            tensors += keras.parts.factory.graphs.own_calls.results_on_arrays
         if all(tensor.node.layer.type == "InputLayer" for tensor in tensors):
             return
         outputs = max(tensors, key=lambda tensor: tensor.node.number)
@@ -519,6 +523,7 @@ def imports_of(program: Program) -> list[Note]:
     return [Note("imports", None, words)] if names else []
 
 
+_MAKES_MODEL = re.compile(r"^[ \t>+.]*(class \w+ *[(:]|def \w+ *\(|.*\bSequential *\(|\w+\.add *\()", re.MULTILINE)
 _AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
 
 
@@ -535,7 +540,7 @@ def _builds(function: Function, returns: bool = True) -> bool:
 
 @lru_cache(maxsize=4)
 def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...]) -> Program:
-    found = _with_printed(Program(text_of(data, path), path, dict(given)))
+    found = _with_arrays(_with_printed(Program(text_of(data, path), path, dict(given))))
     if found.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
         return found
     # A package that is too large to be read whole: its modules are read when a name of theirs is used.
@@ -552,6 +557,16 @@ def _with_printed(found: Program) -> Program:
     return Program(found.text.with_printed(), found.path, found.given, found.modules)
 
 
+def _with_arrays(found: Program) -> Program:
+    """Return a program that makes no model and calls layers of Keras on arrays with these as inputs of a model."""
+    if not found.interpreter.calls_arrays or not found.interpreter.is_excerpt:
+        return found
+    with suppress(SourceError):
+        if found.names():
+            return found
+    return Program(found.text, found.path, found.given, found.modules, arrays_are_inputs=True)
+
+
 def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> Program:
     """Read a program: one that is asked for again is read once."""
     return _program(data, path, tuple(sorted(given.items())))
@@ -564,6 +579,22 @@ forget_programs = _program.cache_clear
 def model_names(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Return the names of the models of a program, in order."""
     return program(data, path, given).names()
+
+
+def model_of_question(data: bytes) -> Model | None:
+    """Return the model of the layer that prose asks about; None for a text that names none, or has code that makes a
+    model, of which an error is what there is to say."""
+    asked = None if makes_model(data) else text_of_question(data)
+    if asked is None:
+        return None
+    with suppress(LayerExplainError):
+        return _model_in(Program(asked, None, {}), "", None)
+    return None
+
+
+def makes_model(data: bytes) -> bool:
+    """Return whether a text has code that makes a model."""
+    return _MAKES_MODEL.search(data.decode("utf-8", "replace")) is not None
 
 
 def _model_of_error(data: bytes, error: LayerExplainError) -> Model | None:
@@ -606,6 +637,11 @@ def _read_code(data: bytes, path: str | None, request: str, given: Mapping[str, 
         if lend is None
         else _with_printed(Program(text_of(data, path), path, given, Modules(None, lend)))
     )
+    return _model_in(reading, request, path)
+
+
+def _model_in(reading: Program, request: str, path: str | None) -> Model:
+    """Return the model of a program that is requested, or the main one."""
     if (model := reading.torch_model(request)) is not None:
         return model
     if request:

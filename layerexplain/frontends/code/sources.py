@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends.code import asked_layers
+from layerexplain.frontends.code.fragments import with_classes
 from layerexplain.frontends.code.pasted import (
     BETWEEN_TICKS,
     CODE,
@@ -25,6 +27,7 @@ from layerexplain.frontends.code.pasted import (
 from layerexplain.frontends.code.printed import PrintedModule, holds_summary, is_printed, printed_module
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code.values.reading import MOST_SOURCE, MOST_TOKENS, File, walk
+from layerexplain.frontends.hugging_face.entries import names_configuration
 from layerexplain.records import NamedTuple
 from layerexplain.sources.regular_file import open_regular
 
@@ -83,7 +86,7 @@ def is_code(head: bytes, path: str | None) -> bool:
         return True
     yaml = len(re.findall(r"^[ \t]*(- )?(?!\d+:)[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
     code = len(CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
-    return code > yaml
+    return code > yaml or asked_layers.names_layer(text) or names_configuration(text)
 
 
 def _holds_message(text: str) -> bool:
@@ -119,7 +122,7 @@ def read_text(data: bytes, path: str | None) -> Text:
         if not is_script and OF_IPYTHON.search(text):
             raise SyntaxError("it has the prompts of a shell", ("", 1, 1, ""))
         tree = parsed(text)
-        said = () if is_script else without_unshown(tree)
+        said = () if is_script else (*without_unshown(tree), *with_classes(tree))
         pasted = "" if is_script else text
         return Text(_with_columns(tree, text, written), here, said, pasted=pasted, size=tokens)
     except SyntaxError as error:
@@ -128,8 +131,19 @@ def read_text(data: bytes, path: str | None) -> Text:
     if found.tree is None:
         raise _syntax(found.error or first, text, written)
     tree, pasted = found.tree, "" if is_script else text
-    said = found.said if is_script else (*found.said, *without_unshown(tree))
+    said = found.said if is_script else (*found.said, *without_unshown(tree), *with_classes(tree))
     return Text(_with_columns(tree, found.text, written), here, said, pasted=pasted, size=tokens)
+
+
+def text_of_question(data: bytes) -> Text | None:
+    """Return the program that calls the layer which prose asks about; None for a text that names none."""
+    if len(data) > MOST_SOURCE:
+        return None
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    asked = asked_layers.asked_layer(text)
+    if asked is None:
+        return None
+    return Text(asked.tree, lambda line: Place("", line), asked.notes, size=count_tokens(text), pasted=text)
 
 
 def text_of(data: bytes, path: str | None) -> Text:

@@ -229,11 +229,14 @@ def row_of(model_type: str, document: Mapping[str, Any], text_type: str = "") ->
     if text_type in ("", *model_types()) and model_type in model_types():
         return architecture(model_type, text_type)
     unknown = text_type if model_type in model_types() else model_type
-    raise SourceError(f"has the model_type {unknown[:60]!r}, whose formulas are not known; {_resembles(document)}")
+    like = resembling(document)
+    words = f"known types: {', '.join(model_types())}" if like is None else like[1]
+    raise SourceError(f"has the model_type {unknown[:60]!r}, whose formulas are not known; {words}")
 
 
-def _resembles(document: Mapping[str, Any]) -> str:
-    """Return which row the keys of a configuration resemble most, and which differ."""
+def resembling(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the row that the keys of a configuration resemble most, and in words which keys differ; None where none
+    does."""
     own = {key for key, value in document.items() if value is not None and not _WITHOUT_EFFECT.fullmatch(key)}
     own -= _OF_ANY_MODEL
     best, like, beside, lacking = 2, "", set[str](), set[str]()
@@ -247,11 +250,10 @@ def _resembles(document: Mapping[str, Any]) -> str:
         if score > best:
             best, like, beside, lacking = score, name, more, missing
     if not like:
-        return f"known types: {', '.join(model_types())}"
+        return None
     differences = [("it also has", beside), ("it lacks", lacking)]
     parts = [f"{words} {', '.join(sorted(keys)[:6])}" for words, keys in differences if keys]
-    words = f"its keys resemble those of {like}" + (f": {'; '.join(parts)}" if parts else "")
-    return f"{words}; if it computes the same, set model_type to {like!r}"
+    return like, f"its keys resemble those of {like}" + (f": {'; '.join(parts)}" if parts else "")
 
 
 # Values -------------------------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from typing import Any
 from layerexplain.attribute_path import LayerNamed
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.hugging_face import FORMAT, is_configuration
-from layerexplain.frontends.hugging_face.architecture import Architecture, Stack, declarations
+from layerexplain.frontends.hugging_face.architecture import Architecture, Stack, declarations, model_types
 from layerexplain.frontends.hugging_face.keys import (
     MOST_LAYERS,
     configured,
     keys_not_read,
+    resembling,
     row_of,
     tree_of,
     typed,
@@ -97,12 +98,21 @@ _HEADS = ("CausalLM", "LMHeadModel", "MaskedLM", "ConditionalGeneration", "Image
 
 
 def read_configuration(document: Mapping[str, Any], name: str = "") -> Model:
-    """Return the model that a configuration of transformers describes; `name` is what it is called.
+    """Return the model that a configuration of transformers describes; `name` is what it is called. One of a type that
+    is not known is read as the type whose keys it resembles, which is said.
 
-    Raises SourceError for a `model_type` that is not known, and for a configuration that lacks a field or has a value
-    that cannot be.
+    Raises SourceError where it resembles none, and for a configuration that lacks a field or has a value that cannot
+    be.
     """
-    return _reading(document).model(name or document["model_type"])
+    type_ = document.get("model_type")
+    like = resembling(document) if isinstance(type_, str) and type_ not in model_types() else None
+    if like is None:
+        return _reading(document).model(name or document["model_type"])
+    model = _reading({**document, "model_type": like[0]}).model(name or str(type_))
+    words = (
+        f"the formulas of {str(type_)[:60]!r} are not known; {like[1]}. What is shown holds if it computes as {like[0]}"
+    )
+    return model._replace(notes=(Note("assumed", None, words), *model.notes), grade="assumed")
 
 
 def _reading(document: Mapping[str, Any], of_whole: Mapping[str, Any] = MappingProxyType({})) -> _Reading:

@@ -48,6 +48,8 @@ class ShownParts(NamedTuple):
 
     tier: int = LAYER
     only: tuple[str, ...] = ()
+    all_remarks: bool = False
+    """Whether a tour has every remark, as that of a model of one layer."""
 
     def shows(self, name: str) -> bool:
         """Return whether a part is shown."""
@@ -120,7 +122,9 @@ def layer_sheet(layer: LayerReport) -> Sheet:
 def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Document:
     """Return the sections between the heading of the model, its totals and its notes; each layer's own notes stand in
     its section."""
-    about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
+    said_first = "" if report.language is None else "assumed"
+    others = [note for note in report.notes if note.layer is None and note.code != said_first]
+    about_model = doc.notes_block(doc.noted(others), doc.TEXT)
     sections = list(sections)
     if not report.layers and sections:  # an error that was pasted: nothing was read of its model
         title = doc.title(report.model_name, (origin_text(report.source, report.format, None),))
@@ -315,7 +319,7 @@ def _remarks(shown: _Shown) -> Iterable[doc.Block]:
     explained = shown.explained
     said = (
         explained.watch
-        if shown.asked.tier == TOUR
+        if shown.asked.tier == TOUR and not shown.asked.all_remarks
         else [text for text in explained.hints if text not in (*explained.conventions, *explained.counts)]
     )
     yield Points(doc.lines(said))

@@ -129,6 +129,11 @@ _FIRST = 3
 """Findings that an explanation begins with."""
 
 
+def answers(lines: Sequence[str]) -> list[doc.Block]:
+    """Return what computes the numbers that a question asks about, for the beginning of another document."""
+    return [Section((doc.Heading(2, (doc.Span("asked"),)), Points(doc.lines(lines))))] if lines else []
+
+
 def mistakes(found: Sequence[Finding]) -> list[doc.Block]:
     """Return the worst findings in two lines each, what is wrong and what to do, for the beginning of another
     document."""

@@ -64,15 +64,22 @@ def language_facts(report: Report) -> tuple[doc.FactBlock, ...]:
     return tuple(blocks)
 
 
+ASSUMED = "assumed"
+"""The code of notes on what all numbers of a model rest on."""
+
+
 def first_line(report: Report) -> tuple[doc.Prose, ...]:
-    """Return the line below the heading that has the numbers of a language model; none for any other model."""
+    """Return the lines below the heading that have the numbers of a language model, and on what they rest; none for
+    any other model."""
     model = report.language
     if model is None:
         return ()
     active = [f"{count_text(model.active)} active"] if model.active != model.params else []
     cache = [f"cache {model.cache_bytes:,} bytes a token"] if model.cache_bytes else []
     stored = f"weights {bytes_text(model.params * bits_of(model.dtype) // 8)} in {model.dtype}"
-    return (doc.Prose((", ".join([f"{count_text(model.params)} parameters", *active, *cache, stored]) + ".",)),)
+    numbers = doc.Prose((", ".join([f"{count_text(model.params)} parameters", *active, *cache, stored]) + ".",))
+    assumed = "; ".join([note.message for note in report.notes if note.code == ASSUMED])
+    return (numbers, doc.Prose((f"Assumed: {assumed}.",))) if assumed else (numbers,)
 
 
 def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:

@@ -101,6 +101,8 @@ class _Tour:
         self.keys: list[Hashable] = []
         self.ended = 0
         self.with_key: dict[Hashable, list[int]] = {}
+        is_alone = sum(layer.type != "InputLayer" for layer in report.layers) == 1
+        self.parts = ShownParts(TOUR, all_remarks=is_alone)
 
     def blocks(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
         """Yield what is shown of a graph of these layers."""
@@ -163,7 +165,7 @@ class _Tour:
         at = self._explain(layer, key)
         if like is layer:
             hidden, of_code = bool(layer.layers) and not self.deep, self.report.format == "code"
-            return section(self._news(layer), ShownParts(TOUR), copies, hidden=hidden, of_code=of_code)
+            return section(self._news(layer), self.parts, copies, hidden=hidden, of_code=of_code)
         params = None if layer.params is None else sum([one.params or 0 for one in (layer, *copies)])
         changes = changed_arguments(layer, like)
         what = ", ".join(filter(None, [like.path, changes]))

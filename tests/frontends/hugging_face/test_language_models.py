@@ -181,7 +181,10 @@ def test_every_architecture_has_rows() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown model_type": ({"model_type": "mamba"}, "has the model_type 'mamba', whose formulas are not known; its keys resemble those of llama; if it"),
+    "an unknown model_type": (
+        {"model_type": "mamba", "state_size": 16, "conv_kernel": 4, "expand": 2, "time_step_rank": 8},
+        "has the model_type 'mamba', whose formulas are not known; known types: llama, ",
+    ),
     "no text": ({"model_type": 7}, "needs model_type to be a text, got 7"),
     "a field that is missing": ({"hidden_size": None}, "llama needs hidden_size to be a whole number from 1 on"),
     "a text for a number": ({"hidden_size": "4096"}, "hidden_size to be a whole number from 1 on, got '4096'"),

@@ -501,7 +501,7 @@ class Calling:
         node.trace = trace
         if isinstance(layer, ModelValue) and layer.form != "own":
             self.data.check_inputs(layer, args)
-        return self.graphs.results(layer, node)
+        return self.own_calls.noted(self.graphs.results(layer, node))
 
     def _misfit(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> Misfit | None:
         """Return what does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks
@@ -548,7 +548,7 @@ class Calling:
             self.built(layer, first.shape if layer.form == "sequential" and isinstance(first, Array) else shapes)
             return self.result_on(layer, first)
         if type(layer) is LayerValue and shapes_of_data(first) is not None:
-            return self.own_calls.on_arrays(layer, args, kwargs)
+            return self.own_calls.on_arrays(layer, args, kwargs, self.graphs.results)
         unknown = unknown_in([*args, *kwargs.values()])
         return unknown or self.interpreter.unknown("the result of a layer that is called on data")
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_emit import asked_shapes
-from layerexplain.frontends.code.library.torch_graph import DataCalls, Run
+from layerexplain.frontends.code.library.torch_graph import DataCalls, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     is_module,
@@ -23,6 +23,7 @@ from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.pasted_errors import Message, messages
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.sources import Text
+from layerexplain.frontends.code.stated_inputs import fitting_inputs, stated_inputs
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.reading import MOST_TRIED, Budget, Exhausted, File, Frame, walk
@@ -84,13 +85,12 @@ def models(program: ReadProgram) -> list[Found]:
 
 
 def _called_alone(interpreter: Any) -> list[Found]:
-    """Return the models that are called on data where no name of the module stands for one."""
-    called = {
-        id(call.module): call.module
-        for call in interpreter.kept(DataCalls).calls
-        if (isinstance(call.module, Instance) or call.module.children is not None) and not call.is_inside
-    }
-    return [Found(class_name(one), one) for one in called.values()]
+    """Return the models that are called on data where no name of the module stands for one; single modules where there
+    is no other."""
+    calls = [call for call in interpreter.kept(DataCalls).calls if not call.is_inside]
+    called = {id(call.module): call.module for call in calls}
+    whole = [one for one in called.values() if isinstance(one, Instance) or one.children is not None]
+    return [Found(class_name(one), one) for one in whole or called.values()]
 
 
 def _of_functions(program: ReadProgram) -> list[Found]:
@@ -267,6 +267,27 @@ def shapes_of_error(text: str, module: Any, names: Sequence[str], runs: Runs) ->
             if any(_raises(message, *one) for one in run.refused_calls) or _mixes(message, run):
                 return given
     return {}
+
+
+def shapes_of_text(text: str, module: Any, names: Sequence[str], runs: Runs) -> Shapes:
+    """Return the shape of a model's only input that a text states: the first one that its first module takes and on
+    which it runs to its end, else the first that that module takes; none where the text states none."""
+    asked = asked_shapes(module, names).get(names[0]) if len(names) == 1 else None
+    if asked is None:
+        return {}
+    stated, axis = stated_inputs(text), batch_axis(module)
+    fits = fitting_inputs(stated, asked[0], axis)
+    size = asked[0][0] if len(asked[0]) == 1 else None
+    whole = [one for one in stated if size is not None and product([each or 0 for each in one]) == size]
+    shapes: list[Shapes] = [
+        {names[0]: (shape, asked[1])} for shape in dict.fromkeys((*whole, *fits)) if None not in shape
+    ]
+    for shape in shapes:
+        with suppress(LayerExplainError, Exhausted):
+            run = runs(shape)
+            if not run.faults and not run.opened:
+                return shape
+    return {names[0]: (fits[0], asked[1])} if fits else {}
 
 
 def _mixes(message: Message, run: Run) -> bool:

@@ -26,6 +26,7 @@ from layerexplain.frontends.code.library.torch_found import (
     class_name,
     models,
     shapes_of_error,
+    shapes_of_text,
     with_tried_cures,
 )
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
@@ -271,10 +272,13 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     else:
         given = dict(known)
     elsewhere = {} if given else _shapes_of_class(interpreter, module)
-    inferred: dict[str, tuple[Sequence[int | None], str]] = {}
+    inferred: _Shapes = {}
+    stated: _Shapes = {}
     if program.text.pasted and not (given or elsewhere):
         runs = partial(_run_on, interpreter, module)
         inferred = given = shapes_of_error(program.text.pasted, module, names, runs)
+        if not given:
+            stated = given = shapes_of_text(program.text.pasted, module, names, runs)
     supposed = {} if given else elsewhere or asked_shapes(module, names)
     reads = partial(_reads, interpreter, module, names)
     example = () if given or elsewhere or len(names) != 1 else example_shape(module, reads)
@@ -329,6 +333,9 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
         notes.append(Note("from-error", name, words))
+    for name, (shape, _) in stated.items():
+        whole = (*shape[: run.axis], None, *shape[run.axis :])
+        notes.append(Note("stated", name, f"{name} is {shape_text(whole)}, as the text says"))
     if isinstance(module, Instance) and (wrong := _misspelt_init(module.cls)):
         words = f"{module.cls.name} has a method {wrong}, which Python never calls; its constructor is named __init__"
         notes.append(Note("misspelt-init", None, words))

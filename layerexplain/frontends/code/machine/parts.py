@@ -138,9 +138,11 @@ class InterpreterPart(Evaluator):
         """The dicts that are defaultdicts, with what makes their missing values, by their identities."""
         self.notes: list[Note] = []
         self.is_notebook = False
+        """Whether the cells after one that raises are run all the same."""
         self.is_excerpt = False
         """Whether more of the program may stand elsewhere, as it is with what people paste."""
-        """Whether the cells after one that raises are run all the same."""
+        self.calls_arrays = self.arrays_are_inputs = False
+        """Whether the program calls layers of Keras on arrays, and whether these stand for inputs of a model."""
         self.callers: list[Place] = []
         """The calls of functions of the program that are read now."""
         self.unfinished = 0

@@ -6,7 +6,7 @@ Keras gives a `call` that has an argument `mask` the mask of its only tensor, on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
@@ -38,6 +38,9 @@ class OwnCalls:
         self.interpreter, self.shapes, self.fault = recorder.interpreter, recorder.shapes, recorder.fault
         self.call_name, self.masks = recorder.framework.call_name, recorder.masks
         self.building: list[Instance] = []
+        self.inputs_for: dict[int, tuple[Array | Unknown, Tensor]] = {}
+        """The inputs that stand for data, by the identities of these, which are kept."""
+        self.results_on_arrays: Sequence[Tensor] = ()
 
     def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> CallTrace:
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
@@ -283,24 +286,43 @@ class OwnCalls:
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
         return self._data_of(shape, [*args, *kwargs.values()], "the result of a layer on data")
 
-    def on_arrays(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return a layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
+    def on_arrays(
+        self,
+        layer: LayerValue,
+        args: Arguments,
+        kwargs: Keywords,
+        results: Callable[[LayerValue, Node], ProgramValue],
+    ) -> ProgramValue:
+        """Return what a layer of Keras gives that is called on arrays outside of any model, by the `results` of a call:
+        arrays of their shapes; tensors where arrays stand for inputs, in a text whose only calls these are."""
         before = list(layer.nodes)
         given, named = mirrored_call(args, kwargs, self._input_for, Array)
+        if self.interpreter.arrays_are_inputs and not self.recorder.in_call:
+            return self.noted(results(layer, self.recorder.node(layer, tuple(given), named)))
+        self.interpreter.calls_arrays = True
         node = self.recorder.bare_node(layer, tuple(given), named)
-        result = self.shape_tuple(node.result())
+        tensors = results(layer, node)
+        shapes = [self.shape_tuple(one) for one in flat_tensors(tensors)]
         layer.nodes[:] = before
         arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
         if not self.recorder.in_call and len(arrays) == len(node.tensors()):
             refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
             if refusal is not None:
                 self.fault(refusal.with_place(layer=layer.name))
-        return self._data_of(result, [*args, *kwargs.values()], "a number that a layer computes")
+        data = [self._data_of(one, [*args, *kwargs.values()], "a number that a layer computes") for one in shapes]
+        return data[0] if isinstance(tensors, Tensor) else data
+
+    def noted(self, results: ProgramValue) -> ProgramValue:
+        """Return the results of a call; what a text calls last on arrays is the output of its model."""
+        self.results_on_arrays = flat_tensors(results)
+        return results
 
     def _input_for(self, data: Array | Unknown) -> Tensor:
-        """Return an input in place of data, with any number of examples."""
-        result: Tensor = self.recorder.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
-        return result
+        """Return an input in place of data, with any number of examples: always the same for the same data."""
+        if id(data) not in self.inputs_for:
+            shape = data if isinstance(data, Unknown) else (None, *data.shape[1:])
+            self.inputs_for[id(data)] = data, self.recorder.new_input("x", shape)
+        return self.inputs_for[id(data)][1]
 
     def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
         """Return the result of a layer on data: an array with as many examples, or in `words` what is not known."""

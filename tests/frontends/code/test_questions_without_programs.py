@@ -1,0 +1,278 @@
+"""Texts that hold no whole program: prose about a layer, a class without its head, layers called on arrays, a
+configuration in a question. Each is what the same thing is that is written out: a layer that is asked for by its
+arguments, the whole class, a model with an input, the configuration alone."""
+
+import ast
+import json
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.frontends.code.stated_inputs import stated_inputs
+from layerexplain.report.asked_numbers import asked_numbers
+from layerexplain.report.one_layer import as_asked, build_layer
+from tests.support.torch_programs import PROGRAMS as TORCH
+
+LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], str]] = [
+    ("Dense", {"units": 7}, (11,), "a Dense layer with 7 units"),
+    ("Dense", {"units": 7, "use_bias": False}, (11,), "Dense(7, use_bias=False)"),
+    ("Conv2D", {"filters": 5, "kernel_size": 3}, (17, 13, 3), "a Conv2D layer with 5 filters and kernel size 3"),
+    ("Conv2D", {"filters": 5, "kernel_size": (3, 2), "strides": 2}, (17, 13, 3), "Conv2D(5, (3, 2), strides=2)"),
+    ("Conv1D", {"filters": 5, "kernel_size": 4}, (19, 3), "a Conv1D with filters=5 and kernel_size=4"),
+    ("LSTM", {"units": 7}, (5, 3), "an LSTM with 7 hidden units"),
+    ("GRU", {"units": 7, "return_sequences": True}, (5, 3), "a GRU with 7 units and return_sequences=True"),
+    ("Bidirectional", {"layer": {"LSTM": {"units": 7}}}, (5, 3), "Bidirectional(LSTM(7))"),
+    ("MaxPooling2D", {"pool_size": 3}, (17, 13, 2), "MaxPooling2D(3)"),
+    ("torch.nn.Linear", {"in_features": 11, "out_features": 7}, (11,), "nn.Linear(11, 7)"),
+    ("torch.nn.Conv2d", {"in_channels": 3, "out_channels": 5, "kernel_size": 3}, (3, 17, 13), "nn.Conv2d(3, 5, 3)"),
+    ("torch.nn.MaxPool2d", {"kernel_size": 3}, (2, 17, 13), "`nn.MaxPool2d(3)`"),
+    ("torch.nn.LSTM", {"input_size": 3, "hidden_size": 7, "batch_first": True}, (5, 3), "torch.nn.LSTM(3, 7, batch_first=True)"),
+    ("torch.nn.LSTM", {"input_size": 3, "hidden_size": 7, "batch_first": True}, (5, 3), "an nn.LSTM with input_size=3, hidden_size=7 and batch_first=True"),
+    ("torch.nn.BatchNorm2d", {"num_features": 3}, (3, 17, 13), "nn.BatchNorm2d(3)"),
+]  # fmt: skip
+QUESTIONS = [
+    "Why does {layer} on an input of shape {shape} have so many parameters?",
+    "I use {layer}. My input is {times}. What is the output shape?",
+    "Hi!\n\nI don't understand the result of {layer} for data of shape {shape}.\n\nThanks",
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(("type_", "arguments", "shape", "words"), LAYERS, ids=[one[3] for one in LAYERS])
+def test_a_layer_in_prose_is_the_layer_with_these_arguments(
+    question: str, type_: str, arguments: dict[str, Any], shape: tuple[int, ...], words: str
+) -> None:
+    whole = (2, *shape) if type_.startswith("torch.") else shape
+    times = "×".join(map(str, whole)) if len(whole) > 1 else f"({whole[0]},)"
+    expected = build_layer(type_, as_asked(type_, arguments, shape, ())[0], [shape]).layers[0]
+    row = layerexplain.explain(question.format(layer=words, shape=whole, times=times).encode()).layers[-1]
+    assert (row.type, row.params, row.output_shapes) == (expected.type, expected.params, expected.output_shapes)
+
+
+def test_what_prose_leaves_out_is_an_example_and_said() -> None:
+    report = layerexplain.explain(b"What is the difference between output and h_n of an nn.LSTM?")
+    assert report.layers[-1].params == 4 * 16 * (5 + 16 + 2)
+    assert "input_size=5 and hidden_size=16 are examples" in " ".join(note.message for note in report.notes)
+    report = layerexplain.explain(b"What does a Dense layer with 3 units do? And a Conv2D layer?")
+    assert [note.message for note in report.notes] == [
+        "the text states no input: (784,) is an example",
+        "the text names Conv2D too: layerexplain layer Dense --vs Conv2D",
+    ]
+
+
+NOT_A_LAYER = [
+    "What is a Dense forest?",
+    "class Net(nn.Module):\n    def __init__(self:\n        self.fc = nn.Linear(3, 4)\nWhy is the nn.Linear(3, 4) layer wrong?",
+    "Average rainfall was 3 mm. Add sugar?",
+]
+
+
+@pytest.mark.parametrize("text", NOT_A_LAYER)
+def test_other_prose_and_a_class_with_an_error_are_no_question_about_a_layer(text: str) -> None:
+    with pytest.raises(layerexplain.LayerExplainError):
+        layerexplain.read(text.encode())
+
+
+# Parts of classes -----------------------------------------------------------------------------------------------------
+
+
+def _class(code: str) -> ast.ClassDef | None:
+    """The class Net of a program, where its constructor takes no values and it derives from Module itself."""
+    classes = [one for one in ast.parse(code).body if isinstance(one, ast.ClassDef) and one.name == "Net"]
+    cls = classes[0] if classes else None
+    methods = {one.name: one for one in cls.body if isinstance(one, ast.FunctionDef)} if cls is not None else {}
+    init = methods.get("__init__")
+    is_plain = cls is not None and [ast.unparse(base) for base in cls.bases] == ["nn.Module"] and "forward" in methods
+    if not is_plain or init is None or any(not isinstance(one, ast.FunctionDef) for one in cls.body):  # type: ignore[union-attr]
+        return None
+    return cls if len(init.args.args) == 1 + len(init.args.defaults) else None
+
+
+def _init(cls: ast.ClassDef) -> ast.FunctionDef:
+    return next(one for one in cls.body if isinstance(one, ast.FunctionDef) and one.name == "__init__")
+
+
+def _without_head(code: str, cls: ast.ClassDef) -> str:
+    others = [ast.unparse(one) for one in ast.parse(code).body if getattr(one, "name", "") != "Net"]
+    return "\n".join([*others, *map(ast.unparse, cls.body)])
+
+
+def _lines_alone(code: str, cls: ast.ClassDef) -> str:
+    others = [ast.unparse(one) for one in ast.parse(code).body if getattr(one, "name", "") != "Net"]
+    init = _init(cls)
+    defaults = [f"{a.arg} = {ast.unparse(b)}" for a, b in zip(init.args.args[1:], init.args.defaults, strict=True)]
+    rest = [one for one in cls.body if one is not init]
+    return "\n".join([*others, *defaults, *map(ast.unparse, [*init.body, *rest])])
+
+
+PARTS = {name: cls for name, (code, _, _) in TORCH.items() if (cls := _class(code)) is not None}
+
+
+def _is_of_lines(cls: ast.ClassDef) -> bool:
+    """Whether a constructor has nothing but assignments to `self` behind the call of its base."""
+    return all(ast.unparse(one).startswith(("self.", "super(")) for one in _init(cls).body)
+
+
+CUTS = [
+    *[(name, _without_head) for name in PARTS],
+    *[(name, _lines_alone) for name, cls in PARTS.items() if _is_of_lines(cls)],
+]
+
+
+@pytest.mark.parametrize(("name", "cut"), CUTS)
+def test_a_class_without_its_head_is_the_class(name: str, cut: Any) -> None:
+    code = TORCH[name][0]
+    whole = layerexplain.read(code.encode())
+    part = layerexplain.read(cut(code, PARTS[name]).encode())
+    assert [(one.type, one.config) for one in part.layers] == [(one.type, one.config) for one in whole.layers]
+    assert len(part.faults) == len(whole.faults)
+
+
+# Arrays ---------------------------------------------------------------------------------------------------------------
+
+ON_ARRAYS = [
+    ("keras.layers.Dense(3)", (5,)),
+    ("keras.layers.LSTM(4, return_sequences=True, return_state=True)", (7, 3)),
+    ("keras.layers.Conv2D(2, 3, activation='relu')", (11, 13, 3)),
+    ("keras.layers.Bidirectional(keras.layers.GRU(4))", (7, 3)),
+    ("keras.layers.Flatten()", (7, 3)),
+]
+CALLS = [
+    "import keras, numpy as np\n{layer}(np.ones((2, *{shape})))",
+    "import keras, numpy as np\nx = np.zeros((2, *{shape}))\nlayer = {layer}\nprint(layer(x))",
+    "import keras, tensorflow as tf\nx = tf.random.normal((2, *{shape}))\ny = {layer}(x)",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("layer", "shape"), ON_ARRAYS)
+def test_a_layer_of_keras_on_an_array_is_one_on_an_input(layer: str, shape: tuple[int, ...], call: str) -> None:
+    model = f"import keras\nx = keras.Input({shape})\nmodel = keras.Model(x, {layer}(x))"
+    expected = layerexplain.explain(model.encode()).layers
+    rows = layerexplain.explain(call.format(layer=layer, shape=shape).encode()).layers
+    assert [(one.type, one.params, one.output_shapes) for one in rows] == [
+        (one.type, one.params, one.output_shapes) for one in expected
+    ]
+
+
+def test_states_of_a_layer_on_an_array_are_several_values() -> None:
+    code = "import keras, numpy as np\ny, h, c = keras.layers.LSTM(4, return_state=True)(np.ones((2, 5, 3)))\n"
+    report = layerexplain.explain(f"{code}keras.layers.Dense(2)(h)\n".encode())
+    assert [row.type for row in report.layers] == ["InputLayer", "LSTM", "Dense"]
+
+
+def test_a_module_is_called_without_a_name() -> None:
+    rows = layerexplain.explain(b"nn.GRU(10, 20, 2)(torch.randn(5, 3, 10), torch.randn(2, 3, 20))").layers
+    assert [row.output_shapes for row in rows[-1:]] == [((5, None, 20), (2, None, 20))]
+
+
+# Configurations -------------------------------------------------------------------------------------------------------
+
+LLAMA: dict[str, Any] = {
+    "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 101,
+    "num_attention_heads": 8, "num_key_value_heads": 2, "tie_word_embeddings": True,
+}  # fmt: skip
+GPT2 = {"model_type": "gpt2", "n_embd": 48, "n_layer": 3, "n_head": 4, "vocab_size": 101, "n_positions": 31}
+
+
+def _lines(document: dict[str, Any]) -> str:
+    return "\n".join(f'"{key}": {json.dumps(value)},' for key, value in document.items())
+
+
+def _call(document: dict[str, Any]) -> str:
+    name = {"llama": "LlamaConfig", "gpt2": "GPT2Config"}[document["model_type"]]
+    arguments = ", ".join(f"{key}={value!r}" for key, value in document.items() if key != "model_type")
+    return f"config = {name}({arguments})\nmodel = AutoModelForCausalLM.from_config(config)\n"
+
+
+AROUND = {
+    "prose": lambda one: f"How many parameters has this?\n\n{json.dumps(one, indent=2)}\n\nThanks!",
+    "a fence": lambda one: f"My config:\n```json\n{json.dumps(one, indent=2)}\n```\nHow large is the cache?",
+    "an open fence": lambda one: f"```\n{json.dumps(one)}\nWhy?",
+    "a sentence": lambda one: f"From the hub: {json.dumps(one)}. How big is it?",
+    "a comma too many": lambda one: "My config is\n" + json.dumps(one, indent=2).replace("\n}", ",\n}") + "\nWhy?",
+    "lines": lambda one: f"I have a config.json with\n{_lines(one)}\nand want to know its size.",
+    "a call": _call,
+    "no type": lambda one: f"A {one['model_type']} with " + ", ".join(f"{k}={v}" for k, v in one.items() if k != "model_type") + "?",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("document", [LLAMA, GPT2], ids=["llama", "gpt2"])
+def test_a_configuration_in_a_question_is_the_configuration(document: dict[str, Any], around: str) -> None:
+    expected = layerexplain.explain(json.dumps(document).encode(), detail=False)
+    report = layerexplain.explain(AROUND[around](document).encode(), detail=False)
+    assert (report.totals.params, [row.path for row in report.layers]) == (
+        expected.totals.params,
+        [row.path for row in expected.layers],
+    )
+
+
+def test_a_type_that_is_not_known_is_read_as_the_one_that_it_resembles() -> None:
+    expected = layerexplain.explain(json.dumps(LLAMA).encode(), detail=False)
+    report = layerexplain.explain(json.dumps({**LLAMA, "model_type": "supernova"}).encode(), detail=False)
+    assert (report.totals.params, report.grade) == (expected.totals.params, "assumed")
+    said = [note.message for note in report.notes if note.code == "assumed"]
+    assert len(said) == 1
+    assert "holds if it computes as llama" in said[0]
+
+
+def test_sizes_that_a_question_leaves_out_are_said() -> None:
+    text = (
+        b"KV cache of hidden_size=64, num_hidden_layers=2, num_attention_heads=8, num_key_value_heads=2 at 8192 tokens?"
+    )
+    report = layerexplain.explain(text)
+    assert report.language is not None
+    assert report.language.cache_bytes == 2 * 2 * 8 * 2 * 2  # layers × heads × width of a head × K and V × bytes
+    assert asked_numbers(text.decode(), report) == ["8,192 tokens: a cache of 1,048,576 bytes (0.00 GiB) for each text"]
+    words = " ".join(note.message for note in report.notes)
+    assert "the text does not say intermediate_size" in words
+    assert "the text does not say vocab_size" in words
+
+
+# What is stated -------------------------------------------------------------------------------------------------------
+
+INPUTS: list[tuple[str, list[tuple[int | None, ...]]]] = [
+    ("My input is 1×28×28.", [(1, 28, 28)]),
+    ("summary(model, (3, 32, 32))", [(3, 32, 32)]),
+    ("summary(Net().to(device), input_size=(1, 3, 32, 32))", [(1, 3, 32, 32)]),
+    ("I have 28x28 grayscale images", [(28, 28)]),
+    ("The images have size (3, 64, 64) and a label of shape (10,)", [(3, 64, 64)]),
+    ("the kernel is 5x5, with a stride of (2, 2)", []),
+    ("output is 3x3 and the result (4, 4)", []),
+    ("pool (2, 2) and view(-1, 16 * 5 * 5)", []),
+]
+
+
+@pytest.mark.parametrize(("text", "shapes"), INPUTS)
+def test_shapes_of_inputs_in_words(text: str, shapes: list[tuple[int | None, ...]]) -> None:
+    assert stated_inputs(text) == shapes
+
+
+CNN = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d({channels}, 6, 5)
+        self.fc = nn.Linear(6 * 24 * 24, 10)
+    def forward(self, x):
+        return self.fc(torch.relu(self.conv(x)).flatten(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [(1, "My input is 1x28x28."), (1, "images of 28×28"), (3, "I feed a batch of shape (64, 3, 28, 28)."), (3, "summary(Net(), (3, 28, 28))")],
+)  # fmt: skip
+def test_a_stated_input_is_that_of_the_model(channels: int, words: str) -> None:
+    report = layerexplain.explain(f"{CNN.format(channels=channels)}\n\n{words}\nWhy 6 * 24 * 24?\n".encode())
+    assert (report.layers[0].output_shapes, report.faults) == (((None, channels, 28, 28),), ())
+
+
+def test_the_number_that_is_asked_about_is_traced() -> None:
+    text = CNN.format(channels=1) + "\nMy input is 1x28x28.\nWhy 6 * 24 * 24, and where does 34570 come from?\n"
+    assert asked_numbers(text, layerexplain.explain(text.encode())) == [
+        "6 * 24 * 24: flatten, 6 × 24 × 24 = 3,456 features (the last axis runs fastest)",
+        "34570: fc, parameters 34,570 = 10 × 3,456 + 10",
+    ]
