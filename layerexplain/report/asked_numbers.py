@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from layerexplain.frontends.code.pasted import is_prose
+from layerexplain.frontends.code.pasted import is_prose, stands
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import LanguageModel
 
@@ -23,7 +23,9 @@ _FEW = 3
 
 def asked_numbers(text: str, report: Report) -> list[str]:
     """Return a line for each number of the prose of a text that a line of the report computes, at most three."""
-    prose = _ENTRY.sub("", "\n".join([line for line in text.split("\n") if is_prose(line.strip())]))
+    prose = _ENTRY.sub(
+        "", "\n".join([line for line in text.split("\n") if is_prose(line.strip()) and not stands(line)])
+    )
     if report.language is not None and report.language.cache_bytes:
         return _caches(prose, report.language)[:_MOST]
     if len(report.layers) <= _FEW:
@@ -66,9 +68,11 @@ def _computes(words: str, sizes: Sequence[int]) -> bool:
     (True, True)
     >>> _computes("parameters 264 = 32 × 8 + 8", [264]), _computes("parameters 264 = 32 × 8 + 8", [32])
     (True, False)
+    >>> _computes("parameters 264 = 32 × 8 + 8", [8]), _computes("floor((50 - 3) / 2) + 1 = 24 rows", [24])
+    (False, True)
     """
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", words)
     if len(sizes) > 1:
         product = " × ".join(map(str, sizes))
         return re.search(rf"(?<![\d×] ){re.escape(product)}(?! ×|\d)", plain) is not None
-    return re.search(rf"(?<!\d){sizes[0]} =|= {sizes[0]}(?!\d)", plain) is not None
+    return re.search(rf"(?<!\d){sizes[0]} =|= {sizes[0]}(?!\d)(?! [×+/-])", plain) is not None

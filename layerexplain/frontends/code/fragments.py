@@ -80,9 +80,9 @@ def _lacks(cls: ast.ClassDef, statement: ast.stmt) -> bool:
     if isinstance(statement, ast.FunctionDef):
         return all(_name(one) != statement.name or _is_bare(one) for one in cls.body)
     init = _init(cls)
-    if init is None or (isinstance(statement, ast.Expr) and not _is_bare(init)):
+    if init is None or (isinstance(statement, ast.Expr) and not (_is_bare(init) and len(init.body) == 1)):
         return False
-    return not any(_name(one) in _BASES for one in cls.body)
+    return _is_bare(init) or not any(_name(one) in _BASES for one in cls.body)
 
 
 def _is_bare(method: ast.stmt) -> bool:

@@ -175,7 +175,7 @@ def unmarked(lines: list[str]) -> list[str]:
     """Return the lines without the numbers, the signs of a diff or the `>` of a quotation before them, and without
     backticks around them."""
     lines = _without_numbers([_QUOTATION.sub("", line) for line in lines])
-    is_diff = any(_HUNK.match(line) or (line[:1] == "+" and _stands(line[1:]) and not _stands(line)) for line in lines)
+    is_diff = any(_HUNK.match(line) or (line[:1] == "+" and stands(line[1:]) and not stands(line)) for line in lines)
     lines = _without_signs(lines) if is_diff else lines
     return BETWEEN_TICKS.sub(r"\1\2", "\n".join(lines)).split("\n")
 
@@ -210,7 +210,7 @@ def _without_numbers(lines: list[str]) -> list[str]:
         runs[-1].append(number)
     kept = list(lines)
     for run in runs:
-        if len(run) == 1 and (_stands(lines[run[0]]) or not _stands(lines[run[0]][marks[run[0]].end() :])):  # type: ignore[union-attr]
+        if len(run) == 1 and (stands(lines[run[0]]) or not stands(lines[run[0]][marks[run[0]].end() :])):  # type: ignore[union-attr]
             continue
         ends = {number: mark.end() for number in run if (mark := marks[number]) is not None}
         texts = {number: len(lines[number]) - len(lines[number][end:].lstrip()) for number, end in ends.items()
@@ -326,7 +326,7 @@ def _is_ellipsis(node: object) -> bool:
     return isinstance(value, ast.Constant) and value.value is ...
 
 
-def _stands(line: str) -> bool:
+def stands(line: str) -> bool:
     """Return whether a line is a statement, or begins one that other lines end."""
     fault = _fault([line])
     return bool(line.strip()) and (fault is None or "was never closed" in str(fault.msg))

@@ -272,7 +272,7 @@ def model_of_error(text: str, tree: ast.Module | None, error: LayerExplainError)
 # Shapes of data that a text states beside its code: in prose, comments, what print() gave, and columns by name.
 
 _SHAPE = r"(?:torch\.Size\()?(?:TensorShape\()?[\[(](\d+(?:\s*,\s*\d+)+,?|\d+,)\s*[\])]"
-_VERBS = r"(?:is|are|has|have|with|of|shape|dimensions?|size)"
+_VERBS = r"(?:is|are|was|gives|returns|prints|has|have|with|of|shape|dimensions?|size)"
 _SAYS = (
     rf"{{0}}(?:['’]s)?(?:\.shape\b)?(?: (?:[\w ]{{{{0,40}}}} )?{_VERBS}\b[\w :=]{{{{0,30}}}}?|[ ]*(?:[:→]|->)+[ ]*)",
     r"{0}\.shape[ ]*==?[ ]*",

@@ -48,6 +48,7 @@ from layerexplain.frontends.code.recorder.tracing import (
     reaching,
 )
 from layerexplain.frontends.code.sources import Lender, Modules, Text, package_of, text_of, text_of_question
+from layerexplain.frontends.code.stated_inputs import stated_inputs, stated_numbers
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -63,6 +64,7 @@ from layerexplain.frontends.code.values.objects import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.reading import MOST_TRIED, Exhausted, File, Frame, walk
 from layerexplain.frontends.training import with_training
+from layerexplain.layers.registry import find
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
 from layerexplain.suggest import did_you_mean, in_a_row
@@ -108,7 +110,9 @@ class Program:
         """The shapes of data that the text states beside the code."""
         sizes = {**column_counts(text.tree), **self.stated}
         arrays = {name: Array(size) for name, size in sizes.items()}
-        self.interpreter.settings = {**arrays, **self.interpreter.settings}
+        self.numbers = stated_numbers(text.pasted, text.tree) if text.pasted else {}
+        """The numbers that the text states for names of the code."""
+        self.interpreter.settings = {**self.numbers, **arrays, **self.interpreter.settings}
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.is_excerpt = not (path or "").endswith(".py")
         self.interpreter.lazy = lazy
@@ -395,7 +399,9 @@ class Program:
         """Return a note on each shape that the text states and that stands for a value that is not known."""
         arrays = {name: value for name, value in self.interpreter.settings.items() if isinstance(value, Array)}
         used = [name for name, one in arrays.items() if self.frame.names.get(name, one) is one and name in self.stated]
-        return [Note("stated", None, f"{name} is {shape_text(self.stated[name])}, as the text says") for name in used]
+        said = {name: shape_text(self.stated[name]) for name in used}
+        said |= {name: f"{one:,}" for name, one in self.numbers.items() if self.frame.names.get(name, one) == one}
+        return [Note("stated", None, f"{name} is {words}, as the text says") for name, words in said.items()]
 
     def _pasted_faults(self, model: Model, *, is_open: bool) -> list[LayerExplainError]:
         """Return the fault that an error says which was pasted with the code of a model."""
@@ -450,6 +456,22 @@ class Program:
         """Return the program with values for names that it does not define: it is read once more."""
         given = {**self.given, **with_shapes(self.text.tree, values)}
         return Program(self.text, self.path, given, self.modules, self.shapes)
+
+    def with_stated_input(self, found: FoundModel) -> Model:
+        """Return a model; one whose input has no shape in the code on the first shape that the text states and that it
+        takes."""
+        model = self.model(found)
+        if found.value.input_shape is not None or model.grade != "open" or not self.text.pasted or self.shapes:
+            return model
+        stated = stated_inputs(self.text.pasted, self.text.tree)[:_MOST_SHAPES]
+        first = next((layer.type for layer in model.layers if layer.type != "InputLayer"), "")
+        for shape in dict.fromkeys(filter(None, [_without_batch(one, first) for one in stated])):
+            shapes = {found.value.place: (None, *shape)}
+            other = Program(self.text, self.path, self.given, self.modules, shapes).same_model(found)
+            if other is not None and not other.faults and other.grade != "open":
+                words = f"the input is {shape_text((None, *shape))}, as the text says"
+                return other._replace(notes=(*other.notes, Note("stated", None, words)))
+        return model
 
     def same_model(self, found: FoundModel) -> Model | None:
         """Return the model that another reading of the program has found; None where this one has none."""
@@ -524,6 +546,20 @@ def imports_of(program: Program) -> list[Note]:
 
 
 _MAKES_MODEL = re.compile(r"^[ \t>+.]*(class \w+ *[(:]|def \w+ *\(|.*\bSequential *\(|\w+\.add *\()", re.MULTILINE)
+
+
+def _without_batch(shape: tuple[int | None, ...], first: str) -> tuple[int | None, ...] | None:
+    """Return a stated shape as the input of a model that begins with a layer; None where that takes other shapes."""
+    declaration = find(first)
+    axes = None if declaration is None else declaration.ndim
+    if axes is None:
+        axes = len(shape) + (shape[0] is not None and (first, len(shape)) != ("Dense", 2))
+    inner = shape if len(shape) == axes - 1 else shape[1:]
+    return inner if len(inner) == axes - 1 and None not in inner else None
+
+
+_MOST_SHAPES = 8
+"""Shapes of a text that are tried as the input of a model."""
 _AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
 
 
@@ -661,7 +697,7 @@ def _model_in(reading: Program, request: str, path: str | None) -> Model:
             raise error
         raise SourceError(_without_model(reading))
     main = reading.main(found)
-    return with_others(reading.model(main), [one.name for one in found if one is not main], path)
+    return with_others(reading.with_stated_input(main), [one.name for one in found if one is not main], path)
 
 
 def _without_model(reading: Program) -> str:

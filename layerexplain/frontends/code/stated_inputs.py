@@ -1,12 +1,16 @@
-"""Shapes of inputs that a text states without a name of its code: "my images are 1×28×28", `summary(net, (3, 32))`."""
+"""What a text states beside its code: shapes of inputs without a name ("my images are 1×28×28", `summary(net, (3,))`),
+and numbers for names of the code that have no value there ("a vocab_size of 5000", "I have 7 classes")."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 
+from layerexplain.frontends.code.values.reading import walk
+
 _TIMES = r"\d+(?: ?[x×] ?\d+)+(?!\w|\.\d| ?[x×])|\d+(?: by \d+)+"
-_TUPLE = r"[\[(](?:None, ?|\d+, ?)*(?:None|\d+),? ?[\])]"
+_TUPLE = r"[\[(](?:(?:None|\d+), ?)*(?:None, ?\d+|\d+, ?\d+|\d+,) ?[\])]"
 SHAPE = rf"(?:{_TIMES}|{_TUPLE})"
 """A shape as text has it: `(3, 4)`, `[3, 4]`, `3×4`, `3 by 4`."""
 _ANY_SHAPE = re.compile(
@@ -28,8 +32,22 @@ _SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]*?,\s*(?:input_size\s*=\s*)?({_TUP
 _MOST_SHAPES = 20
 
 
-def stated_inputs(text: str) -> list[tuple[int | None, ...]]:
-    """Return the shapes that a text states for inputs of a model without a name of the code, the surest first.
+def prose_beside(text: str, tree: ast.Module) -> str:
+    """Return a text without the statements of its tree: what stands between them, and their comments.
+
+    >>> prose_beside("x = f(3)  # (4, 5)", ast.parse("x = f(3)")), prose_beside("It is 3.", ast.parse(""))
+    ('# (4, 5)', 'It is 3.')
+    """
+    lines = text.split("\n")
+    for statement in tree.body:
+        for at in range(statement.lineno - 1, min(statement.end_lineno or statement.lineno, len(lines))):
+            lines[at] = "".join(lines[at].partition("#")[1:])
+    return "\n".join(lines)
+
+
+def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int | None, ...]]:
+    """Return the shapes that a text states for inputs of a model without a name of the code, which has this tree; the
+    surest first.
 
     >>> stated_inputs("I use a batch of 64 and my input is 1×28×28. The kernel is 5x5.")
     [(1, 28, 28)]
@@ -37,6 +55,8 @@ def stated_inputs(text: str) -> list[tuple[int | None, ...]]:
     ([(3, 32, 32)], [(28, 28)])
     """
     found = [sizes_in(match[1]) for match in _SUMMARY.finditer(text)]
+    if tree is not None:
+        text = prose_beside(text, tree)
     for match in _ANY_SHAPE.finditer(text):
         before = text[max(0, match.start() - 80) : match.start()]
         said = _BEFORE.search(before)
@@ -80,3 +100,52 @@ def fitting_inputs(
         if len(one) == rank and all(a is None or a == b for a, b in zip(asked, one, strict=True)):
             found.append(one)
     return list(dict.fromkeys(found))
+
+
+# Numbers ------------------------------------------------------------------------------------------------------------
+
+_COUNT = r"(\d{1,3}(?:,\d{3})+|\d{1,9})(?!\w|\.\d|,\d| ?[x×*])"
+_SAYS = r"(?: ?[=:]+ ?| (?:is|are|was|of|equals|being) )(?:about |around )?"
+_MOST_NAMES = 200
+
+
+def stated_numbers(text: str, tree: ast.Module) -> dict[str, int]:
+    r"""Return the numbers that a text states for names of its code that get no value there.
+
+    >>> code = "Embedding(vocab_size, 8, input_length=max_length); Dense(num_classes)"
+    >>> text = f"{code}\nA vocab_size of 5,000, a max length of 40. I have 7 classes."
+    >>> stated_numbers(text, ast.parse(code))
+    {'vocab_size': 5000, 'num_classes': 7, 'max_length': 40}
+    """
+    nodes = walk(tree)
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    values = {name.id for node in nodes if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+              for name in walk(*node.targets) if isinstance(name, ast.Name)}  # fmt: skip
+    arguments = [node for node in nodes if isinstance(node, ast.arguments)]
+    values |= {one.arg for node in arguments for one in node.args[len(node.args) - len(node.defaults) :]}
+    names = [node.id for node in nodes if isinstance(node, ast.Name)]
+    names += [one.arg for node in arguments for one in node.args]
+    prose = prose_beside(text, tree)
+    found: dict[str, int] = {}
+    for name in [one for one in dict.fromkeys(names) if len(one) > 2 and one not in called | values][:_MOST_NAMES]:
+        for expression in _expressions(name):
+            if match := re.search(expression, text if expression.startswith("^") else prose, re.MULTILINE):
+                found[name] = int(match[1].replace(",", ""))
+                break
+    return found
+
+
+def _expressions(name: str) -> list[str]:
+    """Return what finds the number of a name: by the name itself, by its words, and by what it counts."""
+    words = name.lower().split("_")
+    found = [
+        rf"(?<![\w.]){re.escape(name)}{_SAYS}{_COUNT}",
+        rf"^[ \t]*{re.escape(name)} *= *[^#\n]*\)[ \t]*# *{_COUNT}[ \t]*$",
+    ]
+    if len(words) > 1:
+        found.append(rf"(?i:\b{'[ -]'.join(map(re.escape, words))}(?:{_SAYS}| )){_COUNT}")
+    if len(words) > 1 and words[0] in ("num", "n", "nb", "number"):
+        found.append(rf"(?<![\w.]){_COUNT} (?:different |output )?{re.escape(words[-1])}\b")
+    if "vocab" in name.lower():
+        found.append(rf"(?i:\bvocab(?:ulary)?(?: size)?(?: (?:is|of|has|with|contains))*) {_COUNT}")
+    return found

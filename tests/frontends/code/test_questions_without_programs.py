@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.stated_inputs import stated_inputs
+from layerexplain.frontends.code.stated_inputs import stated_inputs, stated_numbers
 from layerexplain.report.asked_numbers import asked_numbers
 from layerexplain.report.one_layer import as_asked, build_layer
 from tests.support.torch_programs import PROGRAMS as TORCH
@@ -276,3 +276,84 @@ def test_the_number_that_is_asked_about_is_traced() -> None:
         "6 * 24 * 24: flatten, 6 × 24 × 24 = 3,456 features (the last axis runs fastest)",
         "34570: fc, parameters 34,570 = 10 × 3,456 + 10",
     ]
+
+
+KERAS_MODELS = [
+    ("m = Sequential([Conv2D(3, 3), Flatten(), Dense(2)])", "My images are 12x12x3.", (12, 12, 3)),
+    ("m = Sequential()\nm.add(Dense(3))\nm.add(Dense(2))", "I feed batches of shape (32, 7).", (7,)),
+    ("m = Sequential([LSTM(3)])", "The input has shape (None, 5, 7).", (5, 7)),
+    ("m = Sequential([Flatten(), Dense(3)])", "inputs of 4×6, one at a time", (4, 6)),
+]
+
+
+@pytest.mark.parametrize(("code", "words", "shape"), KERAS_MODELS)
+def test_a_stated_input_is_that_of_a_model_of_keras(code: str, words: str, shape: tuple[int, ...]) -> None:
+    report = layerexplain.explain(f"{code}\n\n{words}\n".encode())
+    assert (report.layers[0].output_shapes, report.grade) == (((None, *shape),), "complete")
+    assert "as the text says" in " ".join(note.message for note in report.notes)
+
+
+def test_a_call_without_its_class_is_a_model_of_keras() -> None:
+    parts = "def call(self, x):\n    return self.b(self.a(x))\n\nself.a = Dense(4)\nself.b = Dense(5)\n"
+    report = layerexplain.explain(f"{parts}\nThe input has shape (None, 3).\n".encode())
+    assert [row.params for row in report.layers] == [3 * 4 + 4, 4 * 5 + 5]
+
+
+NAMES = [
+    ("vocab_size is 31", {"vocab_size": 31}),
+    ("A vocab_size of 1,031.", {"vocab_size": 1031}),
+    ("vocab_size = 31, units=7", {"vocab_size": 31, "units": 7}),
+    ("The vocabulary has 31 words", {"vocab_size": 31}),
+    ("I use 7 units", {}),
+    ("units 7", {}),
+    ("vocab_size: 31x8", {}),
+]
+
+
+@pytest.mark.parametrize(("words", "numbers"), NAMES)
+def test_numbers_of_a_text_are_values_of_names(words: str, numbers: dict[str, int]) -> None:
+    code = "m = Sequential([Input((5,)), Embedding(vocab_size, 3), LSTM(units)])"
+    assert stated_numbers(f"{code}\n{words}", ast.parse(code)) == numbers
+    if len(numbers) == 2:
+        report = layerexplain.explain(f"{code}\n{words}\n".encode())
+        assert [row.params for row in report.layers[1:]] == [31 * 3, 4 * 7 * (3 + 7 + 1)]
+
+
+def test_a_value_in_the_code_is_not_overruled_by_words() -> None:
+    code = (
+        "units = 3\ndef build(width=5):\n    return Sequential([Input((2,)), Dense(units), Dense(width)])\nm = build()"
+    )
+    report = layerexplain.explain(f"{code}\n\nunits = 9 would be better, or a width of 8?\n".encode())
+    assert [row.params for row in report.layers[1:]] == [2 * 3 + 3, 3 * 5 + 5]
+
+
+INSIDE = """
+import torch
+from torch import nn
+class Config:
+    def __init__(self, width=3):
+        self.width = width
+class Net(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.fc = nn.Linear(5, config.width)
+    def forward(self, x):
+        return self.fc(x)
+"""
+MAINS = {
+    "main": "def main():\n    net = Net(Config(7))\n    train(net)\n",
+    "the guard": "def main():\n    net = Net(Config(7))\n\nif __name__ == '__main__':\n    main()\n",
+    "arguments": "def main(args):\n    net = Net(Config(7))\n    optimizer = torch.optim.SGD(net.parameters(), args.lr)\n",
+    "sequential": "def main():\n    net = nn.Sequential(nn.Linear(5, 7))\n    train(net)\n",
+}
+
+
+@pytest.mark.parametrize("name", MAINS)
+def test_a_model_that_main_makes_is_the_model(name: str) -> None:
+    head = "from torch import nn\n" if name == "sequential" else INSIDE
+    rows = layerexplain.explain(f"{head}{MAINS[name]}".encode()).layers
+    assert [row.params for row in rows] == [0, 5 * 7 + 7]
+
+
+def test_a_configuration_object_has_its_defaults() -> None:
+    assert layerexplain.explain(INSIDE.encode()).layers[-1].params == 5 * 3 + 3

@@ -268,7 +268,9 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
         shape = tuple(given.shape) if isinstance(given, Parameter | Array) else (unknown,)
         return Parameter(shape, [*args[1:2], kwargs.get("requires_grad", True)][0])
     if type_ in CONTAINERS:
-        return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
+        container = BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
+        interpreter.kept(TorchProgram).containers.append(container)
+        return container
     if type_ in BLOCKS:
         return make_block(type_, args, kwargs, interpreter)
     declaration, is_lazy = find(of_torch(type_.removeprefix("Lazy"))), type_.startswith("Lazy")

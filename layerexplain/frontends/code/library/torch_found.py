@@ -17,6 +17,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_type,
     named_modules,
 )
+from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss
 from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -81,7 +82,17 @@ def models(program: ReadProgram) -> list[Found]:
     if found:
         called = {id(call.module) for call in interpreter.kept(DataCalls).calls}
         return [one for one in found if id(one.value) in called] or found
-    return _called_alone(interpreter) or _of_functions(program)
+    return _called_alone(interpreter) or _kept_inside(interpreter) or _of_functions(program)
+
+
+def _kept_inside(interpreter: Interpreter) -> list[Found]:
+    """Return the models that functions such as `main()` make and keep to themselves: of each class the last one that is
+    no part of another."""
+    kept = interpreter.kept(TorchProgram)
+    every: list[Any] = [*kept.begun, *[one for one in kept.containers if module_type(one) == "Sequential"]]
+    inside = {id(part) for one in every for name, part in named_modules(one).items() if name}
+    outer = {class_name(one): one for one in every if id(one) not in inside}
+    return [Found(name, one) for name, one in outer.items() if not is_loss(name)]
 
 
 def _called_alone(interpreter: Any) -> list[Found]:
@@ -109,12 +120,17 @@ def _of_functions(program: ReadProgram) -> list[Found]:
         if not name.startswith("_") and all(each in interpreter.settings for each in one.signature.required)
     ]
     found = []
-    for name in ready[:MOST_TRIED]:
+    for name in ready[:MOST_TRIED] or [name for name in functions if name in _PROGRAMS]:
         interpreter.effects.begin_statement(of_module=False)
         with suppress(ProgramError, Exhausted):
-            result = interpreter.call(functions[name], [], {})
+            missing = [each for each in functions[name].signature.required if each not in interpreter.settings]
+            result = interpreter.call(functions[name], [], {each: interpreter.unknown(each) for each in missing})
             found += [Found(name, result)] if is_module(result) else []
-    return found or _called_alone(interpreter)
+    return found or _called_alone(interpreter) or _kept_inside(interpreter)
+
+
+_PROGRAMS = ("main", "train", "run", "demo")
+"""Functions that are a whole program, whatever they are called with."""
 
 
 def models_of_classes(program: ReadProgram) -> list[Found]:
@@ -269,13 +285,13 @@ def shapes_of_error(text: str, module: Any, names: Sequence[str], runs: Runs) ->
     return {}
 
 
-def shapes_of_text(text: str, module: Any, names: Sequence[str], runs: Runs) -> Shapes:
+def shapes_of_text(text: Text, module: Any, names: Sequence[str], runs: Runs) -> Shapes:
     """Return the shape of a model's only input that a text states: the first one that its first module takes and on
     which it runs to its end, else the first that that module takes; none where the text states none."""
     asked = asked_shapes(module, names).get(names[0]) if len(names) == 1 else None
     if asked is None:
         return {}
-    stated, axis = stated_inputs(text), batch_axis(module)
+    stated, axis = stated_inputs(text.pasted, text.tree), batch_axis(module)
     fits = fitting_inputs(stated, asked[0], axis)
     size = asked[0][0] if len(asked[0]) == 1 else None
     whole = [one for one in stated if size is not None and product([each or 0 for each in one]) == size]

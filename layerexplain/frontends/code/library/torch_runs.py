@@ -278,7 +278,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         runs = partial(_run_on, interpreter, module)
         inferred = given = shapes_of_error(program.text.pasted, module, names, runs)
         if not given:
-            stated = given = shapes_of_text(program.text.pasted, module, names, runs)
+            stated = given = shapes_of_text(program.text, module, names, runs)
     supposed = {} if given else elsewhere or asked_shapes(module, names)
     reads = partial(_reads, interpreter, module, names)
     example = () if given or elsewhere or len(names) != 1 else example_shape(module, reads)
