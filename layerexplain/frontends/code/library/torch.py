@@ -269,7 +269,8 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
         return Parameter(shape, [*args[1:2], kwargs.get("requires_grad", True)][0])
     if type_ in CONTAINERS:
         container = BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
-        interpreter.kept(TorchProgram).containers.append(container)
+        if not interpreter.unfinished:
+            interpreter.kept(TorchProgram).finished.append(container)
         return container
     if type_ in BLOCKS:
         return make_block(type_, args, kwargs, interpreter)

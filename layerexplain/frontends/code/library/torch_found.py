@@ -88,8 +88,7 @@ def models(program: ReadProgram) -> list[Found]:
 def _kept_inside(interpreter: Interpreter) -> list[Found]:
     """Return the models that functions such as `main()` make and keep to themselves: of each class the last one that is
     no part of another."""
-    kept = interpreter.kept(TorchProgram)
-    every: list[Any] = [*kept.begun, *[one for one in kept.containers if module_type(one) == "Sequential"]]
+    every: list[Any] = [one for one in interpreter.kept(TorchProgram).finished if module_type(one) not in _LISTS]
     inside = {id(part) for one in every for name, part in named_modules(one).items() if name}
     outer = {class_name(one): one for one in every if id(one) not in inside}
     return [Found(name, one) for name, one in outer.items() if not is_loss(name)]
@@ -129,6 +128,7 @@ def _of_functions(program: ReadProgram) -> list[Found]:
     return found or _called_alone(interpreter) or _kept_inside(interpreter)
 
 
+_LISTS = ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 _PROGRAMS = ("main", "train", "run", "demo")
 """Functions that are a whole program, whatever they are called with."""
 

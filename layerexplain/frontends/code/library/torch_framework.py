@@ -504,6 +504,11 @@ class PyTorch:
         is_bare = root is not None and root.path == "torch.nn.Module" and not name.startswith("_")
         return name in OF_MODULE if is_bare else None
 
+    def finish(self, instance: Instance) -> None:
+        """Note a module that is made and is no part of one that is being made."""
+        if not self.interpreter.unfinished:
+            self.program.finished.append(instance)
+
     def method(self, instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method that PyTorch gives a module gives."""
         if name == "__init__":

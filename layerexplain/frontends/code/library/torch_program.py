@@ -120,8 +120,8 @@ class TorchProgram:
         """The models that are run now, the innermost last."""
         self.begun: list[Instance] = []
         """The modules whose `__init__` has called that of PyTorch."""
-        self.containers: list[ProgramValue] = []
-        """The containers that the program makes."""
+        self.finished: list[ProgramValue] = []
+        """The modules of its own classes and the containers that it has made, but for those inside of the first."""
         self.open_trainable: Unknown | None = None
         """What the program freezes, where that is not known: it may be any parameter."""
         self._in_parallel: list[ProgramValue] = []

@@ -168,6 +168,8 @@ class Calls(Records):
         if unread is not None and instance.layer is None:
             instance.attributes.setdefault("__unread__", unread)
         framework.finish_instance(instance)
+        if cls.objects is not None:
+            cls.objects.finish(instance)
         instance.is_uncertain = self.effects.uncertainties != uncertain or len(self.effects.pending) > pending
         return instance
 

@@ -52,6 +52,9 @@ class ModuleLibrary(Protocol):
     def has_attribute(self, cls: Class, name: str) -> bool | None:
         """Return whether it gives the objects of a class an attribute; None where that is not known."""
 
+    def finish(self, instance: Instance) -> None:
+        """Note a module that is made."""
+
     def buffer(self, instance: Instance, name: str, value: ProgramValue) -> ProgramValue:
         """Return an attribute of a module that may be a buffer."""
 
