@@ -35,7 +35,7 @@ _OF_TORCH = re.compile(
 _NUMBER = r"(?P<number>\d+(?:,\d{3})+|\d+)(?![.\d]*\d)"
 _ONE = {"one": 1, "two": 2, "three": 3, "four": 4}
 _WORDS: dict[str, str] = {
-    "units": r"(?:hidden )?(?:units?|neurons?|nodes?|cells?)",
+    "units": r"(?:hidden |output )?(?:units?|neurons?|nodes?|cells?)|outputs?",
     "filters": r"(?:filters?|feature maps?|output channels?)",
     "hidden_size": r"(?:hidden )?(?:units?|neurons?|nodes?|cells?)|hidden (?:size|dim\w*|state)",
     "num_layers": r"(?:stacked )?layers?",
@@ -58,9 +58,16 @@ _FEATURES = re.compile(
     re.IGNORECASE,
 )
 _ON = re.compile(rf"\b(?:on|onto|to|for|with) (?:an? |the )?({SHAPE})")
+_LINK = re.compile(r"`?[\s,;>&+→⇒-]*(?:and|then|followed by|into|=>)?[\s,;]*(?:then )?(?:an? |the )?(?:\w+ ?= ?)?`?")
+"""What stands between layers that are called one after the other."""
 _STEPS = re.compile(
     r"(?:input_length|max_?len\w*|sequence length|length)(?: of| is)?[ =]*(\d+)|(\d+) (?:time ?)?steps", re.I
 )
+_ALIASES = {
+    **dict.fromkeys(("fully connected", "fully-connected"), ("dense", "linear")),
+    **dict.fromkeys(("convolutional", "conv"), ("conv2d", "conv2d")),
+}
+"""What people call a layer, beside its name, in Keras and in PyTorch."""
 _LONGEST_CALL = 300
 """Letters of a call that are read."""
 _MOST_READ = 20_000
@@ -111,11 +118,22 @@ def asked_layer(text: str) -> AskedLayer | None:
         if declaration is None:
             continue
         try:
-            asked = _program(text, mention, declaration)
+            asked = _program(text, [mention, *_behind(text, mention, mentions)], declaration)
         except (LayerExplainError, SyntaxError, ValueError):
             continue
         return asked._replace(notes=(*asked.notes, *_second(mention, mentions, asked.tree)))
     return None
+
+
+def _behind(text: str, first: _Mention, mentions: Sequence[_Mention]) -> list[_Mention]:
+    """Return the layers that a text calls one after the other behind a first: `Conv2D(8, 3), Flatten(), Dense(2)`."""
+    chain: list[_Mention] = []
+    end = first.end if first.call is not None else len(text)
+    for one in sorted(mentions, key=lambda one: one.at):
+        if one.call is not None and one.at >= end and _LINK.fullmatch(text[end : one.at]):
+            chain.append(one)
+            end = one.end
+    return chain
 
 
 def _second(mention: _Mention, mentions: Sequence[_Mention], tree: ast.Module) -> list[str]:
@@ -139,7 +157,7 @@ def _names() -> tuple[re.Pattern[str], frozenset[str]]:
     """Return what finds the names of layers in a text, in any letters, and the names as they are written."""
     of_torch = [one.removeprefix(TORCH) for one in types(TORCH.rstrip("."))]
     names = frozenset([one for one in (*types(""), *of_torch) if "." not in one]) - {"InputLayer", "Input"}
-    words = "|".join(sorted(map(re.escape, {one.lower() for one in names}), key=len, reverse=True))
+    words = "|".join(sorted(map(re.escape, {*_ALIASES, *[one.lower() for one in names]}), key=len, reverse=True))
     behind = r"(?P<behind>\(|\s+(?:layer|module|cell)s?\b)?"
     return re.compile(rf"(?<![\w.]){_PREFIX}(?P<name>{words})(?![\w.]\w){behind}", re.IGNORECASE), names
 
@@ -168,7 +186,7 @@ def _mentions(text: str) -> list[_Mention]:
 
 def _type(written: str, prefix: str, of_torch_text: bool) -> str | None:
     """Return the type of a name, of Keras or of PyTorch by its letters, its prefix and the words of the text."""
-    small = written.lower()
+    small = _ALIASES.get(written.lower(), (written.lower(),) * 2)[of_torch_text]
     keras = next((one for one in types("") if one.lower() == small), None)
     torch = next((one for one in types(TORCH.rstrip(".")) if one.removeprefix(TORCH).lower() == small), None)
     if "nn." in prefix or (torch is not None and torch.removeprefix(TORCH) == written != keras):
@@ -195,15 +213,18 @@ def _call(text: str, at: int) -> tuple[ast.Call | None, int]:
 # Arguments and inputs -----------------------------------------------------------------------------------------------
 
 
-def _program(text: str, mention: _Mention, declaration: Declaration) -> AskedLayer:
-    """Return the program of a layer. Raises ValueError where its example is no literal."""
+def _program(text: str, chain: Sequence[_Mention], declaration: Declaration) -> AskedLayer:
+    """Return the program of a layer, and of those behind it. Raises ValueError where its example is no literal."""
+    mention, *others = chain
     call = mention.call or ast.Call(ast.Name("layer", ast.Load()), [], [])
-    rest = f"{text[: mention.at]} {text[mention.end :]}"
+    rest = f"{text[: mention.at]} {text[chain[-1].end :]}"
     said, taken = _values(rest, mention, call, declaration)
     values = {**said, **taken}
     is_torch = mention.type.startswith(TORCH)
-    function = f"nn.{mention.type.removeprefix(TORCH)}" if is_torch else f"keras.layers.{mention.type}"
-    written = ast.unparse(ast.Call(_tree(function), call.args, [*call.keywords, *_keywords(values)]))
+    written = _written(mention.type, call, _keywords(values))
+    if others:
+        written = ", ".join([written, *[_written(one.type, one.call) for one in others if one.call is not None]])
+        written = f"nn.Sequential({written})" if is_torch else written
     shapes = [*stated_inputs(rest), *[sizes_in(one) for one in _ON.findall(rest)]]
     note = ""
     if is_torch:
@@ -216,6 +237,8 @@ def _program(text: str, mention: _Mention, declaration: Declaration) -> AskedLay
             note = _NO_INPUT.format(shape)
         source = f"keras.Input({shape!r}), " if shape else ""
         program = f"model = keras.Sequential([{source}{written}])"
+        if tuple(declaration.tensors)[:2] == ("query", "value"):
+            program = f"x = keras.Input({shape!r})\nmodel = keras.Model(x, {written}(x, x))"
     tree = ast.parse(program)
     for node in walk(tree):
         if hasattr(node, "lineno"):
@@ -241,6 +264,11 @@ def _values(
     if mention.call is not None and not {*missing} <= examples.keys():
         raise ValueError("an argument has no example")
     return said, {name: ast.literal_eval(examples[name]) for name in missing if name in examples}
+
+
+def _written(type_: str, call: ast.Call, more: Sequence[ast.keyword] = ()) -> str:
+    function = f"nn.{type_.removeprefix(TORCH)}" if type_.startswith(TORCH) else f"keras.layers.{type_}"
+    return ast.unparse(ast.Call(_tree(function), call.args, [*call.keywords, *more]))
 
 
 def _tree(written: str) -> ast.expr:
@@ -344,9 +372,9 @@ def _keras_input(
     inner = next(
         (find(one.func.id) for one in call.args if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)), None
     )
-    rank = declaration.ndim or (inner.ndim if inner is not None else None)
+    rank = _rank(declaration) or (_rank(inner) if inner is not None else None)
     for shape in shapes:
-        if rank is not None and len(shape) == rank - 1 and shape[0] is not None:
+        if rank is not None and len(shape) == rank - 1 and (shape[0] is not None or rank == 3):
             return shape
         if len(shape) == rank or (rank is None and shape[0] is None):
             return shape[1:]
@@ -355,8 +383,9 @@ def _keras_input(
         if len(shape) == 2 and rank == 4:
             return (*shape, 1)
     steps = _STEPS.search(text)
-    if steps is not None and declaration.type.endswith("Embedding"):
-        return (int(steps[1] or steps[2]),)
+    length = None if steps is None else int(steps[1] or steps[2])
+    if length is not None and declaration.type.endswith("Embedding"):
+        return (length,)
     features = _FEATURES.search(text)
     if features is None:
         return None
@@ -365,4 +394,10 @@ def _keras_input(
             ",", ""
         )
     )
-    return (*(None,) * ((rank or 2) - 2), size)
+    return (length, size) if rank == 3 else (*(None,) * ((rank or 2) - 2), size)
+
+
+def _rank(declaration: Declaration) -> int | None:
+    """Return how many axes a layer of Keras takes, the batch included; None where it takes any."""
+    axes = len(sizes_in(example_of(declaration)[1][0]))
+    return declaration.ndim or (axes + 1 if axes > 1 else None)

@@ -1,8 +1,11 @@
-"""Parts of a class that are pasted without its head → the class: methods with `self`, and assignments to `self.fc`."""
+"""Parts of a class that are pasted without its head → the class: methods with `self`, assignments to `self.fc`; and
+modules that a text calls one after the other, without any class."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Collection
 
 from layerexplain.frontends.code.values.reading import walk
 
@@ -122,3 +125,108 @@ def _add(cls: ast.ClassDef, statement: ast.stmt) -> None:
         cls.body.append(statement)
     elif init is not None and not (isinstance(statement, ast.Expr) and len(init.body) == 1):
         init.body.append(statement)
+
+
+# Calls --------------------------------------------------------------------------------------------------------------
+# Modules of PyTorch that a text calls one after the other, without a class around them.
+
+
+def as_module(tree: ast.Module, modules: Collection[str], data: Collection[str]) -> ast.Module | None:
+    """Return a program in which a class calls the modules that a program calls itself, on the data of these names; None
+    where it calls fewer than two, has a class, calls modules apart from each other, or uses a name for two of them.
+
+    >>> tree = ast.parse("a, b = nn.Linear(4, 3), nn.Linear(3, 2); x = torch.ones(5, 4); print(b(a(x)).shape)")
+    >>> print(ast.unparse(as_module(tree, {"a", "b"}, {"x"}).body[2]).partition("forward")[2])
+    (self, x):
+            return b(a(x))
+    >>> as_module(ast.parse("y = a(x)"), {"a"}, {"x"}) is None
+    True
+    """
+    calls = [[node for node in walk(one) if _is_call_of(node, modules)] for one in tree.body]
+    places = [at for at, found in enumerate(calls) if found]
+    if sum(map(len, calls)) < 2 or any(isinstance(one, ast.ClassDef | ast.FunctionDef) for one in tree.body):
+        return None
+    end = max([at for at, one in enumerate(tree.body) if at <= places[-1] or _goes_on(one)]) + 1
+    before, inner = tree.body[: places[0]], tree.body[places[0] : end]
+    data = {*data, *[name for one in before if _is_of_torch(one) for name in _names(one, ast.Store)]}
+    last = inner[-1]
+    result = _result(last)
+    body = [one for one in inner if isinstance(one, ast.Assign)]
+    if result is None or len(body) < len([one for one in inner if not isinstance(one, ast.Expr)]):
+        return None
+    if len({*(stored := [name for one in tree.body for name in _names(one, ast.Store) if name in modules])}) < len(
+        stored
+    ):
+        return None
+    inputs: dict[str, None] = {}
+    bound: set[str] = set()
+    unread: set[str] = set()
+    kept: list[ast.stmt] = []
+    for one in (*body, ast.Expr(result)):
+        read = _names(one, ast.Load)
+        if not bound.union(data).intersection(read):  # it makes modules or data
+            before = [*before, one]
+            continue
+        inputs |= dict.fromkeys([name for name in read if name in data and name not in bound])
+        if unread and unread.isdisjoint(read):
+            return None
+        unread = {*_names(one, ast.Store)}
+        bound |= unread
+        kept.append(one)
+    if not inputs or not kept:
+        return None
+    called = dict.fromkeys([node.func.id for found in calls for node in found])  # type: ignore[attr-defined]
+    parts = "".join(f"  self.{name} = {name}\n" for name in called)
+    names = ", ".join(inputs)
+    head = (
+        f"class Calls(nn.Module):\n def __init__(self):\n  super().__init__()\n{parts} def forward(self, {names}): pass"
+    )
+    added = ast.parse(f"{head}\ncalls = Calls()\ncalls({names})").body
+    for node in walk(*added):
+        if hasattr(node, "lineno"):
+            ast.copy_location(node, last)
+    forward = next(node for node in walk(*added) if _name(node) == "forward")  # type: ignore[arg-type]
+    forward.body = [*kept[:-1], ast.copy_location(ast.Return(result), last)]  # type: ignore[attr-defined]
+    return ast.Module([*before, *added], [])
+
+
+def _names(node: ast.AST, context: type[ast.expr_context]) -> list[str]:
+    return [one.id for one in walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, context)]
+
+
+def _is_of_torch(statement: ast.stmt) -> bool:
+    """Return whether a statement assigns what a function of PyTorch gives: `x = torch.randn(2, 3)`."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    function = value.func if isinstance(value, ast.Call) else None
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "torch"
+
+
+def _goes_on(statement: ast.stmt) -> bool:
+    """Return whether a statement computes with a tensor by a method or a function of PyTorch: `x = x.flatten(1)`."""
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    function = value.func if isinstance(value, ast.Call) else None
+    is_loss = isinstance(function, ast.Attribute) and re.search("loss|entropy|backward|item|step", function.attr)
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and not is_loss
+
+
+def _is_call_of(node: ast.AST, names: Collection[str]) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _result(last: ast.stmt) -> ast.expr | None:
+    """Return what the last statement gives: the first name that it assigns, or what it prints the shape of."""
+    if isinstance(last, ast.Assign):
+        target = last.targets[0]
+        target = target.elts[0] if isinstance(target, ast.Tuple | ast.List) and target.elts else target
+        return ast.copy_location(ast.Name(target.id, ast.Load()), last) if isinstance(target, ast.Name) else None
+    value: ast.expr | None = last.value if isinstance(last, ast.Expr) else None
+    while value is not None:
+        if isinstance(value, ast.Call) and _is_call_of(value, {"print"}) and value.args:
+            value = value.args[0]
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "size":
+            value = value.func.value
+        elif isinstance(value, ast.Attribute) and value.attr == "shape":
+            value = value.value
+        else:
+            return value
+    return None

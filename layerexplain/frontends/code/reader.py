@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import pasted_errors
+from layerexplain.frontends.code.fragments import as_module
 from layerexplain.frontends.code.library.keras_cloning import source_inputs
 from layerexplain.frontends.code.library.keras_framework import keras_of
 from layerexplain.frontends.code.library.keras_names import base_of
 from layerexplain.frontends.code.library.registry import libraries
+from layerexplain.frontends.code.library.torch_modules import BuiltIn
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -593,8 +595,28 @@ def _with_printed(found: Program) -> Program:
     return Program(found.text.with_printed(), found.path, found.given, found.modules)
 
 
+def _with_calls(found: Program) -> Program | None:
+    """Return a program that calls several modules of PyTorch itself with a class that calls them; None for others, and
+    where that class cannot be followed."""
+    if not found.text.pasted or not found.interpreter.kept(TorchProgram).makes_modules:
+        return None
+    values = found.frame.names
+    modules = [name for name, one in values.items() if isinstance(one, BuiltIn)]
+    tree = as_module(found.text.tree, modules, [name for name, one in values.items() if isinstance(one, Array)])
+    if tree is None:
+        return None
+    called = Program(found.text._replace(tree=tree), found.path, found.given, found.modules)
+    with suppress(SourceError):
+        model = called.torch_model("")
+        return called if model is not None and not model.faults and model.calls else None
+    return None
+
+
 def _with_arrays(found: Program) -> Program:
-    """Return a program that makes no model and calls layers of Keras on arrays with these as inputs of a model."""
+    """Return a program that makes no model and calls layers of Keras on arrays with these as inputs of a model; one
+    that calls modules of PyTorch one after the other with a class that does so."""
+    if (called := _with_calls(found)) is not None:
+        return called
     if not found.interpreter.calls_arrays or not found.interpreter.is_excerpt:
         return found
     with suppress(SourceError):

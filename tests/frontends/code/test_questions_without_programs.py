@@ -30,6 +30,9 @@ LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], str]] = [
     ("torch.nn.LSTM", {"input_size": 3, "hidden_size": 7, "batch_first": True}, (5, 3), "torch.nn.LSTM(3, 7, batch_first=True)"),
     ("torch.nn.LSTM", {"input_size": 3, "hidden_size": 7, "batch_first": True}, (5, 3), "an nn.LSTM with input_size=3, hidden_size=7 and batch_first=True"),
     ("torch.nn.BatchNorm2d", {"num_features": 3}, (3, 17, 13), "nn.BatchNorm2d(3)"),
+    ("SimpleRNN", {"units": 7}, (5, 3), "a SimpleRNN layer with 7 cells"),
+    ("Dense", {"units": 7}, (11,), "a fully connected layer with 7 outputs"),
+    ("GlobalAveragePooling2D", {}, (5, 7, 3), "GlobalAveragePooling2D"),
 ]  # fmt: skip
 QUESTIONS = [
     "Why does {layer} on an input of shape {shape} have so many parameters?",
@@ -48,6 +51,36 @@ def test_a_layer_in_prose_is_the_layer_with_these_arguments(
     expected = build_layer(type_, as_asked(type_, arguments, shape, ())[0], [shape]).layers[0]
     row = layerexplain.explain(question.format(layer=words, shape=whole, times=times).encode()).layers[-1]
     assert (row.type, row.params, row.output_shapes) == (expected.type, expected.params, expected.output_shapes)
+
+
+CHAINS = [
+    ("Conv2D(8, 3), MaxPooling2D(2) and Flatten() on 12x12x3 images?", (1, 12, 12, 3), (8 * 25,), 3 * 9 * 8 + 8),
+    (
+        "nn.Conv2d(3, 8, 3) -> nn.MaxPool2d(2), then nn.Flatten() for an input of 2×3×12×12?",
+        (),
+        (8 * 25,),
+        3 * 9 * 8 + 8,
+    ),
+    (
+        "conv1 = nn.Conv2d(3, 8, 3) and conv2 = nn.Conv2d(8, 2, 3), images of 3×9×9?",
+        (),
+        (2, 5, 5),
+        3 * 72 + 8 + 8 * 18 + 2,
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "_", "shape", "params"), CHAINS)
+def test_layers_that_prose_calls_one_after_the_other_are_a_model(
+    words: str, _: Any, shape: tuple[int, ...], params: int
+) -> None:
+    report = layerexplain.explain(f"What is the output of {words}".encode())
+    assert (report.layers[-1].output_shapes, report.totals.params) == (((None, *shape),), params)
+
+
+def test_steps_and_features_are_an_input() -> None:
+    text = b"A Keras LSTM with 7 units on sequences of 11 timesteps with 3 features: how many parameters?"
+    assert layerexplain.explain(text).layers[0].output_shapes == ((None, 11, 3),)
 
 
 def test_what_prose_leaves_out_is_an_example_and_said() -> None:
@@ -165,6 +198,53 @@ def test_states_of_a_layer_on_an_array_are_several_values() -> None:
 def test_a_module_is_called_without_a_name() -> None:
     rows = layerexplain.explain(b"nn.GRU(10, 20, 2)(torch.randn(5, 3, 10), torch.randn(2, 3, 20))").layers
     assert [row.output_shapes for row in rows[-1:]] == [((5, None, 20), (2, None, 20))]
+
+
+CHAIN = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3)
+        self.pool = nn.MaxPool2d(2)
+        self.fc = nn.Linear(6 * 9, 5)
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv(x)))
+        return self.fc(x.flatten(1))
+net = Net()
+net(torch.randn(4, 3, 8, 8))
+"""
+SNIPPETS = [
+    "conv, pool, fc = nn.Conv2d(3, 6, 3), nn.MaxPool2d(2), nn.Linear(6 * 9, 5)\nx = torch.randn(4, 3, 8, 8)\n"
+    "y = fc(pool(F.relu(conv(x))).flatten(1))\nprint(y.shape)\n",
+    "x = torch.randn(4, 3, 8, 8)\nconv = nn.Conv2d(3, 6, 3)\nx = F.relu(conv(x))\npool = nn.MaxPool2d(2)\nx = pool(x)\n"
+    "print(x.size())\nx = x.flatten(1)\nfc = nn.Linear(6 * 9, 5)\nprint(fc(x).shape)\n",
+    ">>> conv = nn.Conv2d(3, 6, 3)\n>>> pool = nn.MaxPool2d(2)\n>>> fc = nn.Linear(6 * 9, 5)\n"
+    ">>> images = torch.rand(4, 3, 8, 8)\n>>> out = pool(F.relu(conv(images)))\n>>> out.shape\ntorch.Size([4, 6, 3, 3])\n"
+    ">>> fc(out.flatten(1))\n",
+]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_modules_that_a_text_calls_itself_are_rows_of_one_model(snippet: str) -> None:
+    expected = [
+        (row.layer, row.type, row.params, row.output_shapes) for row in layerexplain.explain(CHAIN.encode()).layers
+    ]
+    rows = [
+        (row.layer, row.type, row.params, row.output_shapes) for row in layerexplain.explain(snippet.encode()).layers
+    ]
+    assert rows[1:] == expected[1:]
+    assert rows[0][3] == expected[0][3]
+
+
+APART = [
+    "m = nn.Linear(20, 30)\nm(torch.randn(4, 20))\nm = nn.Linear(5, 6)\nprint(m(torch.randn(4, 5)))\n",
+    "a, b = nn.Linear(4, 3), nn.Linear(4, 2)\nx = torch.randn(5, 4)\ny = a(x)\nz = b(x)\n",
+]
+
+
+@pytest.mark.parametrize("code", APART)
+def test_modules_that_are_called_apart_are_no_model(code: str) -> None:
+    assert len(layerexplain.explain(code.encode()).layers) == 2
 
 
 # Configurations -------------------------------------------------------------------------------------------------------
