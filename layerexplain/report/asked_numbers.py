@@ -13,7 +13,7 @@ _PRODUCT = r"\d+(?: ?[*×x·] ?\d+)+"
 _ASKED = re.compile(
     rf"(?<![\w.,]){_PRODUCT}(?![\w*×·])|(?<![\w.,])\d{{1,3}}(?:,\d{{3}})+(?![\w,])|(?<![\w.,=])\d{{2,12}}(?![\w.]\d|\w)"
 )
-_ENTRY = re.compile(r"[\"'][\w ]+[\"']: *[^,\n]*")
+_ENTRY = re.compile(r"[\"'][\w ]+[\"']: *[\w.\"'-]*")
 """An entry of a configuration."""
 _TOKENS = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d{1,9}) ?(k|K)?[ -]?(?:tokens?|context)\b")
 _MOST = 3
@@ -34,10 +34,10 @@ def asked_numbers(text: str, report: Report) -> list[str]:
     found: dict[str, str] = {}
     for written in _ASKED.findall(prose):
         sizes = [int(one) for one in re.findall(r"\d+", written.replace(",", ""))]
-        for name, words in lines:
-            if _computes(words, sizes):
-                found.setdefault(words, f"{written}: {name}, {words}")
-                break
+        matches = [(name, words) for name, words in lines if _computes(words, sizes)]
+        if len({words for _, words in matches}) == 1:  # of several nobody knows which is meant
+            name, words = matches[0]
+            found.setdefault(words, f"{written}: {name}, {words}")
     return list(found.values())[:_MOST]
 
 

@@ -144,7 +144,8 @@ def as_module(tree: ast.Module, modules: Collection[str], data: Collection[str])
     """
     calls = [[node for node in walk(one) if _is_call_of(node, modules)] for one in tree.body]
     places = [at for at, found in enumerate(calls) if found]
-    if sum(map(len, calls)) < 2 or any(isinstance(one, ast.ClassDef | ast.FunctionDef) for one in tree.body):
+    called = dict.fromkeys([node.func.id for found in calls for node in found])  # type: ignore[attr-defined]
+    if len(called) < 2 or any(isinstance(one, ast.ClassDef | ast.FunctionDef) for one in tree.body):
         return None
     end = max([at for at, one in enumerate(tree.body) if at <= places[-1] or _goes_on(one)]) + 1
     before, inner = tree.body[: places[0]], tree.body[places[0] : end]
@@ -175,7 +176,6 @@ def as_module(tree: ast.Module, modules: Collection[str], data: Collection[str])
         kept.append(one)
     if not inputs or not kept:
         return None
-    called = dict.fromkeys([node.func.id for found in calls for node in found])  # type: ignore[attr-defined]
     parts = "".join(f"  self.{name} = {name}\n" for name in called)
     names = ", ".join(inputs)
     head = (

@@ -57,6 +57,8 @@ _BEHIND_CODE = re.compile(r"(?<=\))[ ,]+[a-z][\w', ]*[.?!]?$")
 """Words before and behind code in its line."""
 _MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.]+\?+\s*$")
 _EXCEPT = re.compile(r"^(\s*except\s+[\w.()][\w.() ]*),\s*(\w+)\s*:")
+_CAPITAL = re.compile(r"^\s*(?:Class (?=\w+\s*[(:])|Def (?=\w+\s*\()|Import (?=\w)|From (?=[\w.]+ import ))")
+"""Keywords that a word processor begins with a capital."""
 TRACEBACK = "Traceback (most recent call last)"
 _BEGINS_ERROR = re.compile(rf'.*{re.escape(TRACEBACK)}|[ \t]*File "[^"]*", line \d+')
 """How Python begins to tell of an error, of which the first lines may be missing."""
@@ -165,8 +167,8 @@ def _plain(lines: list[str]) -> list[str]:
 
 
 def _of_today(line: str) -> str:
-    """Return a line of Python 2 as Python 3 has it."""
-    line = _EXCEPT.sub(r"\1 as \2:", line)
+    """Return a line of Python 2 as Python 3 has it, keywords in small letters."""
+    line = _CAPITAL.sub(lambda match: match[0].lower(), _EXCEPT.sub(r"\1 as \2:", line))
     match = _PRINT.match(line)
     return line if match is None else f"{match[1] or match[2] or ''}print()"
 
@@ -383,10 +385,13 @@ def _without_errors(lines: list[str]) -> list[str]:
 
 
 def _indented(lines: list[str], at: int, error: SyntaxError) -> bool:
-    """Take off stray indentation from a line on, as far as it goes; return whether there was some."""
+    """Take off stray indentation from a line on, as far as it goes, or add what a block has lost; return whether that
+    changed a line."""
     line = lines[at]
-    if not isinstance(error, IndentationError) or "expected an indented block" in str(error.msg) or not line.strip():
+    if not isinstance(error, IndentationError) or not line.strip():
         return False
+    if "expected an indented block" in str(error.msg):
+        return _with_block(lines, at, str(error.msg))
     indent = len(line) - len(line.lstrip())
     before = next((one for one in reversed(lines[:at]) if one.strip()), "")
     wanted = len(before) - len(before.lstrip())
@@ -401,6 +406,29 @@ def _indented(lines: list[str], at: int, error: SyntaxError) -> bool:
             break
         lines[number] = lines[number][indent - wanted :] if wanted <= indent else lines[number]
     return wanted != indent
+
+
+def _with_block(lines: list[str], at: int, message: str) -> bool:
+    """Indent the lines of a block that stand as far left as its head: those of a function up to the next one, of a
+    class with all its functions, both up to a line behind a gap that has nothing of an object in it. Return whether
+    there were any."""
+    match = re.search(r"after (class|function) definition", message)
+    head = next((number for number in range(at - 1, -1, -1) if lines[number].strip()), -1)
+    if match is None or head < 0:
+        return False
+    level = len(lines[head]) - len(lines[head].lstrip())
+    for number in range(at, len(lines)):
+        text = lines[number].lstrip()
+        own = len(lines[number]) - len(text)
+        if text and number > at and own <= level:
+            begins = re.match(r"(def|class|@|async def)\b", text)
+            goes_on = re.search(r"\b(self|return|super)\b", text) or lines[number - 1].strip()
+            if own < level or (begins and (match[1] == "function" or begins[1] == "class")) or not (begins or goes_on):
+                break
+        elif text and own < level:
+            return False
+        lines[number] = f"    {lines[number]}" if text else lines[number]
+    return True
 
 
 def is_prose(line: str) -> bool:

@@ -437,3 +437,31 @@ def test_a_model_that_main_makes_is_the_model(name: str) -> None:
 
 def test_a_configuration_object_has_its_defaults() -> None:
     assert layerexplain.explain(INSIDE.encode()).layers[-1].params == 5 * 3 + 3
+
+
+FLAT = """
+Class Net(nn.Module):
+def __init__(self):
+super().__init__()
+self.conv = Conv2d(3, 6, 3)
+self.fc = nn.Linear(6 * 36, 5)
+
+def forward(self, x):
+x = F.relu(self.conv(x))
+return self.fc(x.flatten(1))
+
+net = Net()
+print(net(torch.randn(2, 3, 8, 8)).shape)
+"""
+
+
+@pytest.mark.parametrize("code", [FLAT, FLAT.replace("\nsuper", "\n    super").replace("\nself", "\n    self")])
+def test_a_class_that_lost_its_indentation_is_read(code: str) -> None:
+    report = layerexplain.explain(code.replace("Conv2d(3, 6, 3)", "nn.Conv2d(3, 6, 3)").encode())
+    assert [row.params for row in report.layers] == [0, 3 * 54 + 6, 0, 0, 6 * 36 * 5 + 5]
+    assert report.outputs[0].shape == (None, 5)
+
+
+def test_names_of_modules_without_their_import_are_those_of_pytorch() -> None:
+    code = "net = nn.Sequential(nn.Conv2d(3, 6, 3), Flatten(), Linear(6 * 36, 5))\nnet(torch.randn(2, 3, 8, 8))\n"
+    assert [row.type for row in layerexplain.explain(code.encode()).layers[1:]] == ["Conv2d", "Flatten", "Linear"]

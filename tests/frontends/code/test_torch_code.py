@@ -65,11 +65,22 @@ def test_the_program_says_the_shape_of_its_input(more: str) -> None:
     assert report.outputs[0].shape == (None, 10)
 
 
-def test_without_a_shape_parameters_are_counted_and_the_shape_is_asked_for() -> None:
-    report = explained(net())
+def test_without_a_shape_parameters_are_counted_and_the_shape_is_asked_for(tmp_path: Path) -> None:
+    script = tmp_path / "net.py"
+    script.write_bytes(net())
+    report = layerexplain.explain(script)
     assert (report.grade, report.totals.params, report.totals.macs) == ("open", PARAMS, None)
     assert "; its first module, Conv2d, takes 1 channel, as in --input 1,28,28; give it" in report.notes[0].message
     assert "--input" in report.notes[0].message
+
+
+def test_a_text_without_a_shape_is_read_on_the_size_that_its_numbers_need() -> None:
+    report = explained(net())
+    macs = 16 * 9 * 28 * 28 + 32 * 16 * 9 * 14 * 14 + 1568 * 128 + 128 * 10
+    assert (report.grade, report.totals.params, report.totals.macs) == ("assumed", PARAMS, macs)
+    assert "x is assumed to be (None, 1, 28, 28)" in " ".join(note.message for note in report.notes)
+    any_size = net().replace(b"x.view(x.size(0), -1)", b"x.mean((2, 3))").replace(b"1568", b"32")
+    assert (explained(any_size).grade, explained(any_size).totals.macs) == ("open", None)
 
 
 def test_what_comes_before_a_linear_module_says_what_it_needs() -> None:

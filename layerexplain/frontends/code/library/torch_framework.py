@@ -38,6 +38,7 @@ from layerexplain.frontends.code.values.base import (
     Identity,
     Keywords,
     ProgramValue,
+    Symbol,
     Unknown,
     Value,
 )
@@ -426,6 +427,11 @@ class PyTorch:
 
         self.training.note_inputs(module, [*args, *kwargs.values()])
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
+
+    def by_convention(self, name: str) -> Symbol | None:
+        """Return the module of PyTorch that a name which is not defined stands for, behind others of PyTorch."""
+        is_module = self.program.makes_modules and name[:1].isupper() and find(of_torch(name)) is not None
+        return Symbol(f"torch.nn.{name}") if is_module else None
 
     def leave_trainable_open(self, unknown: Unknown) -> None:
         """Record that a program freezes what nobody knows: it may be any parameter."""

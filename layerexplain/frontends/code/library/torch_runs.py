@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -50,6 +50,7 @@ from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.reading import Budget, Exhausted, kept_with_tree, walk
 from layerexplain.lang.axes import BATCH, Batch
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
@@ -226,6 +227,12 @@ def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[
     return not run.faults and all(one.spec.shape[:1] == (BATCH,) for one in tensors)
 
 
+def _is_asked(reads: Callable[[Sequence[int]], bool | None], shape: Sequence[int]) -> bool:
+    """Return whether a model takes an input because of its size: others of the usual sizes do not fit."""
+    others = [size for size in USUAL_SIZES[:3] if size != shape[-1]]
+    return any(reads((shape[0], *[size] * (len(shape) - 1))) is False for size in others)
+
+
 def parameter_names(module: Any) -> list[str]:
     """Return the names of the arguments of a module's `forward` that have no default."""
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
@@ -282,6 +289,10 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     supposed = {} if given else elsewhere or asked_shapes(module, names)
     reads = partial(_reads, interpreter, module, names)
     example = () if given or elsewhere or len(names) != 1 else example_shape(module, reads)
+    guessed: _Shapes = {}
+    if program.text.pasted and example and _is_asked(reads, example):
+        guessed = given = {names[0]: (tuple(example), "float32")}
+        supposed = {}
     follows_call = call is not None and given == known and call.is_current and not call.run.is_finished
     alone = call is not None and given == known and call.run.alone
     others = call.others if call is not None else {}
@@ -333,6 +344,9 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
         notes.append(Note("from-error", name, words))
+    for name, (shape, _) in guessed.items():
+        words = f"the text states no input: {name} is assumed to be {shape_text((None, *shape))}"
+        notes.append(Note("assumed-input", name, f"{words}, the first usual size that the model takes"))
     for name, (shape, _) in stated.items():
         whole = (*shape[: run.axis], None, *shape[run.axis :])
         notes.append(Note("stated", name, f"{name} is {shape_text(whole)}, as the text says"))
@@ -346,7 +360,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     model = model._replace(
         format="code",
         notes=(*notes, *model.notes),
-        grade="open" if model.faults else grade_of(assumed, opened),
+        grade="open" if model.faults else "assumed" if guessed and not opened else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
     # The message names what the user asked for with an option; `x.flatten` is only what the program reads next.

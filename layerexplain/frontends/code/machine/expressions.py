@@ -113,7 +113,10 @@ class Expressions(InterpreterPart):
     def _by_convention(self, node: ast.Name) -> Symbol | None:
         """Return what a name that is not defined stands for: where the program imports frameworks,
         only what is of one of them or of none. Such a program should import it too; other code is a part of one."""
-        stands = [one.by_convention(node.id, self.star) for one in self.frameworks]
+        stands = [
+            self.torch.by_convention(node.id),
+            *[one.by_convention(node.id, self.star) for one in self.frameworks],
+        ]
         found = next((one for one in stands if one is not None), None)
         known = [*[one.roots for one in self.frameworks], self.torch.roots]
         imported = [roots for roots in known if not roots.isdisjoint(self.import_roots)]

@@ -37,6 +37,9 @@ class ModuleLibrary(Protocol):
     def module_has(self, path: str, name: str) -> bool | None:
         """Return whether a module of the library has a name; None where that is not known."""
 
+    def by_convention(self, name: str) -> Symbol | None:
+        """Return what a name that is not defined stands for in a program of the library; None for any other name."""
+
     def leave_trainable_open(self, unknown: Unknown) -> None:
         """Record that a program freezes what nobody knows."""
 
