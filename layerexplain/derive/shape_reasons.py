@@ -129,14 +129,16 @@ class _Size(NamedTuple):
 
     def _takes(self, part: str, changed: Window, more: int) -> bool:
         """Return whether the layer takes one more of an argument: convolutions of Keras have strides or dilation,
-        poolings of PyTorch padding of at most half a window."""
+        those of PyTorch no stride with 'same', poolings of PyTorch padding of at most half a window."""
         if part == "output_padding":
             return self.output_padding is not None and more < max(changed.stride, changed.dilation)
         if part == "padding":
             fixed = self.window.fixed
             is_small = not self.op.endswith("_pool") or 2 * (0 if fixed is None else fixed[0] + 1) <= changed.k
             return self.is_torch and fixed is not None and is_small
-        return self.is_torch or self.op == "depthwise_conv" or changed.stride == 1 or changed.dilation == 1
+        if self.is_torch:
+            return self.window.fixed is not None or changed.stride == 1
+        return self.op == "depthwise_conv" or changed.stride == 1 or changed.dilation == 1
 
 
 _MOST_LISTED = 8

@@ -244,8 +244,18 @@ def names_in_arguments(declaration: Declaration, arguments: Mapping[str, Any]) -
             found.update(dict.fromkeys(names_in_arguments(inner, value.config) if inner is not None else ()))
         elif argument is not None and takes_sizes(argument.check):
             parts = value if isinstance(value, tuple | list) else (value,)
-            found.update(dict.fromkeys([part for part in parts if isinstance(part, str) and part.isidentifier()]))
+            words = [part for part in parts if isinstance(part, str) and part.isidentifier()]
+            found.update(dict.fromkeys([word for word in words if not _is_word(word, argument.check)]))
     return tuple(found)
+
+
+def _is_word(value: str, check: Check) -> bool:
+    """Return whether an argument takes a word as it is, as `padding` of PyTorch takes 'same' beside numbers."""
+    try:
+        check.normal(value)
+    except RefusedValue:
+        return False
+    return True
 
 
 def takes_sizes(check: Check) -> bool:

@@ -16,7 +16,7 @@ from layerexplain.layers.registry import find
 from tests.derive.test_shape_reasons import calculate
 
 KERAS = {"strides": (1, 2, 3), "padding": ("valid", "same"), "dilation_rate": (1, 2)}
-TORCH = {"stride": (1, 2, 3), "padding": (0, 1), "dilation": (1, 2)}
+TORCH = {"stride": (1, 2, 3), "padding": (0, 1, "same"), "dilation": (1, 2)}
 CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "Conv1D": ({"filters": 5, "kernel_size": 4}, KERAS),
     "Conv2D": ({"filters": 5, "kernel_size": 3}, KERAS),

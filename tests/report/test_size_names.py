@@ -1,16 +1,20 @@
 """Sizes with names: their expressions give, at numbers that meet the conditions, what a run with these numbers gives."""
 
+import contextlib
 import json
 import random
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pytest
 
 import layerexplain
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.layers.arguments import RefusedValue
+from layerexplain.layers.registry import find, layer_types, torch_types
+from layerexplain.report.size_names import names_in_arguments
 from tests.cases import Case
 from tests.support.named_cases import named, named_cases
 from tests.support.tries import some, tries
@@ -151,3 +155,16 @@ def test_a_root_that_is_printed_fixes_no_size() -> None:
 def test_a_calculation_that_is_its_own_result_is_printed_once() -> None:
     report = layerexplain.explain_layer("Conv1D", {"filters": "F", "kernel_size": "k"}, input_shape=("T", "C"))
     assert "steps T → T - k + 1: T - k + 1; 'valid'" in report.explain()
+
+
+def test_a_word_of_the_framework_is_no_name_of_a_size() -> None:
+    for type_ in (*chain(*layer_types().values()), *chain(*torch_types().values())):
+        declaration = find(type_)
+        assert declaration is not None
+        for name, argument in declaration.arguments.items():
+            for word in re.findall(r"'(\w+)'", argument.check.words):
+                with contextlib.suppress(RefusedValue):
+                    argument.check.normal(word)
+                    assert not names_in_arguments(declaration, {name: word}), (type_, name, word)
+    padding = find("torch.nn.Conv2d")
+    assert padding is not None and names_in_arguments(padding, {"padding": "p"}) == ("p",)
