@@ -161,5 +161,16 @@ def _may_be_code(head: bytes) -> bool:
     without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
     return any(
         one in without_comments
-        for one in (b"(", b"import ", b"```", b"Error: ", b"xpected ", b'Model: "', b"?", b"_size", b"n_embd")
+        for one in (
+            b"(",
+            b"import ",
+            b"```",
+            b"Error: ",
+            b"xpected ",
+            b'Model: "',
+            b"?",
+            b"_size",
+            b"n_embd",
+            b" heads",
+        )
     )

@@ -9,13 +9,15 @@ from layerexplain.frontends.code.pasted import is_prose, stands
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import LanguageModel
 
-_PRODUCT = r"\d+(?: ?[*×x·] ?\d+)+"
+_PRODUCT = r"\d{1,9}(?: ?[*×x·] ?\d{1,9}){1,7}"
 _ASKED = re.compile(
     rf"(?<![\w.,]){_PRODUCT}(?![\w*×·])|(?<![\w.,])\d{{1,3}}(?:,\d{{3}})+(?![\w,])|(?<![\w.,=])\d{{2,12}}(?![\w.]\d|\w)"
 )
 _ENTRY = re.compile(r"[\"'][\w ]+[\"']: *[\w.\"'-]*")
 """An entry of a configuration."""
 _TOKENS = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d{1,9}) ?(k|K)?[ -]?(?:tokens?|context)\b")
+_LONGEST = 100_000
+"""Letters of a text that are read."""
 _MOST = 3
 _FEW = 3
 """Layers of a model whose lines stand at the top anyway."""
@@ -23,6 +25,7 @@ _FEW = 3
 
 def asked_numbers(text: str, report: Report) -> list[str]:
     """Return a line for each number of the prose of a text that a line of the report computes, at most three."""
+    text = text[:_LONGEST]
     prose = _ENTRY.sub(
         "", "\n".join([line for line in text.split("\n") if is_prose(line.strip()) and not stands(line)])
     )

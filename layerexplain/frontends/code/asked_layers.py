@@ -71,7 +71,7 @@ _ALIASES = {
 _LONGEST_CALL = 300
 """Letters of a call that are read."""
 _MOST_READ = 20_000
-"""Letters of a text in which names are looked for."""
+"""Letters of a text that are read."""
 
 
 class AskedLayer(NamedTuple):
@@ -97,7 +97,7 @@ def names_layer(text: str) -> bool:
     >>> names_layer("Why has a Dense layer with 8 units 264 parameters?"), names_layer("layers:\\n - Dense: 3")
     (True, False)
     """
-    return not _SPEC.search(text) and bool(_mentions(text))
+    return not _SPEC.search(text) and bool(_mentions(text[:_MOST_READ]))
 
 
 def asked_layer(text: str) -> AskedLayer | None:
@@ -110,6 +110,7 @@ def asked_layer(text: str) -> AskedLayer | None:
     layer = nn.Conv2d(16, 33, 3)
     layer(torch.randn(20, 16, 50, 100))
     """
+    text = text[:_MOST_READ]
     if _SPEC.search(text):
         return None
     mentions = _mentions(text)
@@ -168,15 +169,18 @@ def _mentions(text: str) -> list[_Mention]:
     found: list[_Mention] = []
     pattern, names = _names()
     of_torch_text = _OF_TORCH.search(text) is not None
-    for match in pattern.finditer(text[:_MOST_READ]):
-        start, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.end())
-        line = text[start : end if end >= 0 else len(text)]
+    of_prose: dict[int, bool] = {}
+    for match in pattern.finditer(text):
+        start = text.rfind("\n", 0, match.start()) + 1
+        if start not in of_prose:
+            line = text[start:].partition("\n")[0]
+            of_prose[start] = is_prose(line.strip()) or "`" in line or "?" in line
         written, prefix, behind = match["name"], match["prefix"] or "", (match["behind"] or "").strip()
         is_exact = written in names
         has_sign = is_exact and re.search(r"[A-Z0-9].*[A-Z0-9]", written) is not None
         signs = (behind == "(" and is_exact, prefix != "", behind not in ("", "("), has_sign)
         type_ = _type(written, prefix, of_torch_text)
-        if type_ is None or True not in signs or not (is_prose(line.strip()) or "`" in line or "?" in line):
+        if type_ is None or True not in signs or not of_prose[start]:
             continue
         call, after = _call(text, match.start("name")) if signs[0] else (None, match.end("name"))
         is_bare = call is not None and not (call.args or call.keywords)

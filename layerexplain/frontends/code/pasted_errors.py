@@ -72,13 +72,17 @@ def _said(words: Words, parts: Parts) -> str:
     return words.format_map(Parts(shown))
 
 
+_LONGEST_LINE = 2_000
+"""Letters of a line in which a message is looked for."""
+
+
 def messages(text: str) -> Iterator[Message]:
     """Yield the messages that a text holds, in the order of the table.
 
     >>> [one.parts for one in messages("mat1 and mat2 shapes cannot be multiplied (32x1568 and 784x10)")]
     [{'rows': 32, 'got': 1568, 'wanted': 784, 'units': 10}]
     """
-    text = _COLORS.sub("", text)
+    text = "\n".join([line[:_LONGEST_LINE] for line in _COLORS.sub("", text).split("\n")])
     for row in MESSAGES:
         for pattern in row.patterns:
             expression, kinds = _compiled(pattern)

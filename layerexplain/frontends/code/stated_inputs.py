@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from layerexplain.frontends.code.values.reading import walk
 
-_TIMES = r"\d+(?: ?[x×] ?\d+)+(?!\w|\.\d| ?[x×])|\d+(?: by \d+)+"
-_TUPLE = r"[\[(](?:(?:None|\d+), ?)*(?:None, ?\d+|\d+, ?\d+|\d+,) ?[\])]"
+_TIMES = r"\d{1,9}(?: ?[x×] ?\d{1,9}){1,7}(?!\w|\.\d| ?[x×])|\d{1,9}(?: by \d{1,9}){1,7}"
+_TUPLE = r"[\[(](?:(?:None|\d{1,9}), ?){0,7}(?:None, ?\d{1,9}|\d{1,9}, ?\d{1,9}|\d{1,9},) ?[\])]"
 SHAPE = rf"(?:{_TIMES}|{_TUPLE})"
 """A shape as text has it: `(3, 4)`, `[3, 4]`, `3×4`, `3 by 4`."""
 _ANY_SHAPE = re.compile(
@@ -28,8 +28,10 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 """What the sizes of something else are said with."""
-_SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]*?,\s*(?:input_size\s*=\s*)?({_TUPLE})")
+_SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]{0, 100}?,\s*(?:input_size\s*=\s*)?({_TUPLE})")
 _MOST_SHAPES = 20
+_LONGEST = 100_000
+"""Letters of a text that are read."""
 
 
 def prose_beside(text: str, tree: ast.Module) -> str:
@@ -54,6 +56,7 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
     >>> stated_inputs("summary(net, (3, 32, 32))"), stated_inputs("I have 28 by 28 images, in = torch.zeros((4, 3))")
     ([(3, 32, 32)], [(28, 28)])
     """
+    text = text[:_LONGEST]
     found = [sizes_in(match[1]) for match in _SUMMARY.finditer(text)]
     if tree is not None:
         text = prose_beside(text, tree)
@@ -125,6 +128,7 @@ def stated_numbers(text: str, tree: ast.Module) -> dict[str, int]:
     values |= {one.arg for node in arguments for one in node.args[len(node.args) - len(node.defaults) :]}
     names = [node.id for node in nodes if isinstance(node, ast.Name)]
     names += [one.arg for node in arguments for one in node.args]
+    text = text[:_LONGEST]
     prose = prose_beside(text, tree)
     found: dict[str, int] = {}
     for name in [one for one in dict.fromkeys(names) if len(one) > 2 and one not in called | values][:_MOST_NAMES]:

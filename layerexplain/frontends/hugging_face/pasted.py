@@ -9,17 +9,37 @@ from contextlib import suppress
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.hugging_face.architecture import architecture, model_types
-from layerexplain.frontends.hugging_face.entries import ENTRY, LONGEST, WIDTHS, names_configuration
-from layerexplain.frontends.hugging_face.keys import KIND_OF, keys_read, resembling
+from layerexplain.frontends.hugging_face.architecture import model_types
+from layerexplain.frontends.hugging_face.entries import DEPTHS, ENTRY, LONGEST, WIDTHS, WORDED, names_configuration
+from layerexplain.frontends.hugging_face.keys import KIND_OF
 from layerexplain.frontends.hugging_face.reader import read_configuration
 from layerexplain.model import Model, Note
 
 _CLASS = re.compile(r"\b([A-Z]\w*?)(?:Config|ForCausalLM|LMHeadModel|ForMaskedLM|ForConditionalGeneration|Model)\b")
-_USUAL: Mapping[str, int] = {"vocab_size": 32_000, "num_attention_heads": 32, "intermediate_size": 0}
+_USUAL: Mapping[str, int] = {
+    "vocab_size": 32_000,
+    "num_attention_heads": 32,
+    "intermediate_size": 0,
+    "n_positions": 1024,
+    "n_head": 12,
+}
 """What stands for a size that a text leaves out; 0 is four times the width."""
 _DTYPE = re.compile(r"\b(fp16|bf16|fp32|float16|bfloat16|float32)\b", re.I)
-_MOST_BRACES = 200
+_SAME = {
+    **dict.fromkeys(WIDTHS, "hidden_size"),
+    **dict.fromkeys(DEPTHS, "num_hidden_layers"),
+    **dict.fromkeys(("n_head", "n_heads", "num_heads"), "num_attention_heads"),
+    **dict.fromkeys(("d_ff", "ffn_dim", "ffn_hidden_size", "hidden_dim", "n_inner"), "intermediate_size"),
+    "n_positions": "max_position_embeddings",
+    "num_kv_heads": "num_key_value_heads",
+}
+"""Names of one size in different configurations."""
+_LIKE_LLAMA = re.compile(r"rope|rotary|rms ?norm|swiglu|\bgqa\b|silu", re.IGNORECASE)
+_KINDS = {
+    "llama": "a decoder with RMSNorm, rotary positions and a gated feed-forward, without biases",
+    "gpt2": "a decoder with LayerNorm, learned positions and biases, whose head is the table of tokens",
+}
+_MOST_BRACES = 50
 
 
 def configuration_in(text: str) -> Model | None:
@@ -28,7 +48,7 @@ def configuration_in(text: str) -> Model | None:
     text = text[:LONGEST]
     if not names_configuration(text):
         return None
-    document = _json_in(text) or _entries(text)
+    document = _json_in(text) or {**_worded(text), **_entries(text)}
     notes: list[str] = []
     if (dtype := _DTYPE.search(text)) is not None and not {"dtype", "torch_dtype"} & document.keys():
         document["dtype"] = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}.get(
@@ -89,6 +109,12 @@ def _entries(text: str) -> dict[str, Any]:
     return found
 
 
+def _worded(text: str) -> dict[str, Any]:
+    """Return the sizes that prose gives in words, by the keys that configurations have for them."""
+    found = {key: match["value"] for key, pattern in WORDED.items() if (match := pattern.search(text))}
+    return {key: int(value.replace(",", "")) for key, value in found.items()}
+
+
 def _with_type(document: dict[str, Any], text: str) -> tuple[dict[str, Any], str]:
     """Return a configuration with the type that its class or its text names, and what is said where neither does."""
     classes = [*(document.get("architectures") or ()), *[match[1] for match in _CLASS.finditer(text)]]
@@ -100,10 +126,9 @@ def _with_type(document: dict[str, Any], text: str) -> tuple[dict[str, Any], str
     for type_ in known:
         if re.search(rf"(?<![a-z]){type_.replace('_', '[-_ ]?')}(?![a-z])", text.lower()):
             return {**document, "model_type": type_}, ""
-    like = resembling(document)
-    own = {key for key in document if key in KIND_OF}
-    type_ = "llama" if like is None or own <= keys_read(architecture("llama")) else like[0]
-    return {
-        **document,
-        "model_type": type_,
-    }, f"the text names no model_type; it is read as {type_}, which has these keys"
+    document = {_SAME.get(key, key): value for key, value in document.items()}
+    type_ = "llama" if {"num_key_value_heads", "rms_norm_eps"} & document.keys() or _LIKE_LLAMA.search(text) else "gpt2"
+    if type_ == "gpt2" and "intermediate_size" in document:
+        document["n_inner"] = document.pop("intermediate_size")
+    words = f"the text names no model_type; it is read as {type_}: {_KINDS[type_]}"
+    return {**document, "model_type": type_}, words

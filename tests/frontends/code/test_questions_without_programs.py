@@ -289,6 +289,21 @@ def test_a_configuration_in_a_question_is_the_configuration(document: dict[str, 
     )
 
 
+WORDS = [
+    ("a GPT with d_model = 48, 3 layers, 4 heads, vocab 101, context 31", GPT2),
+    ("a decoder-only transformer: hidden size 48, 3 layers, 4 attention heads, a vocabulary of 101, context length 31", GPT2),
+    ("d_model=48, n_layers=3, n_heads=4, vocab_size=101, n_positions=31", GPT2),
+    ("a tied llama of hidden dimension 64, 2 layers, 8 heads, 2 KV heads, FFN size 96, vocab size 101, tie_word_embeddings=true", LLAMA),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "document"), WORDS)
+def test_sizes_in_words_are_a_configuration(words: str, document: dict[str, Any]) -> None:
+    expected = layerexplain.explain(json.dumps(document).encode(), detail=False)
+    report = layerexplain.explain(f"How many parameters has {words}?".encode(), detail=False)
+    assert report.totals.params == expected.totals.params
+
+
 def test_a_type_that_is_not_known_is_read_as_the_one_that_it_resembles() -> None:
     expected = layerexplain.explain(json.dumps(LLAMA).encode(), detail=False)
     report = layerexplain.explain(json.dumps({**LLAMA, "model_type": "supernova"}).encode(), detail=False)
@@ -465,3 +480,25 @@ def test_a_class_that_lost_its_indentation_is_read(code: str) -> None:
 def test_names_of_modules_without_their_import_are_those_of_pytorch() -> None:
     code = "net = nn.Sequential(nn.Conv2d(3, 6, 3), Flatten(), Linear(6 * 36, 5))\nnet(torch.randn(2, 3, 8, 8))\n"
     assert [row.type for row in layerexplain.explain(code.encode()).layers[1:]] == ["Conv2d", "Flatten", "Linear"]
+
+
+HOSTILE = {
+    "sizes in a row": "Why does nn.Conv2d(3, 4, 3) on input " + "1x" * 100_000 + "?",
+    "names in a row": "Dense(3) LSTM(4)? " * 10_000,
+    "calls that do not close": "What does Dense(" + "(" * 50_000 + " do?",
+    "braces": "hidden_size=64 num_layers=2 num_attention_heads=2? " + "{" * 50_000,
+    "summaries": "Why nn.Linear(3,4)? " + "summary(" * 50_000,
+    "a line of brackets": "Why is nn.Linear(3, 4) input (" + "1, " * 100_000 + "?",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_long_question_ends_soon(name: str) -> None:
+    """Each took minutes, or never ended, while a pattern could begin at each letter and run to the end."""
+    text = HOSTILE[name].encode()
+    try:
+        model = layerexplain.read(text)
+    except layerexplain.LayerExplainError as error:
+        assert len(str(error)) < 2_000
+    else:
+        assert len(model.layers) < 20
