@@ -28,7 +28,7 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 """What the sizes of something else are said with."""
-_SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]{0, 100}?,\s*(?:input_size\s*=\s*)?({_TUPLE})")
+_SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]{{0,100}}?,\s*(?:input_size\s*=\s*)?({_TUPLE})")
 _MOST_SHAPES = 20
 _LONGEST = 100_000
 """Letters of a text that are read."""
