@@ -317,19 +317,22 @@ def _read_code(
     try:
         return read_code(data, path, request, given, getattr(own, "lend", None))
     except LayerExplainError:
-        model = None if request or given or (path or "").endswith((".py", ".ipynb")) else _model_of_question(data)
+        model = None if request or given else _model_of_question(data, path)
         if model is None:
             raise
         return model
 
 
-def _model_of_question(data: bytes) -> Model | None:
+def _model_of_question(data: bytes, path: str | None) -> Model | None:
     """Return the model of the configuration or the layer that a text without a program asks about."""
+    from layerexplain.frontends.code.asked_layers import may_ask
     from layerexplain.frontends.code.reader import makes_model, model_of_question
     from layerexplain.frontends.hugging_face.pasted import configuration_in
 
-    model = None if makes_model(data) else configuration_in(data.decode("utf-8", "replace"))
-    return model or model_of_question(data)
+    text = data.decode("utf-8", "replace")
+    if not may_ask(text, path) or makes_model(data):
+        return None
+    return configuration_in(text) or model_of_question(data)
 
 
 class Format(NamedTuple):

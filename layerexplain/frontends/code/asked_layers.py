@@ -7,6 +7,7 @@ of 32 features. What the words leave out and the layer needs is taken from its e
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -68,6 +69,12 @@ _ALIASES = {
     **dict.fromkeys(("convolutional", "conv"), ("conv2d", "conv2d")),
 }
 """What people call a layer, beside its name, in Keras and in PyTorch."""
+_ASKS = re.compile(
+    r"\?|\b(?:how|why|what|where|which|explain|understand|calculate|compute|count|know|difference|wonder\w*)\b|\w\(",
+    re.IGNORECASE,
+)
+_LONGEST_QUESTION = 8_000
+"""Letters of a question."""
 _LONGEST_CALL = 300
 """Letters of a call that are read."""
 _MOST_READ = 20_000
@@ -89,6 +96,17 @@ class _Mention(NamedTuple):
     type: str
     call: ast.Call | None
     end: int
+
+
+def may_ask(text: str, path: str | None) -> bool:
+    """Return whether a text may be a question: it is typed, piped or a file of plain text, no longer than questions
+    are, and asks something or calls a layer. Documents name layers too.
+
+    >>> may_ask("Why has it 264 parameters?", None), may_ask("Why has it 264 parameters?", "README.md")
+    (True, False)
+    """
+    is_plain = path is None or os.path.splitext(path)[1] in ("", ".txt")
+    return is_plain and len(text) <= _LONGEST_QUESTION and _ASKS.search(text) is not None
 
 
 def names_layer(text: str) -> bool:

@@ -640,9 +640,8 @@ def model_names(data: bytes, path: str | None, given: Mapping[str, str] = Mappin
 
 
 def model_of_question(data: bytes) -> Model | None:
-    """Return the model of the layer that prose asks about; None for a text that names none, or has code that makes a
-    model, of which an error is what there is to say."""
-    asked = None if makes_model(data) else text_of_question(data)
+    """Return the model of the layer that prose asks about; None for a text that names none."""
+    asked = text_of_question(data)
     if asked is None:
         return None
     with suppress(LayerExplainError):
@@ -651,7 +650,7 @@ def model_of_question(data: bytes) -> Model | None:
 
 
 def makes_model(data: bytes) -> bool:
-    """Return whether a text has code that makes a model."""
+    """Return whether a text has code that makes a model, of which an error is what there is to say."""
     return _MAKES_MODEL.search(data.decode("utf-8", "replace")) is not None
 
 

@@ -86,7 +86,8 @@ def is_code(head: bytes, path: str | None) -> bool:
         return True
     yaml = len(re.findall(r"^[ \t]*(- )?(?!\d+:)[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
     code = len(CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
-    return code > yaml or asked_layers.names_layer(text) or names_configuration(text)
+    may_ask = code <= yaml and asked_layers.may_ask(text, path)
+    return code > yaml or (may_ask and (asked_layers.names_layer(text) or names_configuration(text)))
 
 
 def _holds_message(text: str) -> bool:

@@ -68,6 +68,8 @@ BETWEEN = (
     "Isn't this right? (see the docs)",
     "3*2*(4) = 24",
     "Note: I have 3 classes, so y = 3 here.",
+    "My input is 1x28x28 with a batch of 64, and the Dense(10) layer has 7,850 parameters.",
+    "Why does nn.Conv2d(16, 33, 3) give (20, 33, 48, 98) for torch.Size([20, 16, 50, 100])?",
 )
 
 

@@ -4,6 +4,7 @@ arguments, the whole class, a model with an input, the configuration alone."""
 
 import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import layerexplain
 from layerexplain.frontends.code.stated_inputs import stated_inputs, stated_numbers
 from layerexplain.report.asked_numbers import asked_numbers
 from layerexplain.report.one_layer import as_asked, build_layer
+from tests.support.paths import ROOT
 from tests.support.torch_programs import PROGRAMS as TORCH
 
 LAYERS: list[tuple[str, dict[str, Any], tuple[int, ...], str]] = [
@@ -502,3 +504,9 @@ def test_a_long_question_ends_soon(name: str) -> None:
         assert len(str(error)) < 2_000
     else:
         assert len(model.layers) < 20
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
+def test_a_document_that_names_layers_is_no_question(path: Path) -> None:
+    with pytest.raises(layerexplain.LayerExplainError):
+        layerexplain.read(path)
