@@ -141,15 +141,32 @@ def gradient_paths(network: Network, *, as_in_training: bool = True, thawed: boo
     return GradientPaths(ways.needs, tuple(lost), bool(ways.found))
 
 
+def layers_of_losses(network: Network) -> dict[str, tuple[str, ...]]:
+    """Return the layers whose weights each loss of a model with several trains, in the model's order; empty where there
+    is one, or where not all are known."""
+    training = network.model.training
+    if training is None or not training.are_all or len(training.losses) < 2 or "" in training.losses:
+        return {}
+    found = {}
+    for name in training.losses:
+        ways = _Ways(False, False, penalties=False)  # the formulas of inference are there already
+        ways.forward(network, "", [False] * len(network.model.inputs), False)
+        has_loss = [ref.layer == name for ref in network.model.outputs]
+        ways.backward(network, "", has_loss, False, [set()] * len(has_loss))
+        found[name] = tuple(reversed(dict.fromkeys([layer for layer, _ in ways.found])))
+    return found
+
+
 class _Ways:
-    def __init__(self, as_in_training: bool, thawed: bool) -> None:
+    def __init__(self, as_in_training: bool, thawed: bool, *, penalties: bool = True) -> None:
         self.as_in_training = as_in_training
         self.thawed = thawed
+        self.penalties = penalties
         self._known: dict[Any, Any] = {}
         self.wanted: dict[tuple[str, TensorRef], bool] = {}
         self.needs: dict[tuple[str, int], NeededGradients] = {}
         self.lost: dict[tuple[str, str], set[End]] = {}
-        self.found: set[tuple[str, str]] = set()
+        self.found: dict[tuple[str, str], None] = {}
 
     def _is_frozen(self, layer: Layer, frozen: bool) -> bool:
         return not self.thawed and (frozen or not layer.config.get("trainable", True))
@@ -220,8 +237,12 @@ class _Ways:
             refs = call.results
             results = [got.get(ref, False) for ref in refs]
             for number, spec in enumerate(call.outputs):
-                if spec is not None and (_penalized(layer, call) or spec.dtype not in FLOATS):
-                    results[number] = spec.dtype in FLOATS
+                if spec is None:
+                    continue
+                if spec.dtype not in FLOATS:
+                    results[number] = False
+                elif self.penalties and _penalized(layer, call):
+                    results[number] = True
             whys = [ended.get(ref) or {End(name, UNUSED)} for ref in refs]
             if layer.type == "InputLayer":
                 continue
@@ -277,8 +298,8 @@ class _Ways:
                 continue
             own = weight_name(weight.attrs, layer)
             one, why = self._way(ways, count + i, name, results, whys)
-            if one or _is_regularized(layer, str(weight.attrs["name"])):
-                self.found.add((name, own))
+            if one or (self.penalties and _is_regularized(layer, str(weight.attrs["name"]))):
+                self.found[name, own] = None
             else:
                 self.lost.setdefault((name, own), set()).update(why or {End(name, UNUSED)})
 

@@ -159,9 +159,11 @@ def _training(
     compiled = network.model.training
     if compiled is None and rows is None:
         return None
+    from layerexplain.network.gradient_paths import layers_of_losses
     from layerexplain.report.training_data import training_report
 
-    described = training_report(compiled or Training(), outputs)
+    several = compiled is not None and len(compiled.losses) > 1
+    described = training_report(compiled or Training(), outputs, layers_of_losses(network) if several else {})
     if rows is None:
         return described
     from layerexplain.report.training_step import training_step

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 class LossReport(NamedTuple):
     """A loss: the output that it is for ("" for all of them), the arguments that the source states, its weight in the
-    sum, and which targets fit that output, in words ("" where that is not known)."""
+    sum, which targets fit that output, in words ("" where that is not known), and of several losses the layers whose
+    weights this one trains."""
 
     output: str
     loss: str
     config: Mapping[str, Any]
     weight: float | None
     targets: str
+    trains: tuple[str, ...] = ()
 
 
 class MetricReport(NamedTuple):
@@ -164,13 +166,17 @@ class StepCost(NamedTuple):
 # What a model was compiled with, as data: losses with the targets that fit, the optimizer, metrics.
 
 
-def training_report(training: Training, outputs: Sequence[OutputReport]) -> TrainingReport:
-    """Return what a model was compiled with; `outputs` are those of the model, whose shapes tell the targets."""
+def training_report(
+    training: Training, outputs: Sequence[OutputReport], trained: Mapping[str, tuple[str, ...]]
+) -> TrainingReport:
+    """Return what a model was compiled with; `outputs` are those of the model, whose shapes tell the targets, `trained`
+    the layers that each of several losses trains."""
     losses = []
     for name, one in training.losses.items():
         fitting = dict.fromkeys(targets(one, output) for output in outputs if name in ("", output.layer))
         weight = training.loss_weights.get(name)
-        losses.append(LossReport(name, one.name, to_jsonable(one.config), weight, "; ".join(filter(None, fitting))))
+        words = "; ".join(filter(None, fitting))
+        losses.append(LossReport(name, one.name, to_jsonable(one.config), weight, words, tuple(trained.get(name, ()))))
     metrics = [
         MetricReport(name, one.name, to_jsonable(one.config)) for name, some in training.metrics.items() for one in some
     ]

@@ -7,6 +7,8 @@ import pytest
 from layerexplain import check, explain, read
 from layerexplain.network.gradient_paths import NeededGradients, end_words, gradient_paths, lost_weights
 from layerexplain.network.trace import trace_model
+from layerexplain.render.documents.summary import layers_of_losses
+from layerexplain.report.training_data import LossReport
 from tests.support.check_rows import ARGMAX, ROUNDED, flat
 
 
@@ -152,3 +154,54 @@ whole.compile("adam", "mse")
     assert explain(code.encode()).outputs[0].shape is None
     found = [one for one in check(code.encode()) if one.code == "no-gradient"]
     assert [one.layer for one in found] == ["two/unread"]
+
+
+def heads(keras: Any, trunk: list[Any], shared: Any | None) -> Any:
+    """A model of three outputs behind a trunk; two of them also share a layer."""
+    x = keras.Input((6,))
+    h = x
+    for layer in trunk:
+        h = layer(h)
+    left, right = (shared(h), shared(h)) if shared is not None else (h, h)
+    outputs = [
+        keras.layers.Dense(2, name="a")(left),
+        keras.layers.Dense(3, name="b", kernel_regularizer="l2")(keras.layers.Dense(4, name="own")(right)),
+        keras.layers.Dense(1, name="c")(keras.ops.stop_gradient(h)),
+    ]
+    return keras.Model(x, outputs)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", ["plain", "shared", "nested", "penalized", "frozen"])
+def test_layers_of_each_loss_are_those_that_get_a_gradient_of_it_in_keras(kind: str, tmp_path: Any) -> None:
+    import keras
+    import tensorflow as tf
+
+    first = keras.layers.Dense(5, name="first", activity_regularizer="l1" if kind == "penalized" else None)
+    first.trainable = kind != "frozen"
+    nested = keras.Sequential([keras.Input((6,)), keras.layers.Dense(6, name="deep")], name="inner")
+    shared = keras.layers.Dense(4, name="shared") if kind == "shared" else None
+    model = heads(keras, [nested, first] if kind == "nested" else [first], shared)
+    model.compile("adam", loss=dict.fromkeys("abc", "mse"))
+    path = tmp_path / "model.keras"
+    model.save(path)
+    report = explain(path, detail=False)
+    assert report.training is not None
+    ours = {loss.output: set(loss.trains) for loss in report.training.losses}
+    for number, name in enumerate("abc"):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(tf.ones((2, 6)))[number] ** 2)
+        gets = tape.gradient(loss, model.trainable_variables)
+        reached = {
+            v.path.rpartition("/")[0] for v, one in zip(model.trainable_variables, gets, strict=True) if one is not None
+        }
+        assert ours[name] == reached, name
+
+
+def test_a_summary_says_which_layers_several_losses_share() -> None:
+    lines = layers_of_losses(
+        [LossReport(f"o{i}", "mse", {}, None, "", ("stem", *["two"][: i < 2], f"o{i}")) for i in range(3)]
+    )
+    assert list(lines) == [
+        "'o0' trains o0; 'o1' trains o1; 'o2' trains o2; 'o0' and 'o1' together train two; all 3 losses train stem"
+    ]

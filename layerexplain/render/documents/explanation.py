@@ -16,6 +16,7 @@ from layerexplain.render.document import CodeBlock, CodeLine, Labelled, Listing,
 from layerexplain.render.documents.summary import (
     all_notes,
     heading,
+    layers_of_losses,
     missing_values,
     named_sizes,
     report_sheet,
@@ -136,6 +137,7 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
         from layerexplain.render.documents.language_model import first_line
 
         first = first_line(report)
+    reached = tuple(layers_of_losses(() if report.training is None else report.training.losses))
     return doc.Document(
         (
             heading(report),
@@ -143,6 +145,7 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
             *sections,
             *totals(report, cost),
             *named_sizes(report),
+            *((doc.Prose(reached),) if reached else ()),
             *step_facts(report),
             about_model,
             notes,

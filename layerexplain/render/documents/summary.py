@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.lang.axes import is_open
@@ -24,6 +24,7 @@ from layerexplain.report.data import LayerReport, Report
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Diagram
     from layerexplain.report.explanation_data import DtypeBytes, Memory
+    from layerexplain.report.training_data import LossReport
 
 
 def summary(
@@ -125,7 +126,39 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
     ]
     metrics = dict.fromkeys(metric.metric for metric in trained.metrics)
     parts = [", ".join(losses), optimizer, f"metrics {', '.join(metrics)}" if metrics else ""]
-    return (doc.Prose((f"Trained with {'; '.join(filter(None, parts))}",)),)
+    lines = [f"Trained with {'; '.join(filter(None, parts))}", *layers_of_losses(trained.losses)]
+    return (doc.Prose(tuple(lines)),)
+
+
+def layers_of_losses(losses: Sequence[LossReport]) -> Iterator[str]:
+    """Yield which of several losses trains which layers: those of one loss, and those that several share.
+
+    `'cls' trains dense, cls; 'box' trains dense_1, box; both train conv2d`
+    """
+    of_layers: dict[str, list[str]] = {}
+    for loss in losses:
+        for layer in loss.trains:
+            of_layers.setdefault(layer, []).append(repr(loss.output))
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for layer, outputs in of_layers.items():
+        groups.setdefault(tuple(outputs), []).append(layer)
+    parts = []
+    for names, layers in sorted(groups.items(), key=lambda group: len(group[0])):
+        who = f"{names[0]} trains" if len(names) == 1 else f"{_together(names, len(losses))} train"
+        if len(layers) > _LAYERS_SHOWN:
+            layers = [f"{len(layers)} layers from {layers[0]} to {layers[-1]}"]
+        parts.append(f"{who} {', '.join(layers)}")
+    if parts:
+        yield "; ".join(parts)
+
+
+def _together(names: Sequence[str], count: int) -> str:
+    if len(names) < count:
+        return f"{', '.join(names[:-1])} and {names[-1]} together"
+    return "both" if count == 2 else f"all {count} losses"
+
+
+_LAYERS_SHOWN = 6
 
 
 def data_lines(report: Report) -> tuple[doc.Prose, ...]:
