@@ -316,11 +316,22 @@ def _read_code(
 
     try:
         return read_code(data, path, request, given, getattr(own, "lend", None))
-    except LayerExplainError:
+    except LayerExplainError as error:
         model = None if request or given else _model_of_question(data, path)
         if model is None:
-            raise
+            raise _with_loss(error, data, path) from None
         return model
+
+
+def _with_loss(error: LayerExplainError, data: bytes, path: str | None) -> LayerExplainError:
+    """Return the error of a text without a model; of one that asks about a loss, with the command that explains it."""
+    from layerexplain.frontends.code.asked_layers import may_ask, named_loss
+    from layerexplain.frontends.code.reader import makes_model
+
+    text = data.decode("utf-8", "replace")
+    if error.line is None and may_ask(text, path) and not makes_model(data) and (loss := named_loss(text)):
+        error.fact += f"; the loss alone: layerexplain layer {loss} --input 10, the shape of one output"
+    return error
 
 
 def _model_of_question(data: bytes, path: str | None) -> Model | None:

@@ -21,7 +21,7 @@ from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.index import types
 from layerexplain.layers.keras.examples import example_of
-from layerexplain.layers.registry import TORCH, find, positional_arguments
+from layerexplain.layers.registry import TORCH, find, part_of, positional_arguments, torch_part_of
 from layerexplain.layers.torch.construction import asked_inputs
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import in_a_row
@@ -75,6 +75,7 @@ _ASKS = re.compile(
 )
 _LONGEST_QUESTION = 8_000
 """Letters of a question."""
+_LOSS = re.compile(r"\b([A-Z]\w*(?:Loss|Crossentropy|Error|Divergence))\b")
 _LONGEST_CALL = 300
 """Letters of a call that are read."""
 _MOST_READ = 20_000
@@ -110,12 +111,27 @@ def may_ask(text: str, path: str | None) -> bool:
 
 
 def names_layer(text: str) -> bool:
-    """Return whether a text is prose that names a layer.
+    """Return whether a text is prose that names a layer, or a loss.
 
     >>> names_layer("Why has a Dense layer with 8 units 264 parameters?"), names_layer("layers:\\n - Dense: 3")
     (True, False)
     """
-    return not _SPEC.search(text) and bool(_mentions(text[:_MOST_READ]))
+    return not _SPEC.search(text) and bool(_mentions(text[:_MOST_READ]) or named_loss(text))
+
+
+def named_loss(text: str) -> str:
+    """Return how the command line calls the loss that a text names; "" where it names none.
+
+    >>> named_loss("What does nn.CrossEntropyLoss want?"), named_loss("A HuberError?")
+    ('nn.CrossEntropyLoss', '')
+    """
+    for match in _LOSS.finditer(text[:_MOST_READ]):
+        of_torch = torch_part_of("losses", match[1])
+        if of_torch is not None and of_torch.endswith(f".{match[1]}"):
+            return of_torch.removeprefix("torch.")
+        if part_of("losses", match[1]) == f"losses.{match[1]}":
+            return match[1]
+    return ""
 
 
 def asked_layer(text: str) -> AskedLayer | None:

@@ -96,6 +96,19 @@ def test_what_prose_leaves_out_is_an_example_and_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "loss"),
+    [
+        ("nn.CrossEntropyLoss expects what? My output is (32, 10).", "nn.CrossEntropyLoss"),
+        ("loss = nn.MSELoss()\nloss(torch.randn(3, 5), torch.randn(3, 5))\n", "nn.MSELoss"),
+        ("What does BinaryCrossentropy(from_logits=True) compute?", "BinaryCrossentropy"),
+    ],
+)
+def test_a_question_about_a_loss_has_the_command_that_explains_it(text: str, loss: str) -> None:
+    with pytest.raises(layerexplain.LayerExplainError, match=f"the loss alone: layerexplain layer {loss} --input 10"):
+        layerexplain.read(text.encode())
+
+
 NOT_A_LAYER = [
     "What is a Dense forest?",
     "class Net(nn.Module):\n    def __init__(self:\n        self.fc = nn.Linear(3, 4)\nWhy is the nn.Linear(3, 4) layer wrong?",
