@@ -62,6 +62,23 @@ UNKNOWN = {
         "setattr(net.s, 'requires_grad', U)",
     ],
 }
+FREEZE = {
+    "keras": ("one = model.layers[0]", "setattr(one, 'trainable', False)", "one.trainable = False"),
+    "torch": ("one = net.a", "one.requires_grad_(False)", "one.weight.requires_grad = False"),
+}
+HANGING = [
+    "U and {call}", "U or {call}", "U and (True and {call})", "{call} if U else None", "[{call} for _ in range(2) if U]",
+    "[{call} for _ in U]", "(lambda: {call} if U else None)()", "{'x': lambda: {call}, 'y': lambda: None}[U]()",
+    "table = {'x': lambda: {call}, 'y': lambda: None}\ntable[U]()", "if U == 1:\n    {line}",
+    "if U:\n    pass\nelse:\n    {line}", "if U and True:\n    {line}", "while U:\n    {line}\n    break",
+    "while True:\n    if U:\n        break\n    {line}", "for _ in U:\n    {line}",
+    "try:\n    U.check()\n    {line}\nexcept Exception:\n    pass", "try:\n    U.check()\nexcept Exception:\n    {line}",
+    "match U:\n    case 1:\n        {line}\n    case _:\n        pass",
+    "def late(u):\n    if not u:\n        return\n    {line}\nlate(U)", "def freeze():\n    {line}\nU and freeze()",
+]  # fmt: skip
+"""The ways in which a statement hangs on a value."""
+for _library, (_first, _call, _line) in FREEZE.items():
+    UNKNOWN[_library] += [f"{_first}\n" + one.replace("{call}", _call).replace("{line}", _line) for one in HANGING]
 CASES = [(library, line) for library, lines in UNKNOWN.items() for line in lines]
 
 
@@ -92,6 +109,30 @@ SETTLED = [
 @pytest.mark.parametrize(("library", "line", "value", "trainable"), SETTLED)
 def test_the_value_that_is_set_settles_it(library: str, line: str, value: str, trainable: int) -> None:
     assert explained(library, line, U=value).totals.trainable == trainable
+
+
+@pytest.mark.parametrize(("library", "line"), CASES)
+def test_a_name_of_a_module_that_is_not_read_is_as_unknown_as_any(library: str, line: str) -> None:
+    code = KERAS + line if library == "keras" else TORCH.replace("{line}", line)
+    report = layerexplain.explain(read_code(code.replace("U = sys.argv[1]", "from settings import U").encode(), None))
+    assert report.totals.trainable is None if report.grade == "open" else report.grade == "assumed"
+
+
+KNOWN = [
+    "print(U)",
+    "U and print(1)",
+    "[print(p) for p in U]",
+    "if U:\n    print(1)",
+    "try:\n    U.check()\nexcept OSError:\n    pass",
+]
+
+
+@pytest.mark.parametrize("library", FREEZE)
+@pytest.mark.parametrize("line", KNOWN)
+def test_an_unknown_value_that_decides_nothing_leaves_what_is_frozen_known(library: str, line: str) -> None:
+    first, _, freeze = FREEZE[library]
+    report = explained(library, f"{first}\n{freeze}\n{line}")
+    assert report.totals.trainable == (10 if library == "keras" else 17)
 
 
 def test_data_that_need_a_gradient_freeze_nothing() -> None:

@@ -103,7 +103,7 @@ class LayerFactory:
         layer = self.recorder.layer(type_, "layer", name, {}, place)
         layer.callers = self.recorder.callers()
         layer.trainable = bool(trainable) if isinstance(trainable, bool | int) else True
-        if isinstance(trainable, Unknown):
+        if isinstance(trainable, Unknown | Symbol):
             self.set_trainable(layer, trainable)
         layer.parts_trained = not layer.trainable and facts_of(today(type_)).trains_inside
         layer.reason = reason
@@ -300,7 +300,7 @@ class LayerFactory:
                 unknown = unknown_in(one)
                 if unknown is not None:
                     model.open.append(unknown)
-        if isinstance(given.get("trainable"), bool | Unknown):
+        if isinstance(given.get("trainable"), bool | Unknown | Symbol):
             self.set_trainable(model, given["trainable"])
         if into is not None:
             model.instance = into
@@ -370,6 +370,8 @@ class LayerFactory:
 
     def set_trainable(self, layer: LayerValue, value: object) -> None:
         """Evaluate `layer.trainable = …`, which holds for all that is inside too."""
+        if isinstance(value, Symbol):
+            value = self.interpreter.unknown(f"the value of {value.path} is not known", value.last)
         if isinstance(value, Unknown):
             layer.mark_changed()
             self.interpreter.effects.mark_incomplete(value)

@@ -206,6 +206,8 @@ class Parameter(Identity):
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: ProgramValue) -> None:
         if name == "requires_grad":
+            if isinstance(value, Symbol):
+                value = evaluator.unknown(f"the value of {value.path} is not known", value.last)
             evaluator.effects.record_attribute_change(self, name)
             if value is not self.requires_grad:
                 evaluator.effects.record_model_event()

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from layerexplain.frontends.code.machine.effects import Mark, Since
+from layerexplain.frontends.code.machine.freezing import FLAGS
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted, written
 from layerexplain.frontends.code.values.array import Array, memory_of
 from layerexplain.frontends.code.values.array_data import ArrayMemory
@@ -135,6 +136,9 @@ class Choices(InterpreterPart):
         left = assigned_names(other)
         touched = self._lists_in(other, frame)
         level = max(self.reaches(other, frame), self._behind_signal(signal, frame) if signal is not None else 0)
+        if not level and not effects.since(mark).reached_model:
+            left_out = [*other, *self._after(signal, frame)]
+            self.leave_freezing_open(left_out, frame, Unknown(assumption.words, assumption.line))
         is_carried = self._carry(known | (left & frame.names.keys()) | touched, frame, assumption, mark)
         if effects.since(mark).reached_model or not is_carried or level:
             effects.record_assumption(assumption, everywhere=level == CHANGES_MODEL)
@@ -151,9 +155,14 @@ class Choices(InterpreterPart):
 
     def _behind_signal(self, signal: tuple[str, ProgramValue], frame: Frame) -> int:
         """Return what the rest of a function, or of the rounds of a loop, would reach that is left early."""
-        if signal[0] != "return":
-            return self.reaches(self.rounds[-1], frame) if self.rounds else MAKES_MODEL
-        return MAKES_MODEL if frame.body is None else self.reaches(frame.body, frame)
+        is_known = self.rounds if signal[0] != "return" else frame.body is not None
+        return self.reaches(self._after(signal, frame), frame) if is_known else MAKES_MODEL
+
+    def _after(self, signal: Signal, frame: Frame) -> Sequence[ast.AST]:
+        """Return the function, or the rounds of a loop, that a signal leaves early."""
+        if signal is None:
+            return ()
+        return (self.rounds[-1] if self.rounds else ()) if signal[0] != "return" else frame.body or ()
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
         """Return the names in statements that stand for lists and dicts, which they may change."""
@@ -504,6 +513,10 @@ class Loops(InterpreterPart):
         since = effects.since(loop.mark)
         line = node.lineno
         reason = f"the number of rounds of the loop in line {line} is unknown: {why.reason}"
+        frozen = [name for of, name in since.changed_attributes
+                  if name in FLAGS and isinstance(of, Value) and of.get_attribute(self, name) is not True]  # fmt: skip
+        if frozen or since.changed_layers:
+            self.leave_freezing_open([node], frame, why)
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
             effects.mark_incomplete(why._replace(reason=reason, line=line, file=self.file, lacks="", cause=why.reason))
         elif self._counters() != drawn:

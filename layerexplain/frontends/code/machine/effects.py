@@ -145,6 +145,8 @@ class Effects:
         """The errors of the program."""
         self.possible_faults: list[LayerExplainError] = []
         """What statements raise, where a choice before them may be why."""
+        self.unknown_calls = 0
+        """How often something was called of which nothing is known: it may raise."""
         self.uncertainties = 0
         """Loops that were not read to their end, and branches that were chosen: what they would have changed may be
         why something is raised afterwards."""

@@ -236,10 +236,11 @@ class Expressions(InterpreterPart):
     def on_boolop(self, node: ast.BoolOp, frame: Frame) -> ProgramValue:
         decides = isinstance(node.op, ast.Or)
         unsure: ProgramValue = None
-        for part in node.values:
+        for number, part in enumerate(node.values, 1):
             value = self.value(part, frame)
             known = truth(value)
             if known is None:
+                self.leave_freezing_open(node.values[number:], frame, value)
                 unsure = unsure or (value if isinstance(value, Unknown) else self.unknown("an unknown condition"))
             elif known is decides:
                 self.effects.record_change()  # a loop may come here with another outcome
@@ -268,6 +269,8 @@ class Expressions(InterpreterPart):
         """Return the result of a comparison of two values."""
         if name not in ("Is", "IsNot"):
             left, right = (one.as_tuple() if isinstance(one, Value) else one for one in (left, right))
+            if not (isinstance(left, Symbol) and isinstance(right, Symbol)):  # a name of a module that is not read
+                left, right = (one.operand(self) if isinstance(one, Symbol) else one for one in (left, right))
         by_hash = is_plain(left) and isinstance(right, range | dict | set | frozenset)
         if name in ("In", "NotIn") and not by_hash and type(right) in (list, tuple, dict, set, frozenset):
             self.budget.look(len(right) * weight(left))
@@ -354,6 +357,7 @@ class Expressions(InterpreterPart):
             items = self.items(given)
             is_alone = len(node.generators) == 1 and not generator.ifs
             if isinstance(items, Unknown):
+                self.leave_freezing_open([node], inner, items)
                 if not is_alone or type(given) is not range:
                     return items
                 self.assign(generator.target, given[0], inner)
@@ -366,6 +370,7 @@ class Expressions(InterpreterPart):
                 if None in known:
                     test = tests[known.index(None)]
                     why = test if isinstance(test, Unknown) else self.unknown("an unknown condition")
+                    self.leave_freezing_open([node], inner, why)
                     return one_of(why, items if isinstance(getattr(node, "elt", None), ast.Name) else ())
                 if all(known):
                     why = make(inner, items) if is_alone else rounds(number + 1, inner)

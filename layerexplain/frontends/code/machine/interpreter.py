@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from layerexplain.frontends.code.machine.choices import Choices, Loops
 from layerexplain.frontends.code.machine.definitions import DefinitionStatements, Records
 from layerexplain.frontends.code.machine.expressions import Expressions
+from layerexplain.frontends.code.machine.freezing import Freezing
 from layerexplain.frontends.code.machine.parts import FunctionLibrary, InterpreterPart, Signal, dotted, setting_name
 from layerexplain.frontends.code.machine.statements import Statements
 from layerexplain.frontends.code.sources import Modules
@@ -75,12 +76,16 @@ class Calls(Records):
             else:
                 unknown = value if isinstance(value, Unknown) else self.unknown("unknown arguments")
         self.node = node
+        if isinstance(function, Unknown):
+            self.leave_freezing_open([node], frame, function)
         if unknown is not None:
             kwargs["**"] = unknown
         if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):
+            self.effects.unknown_calls += 1
             given = self.renamed(self.frameworks[0].call_unknown(function, node, args, kwargs, frame), node)
             return given._replace(is_result=True) if isinstance(given, Unknown) else given
         result = self.renamed(self.call(function, args, kwargs, whole=unknown is None), node)
+        self.effects.unknown_calls += isinstance(result, Unknown)
         if isinstance(result, UnknownChange) and isinstance(function, Bound):
             self.replace(frame, function.object, result)
         return result
@@ -370,7 +375,7 @@ class Libraries(NamedTuple):
     modules: Callable[[Interpreter], ModuleLibrary]
 
 
-class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions, Attributes, Calls):
+class Interpreter(Statements, Choices, Loops, Freezing, DefinitionStatements, Expressions, Attributes, Calls):
     """One reading of one program.
 
     Args:

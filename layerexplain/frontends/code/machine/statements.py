@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.machine.choices import assigned_names
 from layerexplain.frontends.code.machine.definitions import catches, note_field
+from layerexplain.frontends.code.machine.freezing import FLAGS
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Symbol, Unknown, Value, unknown_key
 from layerexplain.frontends.code.values.objects import Namespace
@@ -191,7 +192,7 @@ class Statements(InterpreterPart):
                 if isinstance(of, ast.Name) and of.id == "self" and frame.holder("self") is None:
                     frame.assign("self", Namespace({}))  # a part of a class that is pasted without it
                 owner = self.value(of, frame)
-                if isinstance(owner, Unknown) and name in ("trainable", "requires_grad") and value is not True:
+                if isinstance(owner, Unknown) and name in FLAGS and value is not True:
                     self.leave_trainable_open(owner)
                 if isinstance(owner, Value):
                     owner.set_attribute(self, name, value)
@@ -329,8 +330,13 @@ class Statements(InterpreterPart):
             if catching:
                 signal = self.block(node.body[: lacking[0]], frame) or self.block(catching[0].body, frame)
                 return self.block(node.finalbody, frame) or signal
+        calls = self.effects.unknown_calls
         try:
             signal = self.block(node.body, frame)
+            if self.effects.unknown_calls != calls:
+                self.leave_freezing_open(
+                    [*node.body, *node.handlers], frame, self.unknown("what a `try` calls may fail")
+                )
         except ProgramError as error:
             self.effects.record_change()  # a loop may come here with another outcome
             for handler in node.handlers:
