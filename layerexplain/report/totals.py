@@ -150,7 +150,7 @@ def whatever_is_missing(layer: Layer, call: TracedCall) -> Definition | None:
     """Return a definition with the weights that a layer has whatever the arguments are whose values its code does not
     say; None where its weights depend on these, as on `use_bias`."""
     inner = [one for one in values_inside(tuple(layer.config.values())) if isinstance(one, Layer)]
-    if any(is_left_open(one.config.get(name)) for one in inner for name in one.missing):
+    if any(is_left_open(one.config[name]) for one in inner for name in one.missing if name in one.config):
         return None
     declaration = call.declaration
     missing = [name for name in layer.missing if name in layer.config and is_left_open(layer.config[name])]

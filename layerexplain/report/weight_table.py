@@ -269,6 +269,8 @@ def _row(one: MatchedWeight, model: Model | None, version: str | None) -> Weight
     reach = None
     if weight is not None:
         trainable = bool(weight.attrs["trainable"]) and not owner.frozen
+        if trainable and "trainable" in owner.layer.missing:
+            trainable = None
         at = None if one.holder is None else one.holder[len(owner.path) :]
         reach = variable_expression(owner.path, owner.layer, weight, model, at, version)
     elif one.holder is not None and model is not None and tensor is not None and tensor.parts[-1].isdecimal():

@@ -7,6 +7,7 @@ import pytest
 
 import layerexplain
 from layerexplain.frontends.code.reader import read_code
+from layerexplain.report.weight_table import list_weights
 
 KERAS = """
 import sys, keras
@@ -116,6 +117,26 @@ def test_a_name_of_a_module_that_is_not_read_is_as_unknown_as_any(library: str, 
     code = KERAS + line if library == "keras" else TORCH.replace("{line}", line)
     report = layerexplain.explain(read_code(code.replace("U = sys.argv[1]", "from settings import U").encode(), None))
     assert report.totals.trainable is None if report.grade == "open" else report.grade == "assumed"
+
+
+WRAPPED = [
+    ("Bidirectional(layers.LSTM(3, trainable=U))", 192, 6),
+    ("TimeDistributed(layers.Dense(3, trainable=U))", 15, 2),
+    ("Bidirectional(layers.LSTM(3), trainable=U)", 192, 6),
+]
+
+
+@pytest.mark.parametrize("source", ["sys.argv[1]", "settings.U"])
+@pytest.mark.parametrize(("layer", "params", "weights"), WRAPPED)
+def test_an_unknown_flag_inside_a_wrapper_leaves_its_counts_of_parameters_known(
+    layer: str, params: int, weights: int, source: str
+) -> None:
+    code = f"import sys, settings\nfrom keras import Input, Sequential, layers\nU = {source}\n"
+    code += f"model = Sequential([Input((5, 4)), layers.{layer}])"
+    model = read_code(code.encode(), None)
+    totals = layerexplain.explain(model).totals
+    assert (totals.params, totals.trainable) == (params, None)
+    assert [row.trainable for row in list_weights(model).weights] == [None] * weights
 
 
 KNOWN = [
