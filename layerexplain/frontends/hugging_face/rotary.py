@@ -71,7 +71,9 @@ def rotary_of(values: Mapping[str, Any], features: int, layer_type: str | None) 
 
 def _parameters(values: Mapping[str, Any], layer_type: str | None) -> Mapping[str, Any]:
     """Return the mapping for a layer: gemma3 has one for each type of layers, or another theta for those with a
-    window, which no scaling changes."""
+    window, which no scaling changes. There transformers passes over `rope_parameters` for all layers, and over `type`,
+    the older name of `rope_type`."""
+    is_by_type = "rope_local_base_freq" in values
     for name in ("rope_scaling", "rope_parameters"):
         given = values.get(name)
         if not isinstance(given, Mapping):
@@ -79,9 +81,11 @@ def _parameters(values: Mapping[str, Any], layer_type: str | None) -> Mapping[st
         if given.get(layer_type) is not None:
             own: Mapping[str, Any] = typed(name, "rope_parameters", given[layer_type], str(layer_type))
             return own
-        if not (layer_type == "sliding_attention" and "rope_local_base_freq" in values):
+        if not is_by_type:
             return given
-    if layer_type == "sliding_attention" and "rope_local_base_freq" in values:
+        if name == "rope_scaling" and layer_type != "sliding_attention":
+            return {key: value for key, value in given.items() if key != "type"}
+    if layer_type == "sliding_attention" and is_by_type:
         return {"rope_theta": values["rope_local_base_freq"]}
     return {}
 
