@@ -18,9 +18,11 @@ _ANY_SHAPE = re.compile(
 )
 _INPUT = (
     r"inputs?|images?|pictures?|photos?|data|dataset|tensors?|batch(?:es)?|samples?|examples?|frames?|sequences?|videos?|"
-    r"features?|spectrograms?|matri(?:x|ces)|arrays?|X(?:_\w+)?|x|imgs?|series"
+    r"features?|spectrograms?|matri(?:x|ces)|arrays?|X(?:_\w+)?|x|imgs?|series|"
+    r"noise|latents?"
 )
 _BEFORE = re.compile(rf"(?<![\w.])(?:{_INPUT})(?:['’]s)?(?:[._]\w+)?\b[^.!?;\n]{{,45}}$", re.IGNORECASE)
+_INPUT_OF_KERAS = re.compile(r"\bInput\((?:shape ?= ?)?$")
 _BEHIND = re.compile(rf"[ -]*(?:pixels? )?(?:[\w-]+ )?(?:{_INPUT})\b", re.IGNORECASE)
 _OTHER = re.compile(
     r"output|outcome|result|kernel|filter|stride|pool|pad|weight|dilation|becomes?|gives?|returns?|label|target|"
@@ -29,9 +31,22 @@ _OTHER = re.compile(
 )
 """What the sizes of something else are said with."""
 _SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]{{0,100}}?,\s*(?:input_size\s*=\s*)?({_TUPLE})")
+_SUMMARY_OF_SEVERAL = re.compile(
+    rf"(?<!\.)summary\([^\n]{{0,100}}?,\s*(?:input_size\s*=\s*)?[\[(]({_TUPLE}(?:,\s*{_TUPLE}){{1,9}}),?\s*[\])]"
+)
 _MOST_SHAPES = 20
 _LONGEST = 100_000
 """Letters of a text that are read."""
+
+
+def stated_of_several(text: str) -> list[tuple[int | None, ...]]:
+    """Return the shapes that a call of `summary` gives several inputs; none where there is no such call.
+
+    >>> stated_of_several("summary(net, [(1, 88, 88), (4,)])")
+    [(1, 88, 88), (4,)]
+    """
+    match = _SUMMARY_OF_SEVERAL.search(text[:_LONGEST])
+    return [] if match is None else [sizes_in(one) for one in re.findall(_TUPLE, match[1])]
 
 
 def prose_beside(text: str, tree: ast.Module) -> str:
@@ -62,7 +77,7 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
         text = prose_beside(text, tree)
     for match in _ANY_SHAPE.finditer(text):
         before = text[max(0, match.start() - 80) : match.start()]
-        said = _BEFORE.search(before)
+        said = _BEFORE.search(before) or _INPUT_OF_KERAS.search(before)
         is_behind = _BEHIND.match(text, match.end())
         is_other = _OTHER.search(said[0] if said else before.rpartition("\n")[2][-25:])
         if (said or is_behind) and not is_other:

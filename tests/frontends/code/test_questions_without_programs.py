@@ -523,3 +523,26 @@ def test_a_long_question_ends_soon(name: str) -> None:
 def test_a_document_that_names_layers_is_no_question(path: Path) -> None:
     with pytest.raises(layerexplain.LayerExplainError):
         layerexplain.read(path)
+
+
+PAIR = """
+class Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.fc = nn.Linear(4 * 36 + 5, 1)
+    def forward(self, image, numbers):
+        return self.fc(torch.cat([self.conv(image).flatten(1), numbers], 1))
+"""
+
+
+def test_summary_states_the_shapes_of_several_inputs() -> None:
+    report = layerexplain.explain(f"{PAIR}\nI call `summary(net, [(1, 8, 8), (5,)])`. Why 149?\n".encode())
+    assert {one.name: one.shape for one in report.inputs} == {"image": (None, 1, 8, 8), "numbers": (None, 5)}
+    assert (report.faults, report.layers[-1].output_shapes) == ((), ((None, 1),))
+
+
+def test_noise_is_an_input() -> None:
+    code = "net = nn.Sequential(nn.ConvTranspose2d(7, 5, 4, 1, 0), nn.ConvTranspose2d(5, 3, 4, 2, 1))"
+    report = layerexplain.explain(f"{code}\nI pass noise of shape (64, 7, 1, 1).\n".encode())
+    assert [row.output_shapes for row in report.layers] == [((None, 7, 1, 1),), ((None, 5, 4, 4),), ((None, 3, 8, 8),)]

@@ -24,7 +24,7 @@ from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.pasted_errors import Message, messages
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.sources import Text
-from layerexplain.frontends.code.stated_inputs import fitting_inputs, stated_inputs
+from layerexplain.frontends.code.stated_inputs import fitting_inputs, stated_inputs, stated_of_several
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.reading import MOST_TRIED, Budget, Exhausted, File, Frame, walk
@@ -288,6 +288,9 @@ def shapes_of_error(text: str, module: Any, names: Sequence[str], runs: Runs) ->
 def shapes_of_text(text: Text, module: Any, names: Sequence[str], runs: Runs) -> Shapes:
     """Return the shape of a model's only input that a text states: the first one that its first module takes and on
     which it runs to its end, else the first that that module takes; none where the text states none."""
+    several = stated_of_several(text.pasted)
+    if len(names) == len(several) > 1:
+        return {name: (shape, "float32") for name, shape in zip(names, several, strict=True)}
     asked = asked_shapes(module, names).get(names[0]) if len(names) == 1 else None
     if asked is None:
         return {}
