@@ -7,7 +7,8 @@ loaded before a layer is explained.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -118,6 +119,30 @@ def hint(*types: str, kind: str = "", among: dict[str, list[Hint]] = HINTS) -> C
         return function
 
     return declare
+
+
+LONGEST_REMARK = 160
+"""The most characters of a remark, where its sentences allow it."""
+
+
+def remarks(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts as remarks that say one thing each: one that is too long is split between its sentences.
+
+    >>> remarks(["Ids are integers.", f"One is {'x' * 120}. It has shape (None, 5). The last one."])[2]
+    'It has shape (None, 5). The last one.'
+    """
+    found: list[str] = []
+    for text in texts:
+        start = len(found)
+        for sentence in _SENTENCES.split(text):
+            if len(found) > start and len(found[-1]) + 1 + len(sentence) <= LONGEST_REMARK:
+                found[-1] += f" {sentence}"
+            else:
+                found.append(sentence)
+    return tuple(found)
+
+
+_SENTENCES = re.compile(r"(?<=\.) (?=\S)")
 
 
 def gradient_facts(place: LayerInModel) -> tuple[str, ...]:

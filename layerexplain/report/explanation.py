@@ -21,7 +21,7 @@ from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.hints import hints
+from layerexplain.layers.hints import hints, remarks
 from layerexplain.layers.registry import TORCH
 from layerexplain.layers.torch.compared import in_keras
 from layerexplain.model import Layer, Model
@@ -73,16 +73,18 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole:
     return alone._replace(
         computes=computes(definition, row),
         parameters=parameters(row, definition.weights),
-        hints=(
-            *found.all,
-            *(conventions if conventions is not found.conventions else ()),
-            *arguments.all,
-            *told_targets,
+        hints=remarks(
+            (
+                *found.all,
+                *(conventions if conventions is not found.conventions else ()),
+                *arguments.all,
+                *told_targets,
+            )
         ),
-        arguments=arguments.all,
-        watch=(*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets),
-        conventions=conventions,
-        counts=found.counts,
+        arguments=remarks(arguments.all),
+        watch=remarks((*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets)),
+        conventions=remarks(conventions),
+        counts=remarks(found.counts),
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, whole),

@@ -101,7 +101,7 @@ def torch_scale(at: LayerInModel) -> str | None:
         return None
     return (
         f"The scores are not divided by √{width}, as they are in MultiHeadAttention and in PyTorch's "
-        "scaled_dot_product_attention; use_scale=True multiplies them by a learned number."
+        "scaled_dot_product_attention. use_scale=True multiplies them by a learned number."
     )
 
 

@@ -231,17 +231,17 @@ def four_per_channel(at: LayerInModel) -> str | None:
     names = [w.attrs["name"] for w in at.definition.weights]
     own = at.config.get("trainable", True)
     learned = not at.trained.isdisjoint(("gamma", "beta"))
-    kept = "μ and v are running statistics, updated in training and not trainable"
+    kept = "μ and v are running statistics, updated in training and not trainable."
     if not own:
-        kept = "μ and v are stored. Frozen (trainable=False): not updated in training, which uses them too"
+        kept = "μ and v are stored. Frozen (trainable=False): not updated in training, which uses them too."
     words = {
         "gamma": "γ scales" + " and is trainable" * learned,
         "beta": "β shifts" + " and is trainable" * learned,
-        "moving_mean": kept,
     }
     channels = at.definition.weights[0].shape[0]
     meanings = "; ".join(words[name] for name in names if name in words)
-    return f"{len(names)} numbers per channel, {len(names)} × {channels} = {at.params:,} parameters: {meanings}."
+    count = f"{len(names)} numbers per channel, {len(names)} × {channels} = {at.params:,} parameters"
+    return f"{count}: {meanings}. {kept}" if meanings else f"{count}: {kept}"
 
 
 @hint("LayerNormalization", "GroupNormalization")
@@ -403,7 +403,7 @@ def gru_biases(at: LayerInModel) -> str | None:
         return None
     return (
         "reset_after=True, the default: one bias is added to the product with the input and another to the product "
-        "with the state, so b has 2 rows; with reset_after=False it has one."
+        "with the state, so b has 2 rows. With reset_after=False it has one."
     )
 
 
@@ -416,8 +416,8 @@ def states(at: LayerInModel) -> str | None:
     taken = [f'"{at.name}[{i}]"' if i else at.name for i in range(len(names))]
     listed = [f"{one} ({name})" for one, name in zip(taken, names, strict=True)]
     kept = ", ".join(one for one, name in zip(taken, names, strict=True) if not name.startswith("y"))
-    handed = f"; from: [target, {kept}] gives the states to another layer" if kept else ""
-    return f"Returns {len(names)} results: {in_a_row(names)}. A spec takes them as {in_a_row(listed)}{handed}."
+    handed = f" from: [target, {kept}] gives the states to another layer." if kept else ""
+    return f"Returns {len(names)} results: {in_a_row(names)}. A spec takes them as {in_a_row(listed)}.{handed}"
 
 
 @hint("TimeDistributed", kind=WATCH)
@@ -440,8 +440,8 @@ def heads(at: LayerInModel) -> str | None:
     return (
         f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
         f"{heads * width} values at each position. Keras takes its tensors in the order query, value, key. The "
-        f"{at.params:,} parameters do not depend on the number of positions, and on the heads only by heads × "
-        f"width: doubling the heads and halving key_dim leaves the count unchanged."
+        f"{at.params:,} parameters do not depend on the number of positions. Doubling the heads and halving key_dim "
+        "leaves their count unchanged."
     )
 
 
