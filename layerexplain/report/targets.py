@@ -44,7 +44,7 @@ def _in_keras(training: Training, name: str, function: object, shape: Shape) -> 
     if training.losses and training.are_all:
         return "An output of the model, which has no loss: fit() takes no targets for it"
     suited = [loss for one in suited_losses(str(function)) if (loss := loss_of(one))]
-    each = [f"With {loss_name(loss)} the targets are {loss.targets(shape)}" for loss in suited]
+    each = [f"{loss_name(loss)} takes {loss.targets(shape)}" for loss in suited]
     return ". ".join(["An output of the model; no loss is stated", *each])
 
 

@@ -8,6 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
+from layerexplain.layers.hints import LONGEST_REMARK
+from tests.cases import CASES, Case
+from tests.support.case_rows import row_of
 
 
 class Row(NamedTuple):
@@ -191,3 +194,11 @@ def test_attention_says_why_it_has_fewer_heads_of_keys(heads: int, shared: int, 
     text = CliRunner().invoke(program, ["explain", str(tmp_path / "config.json"), "--width", "400"]).stdout
     assert (f"serves {heads // shared} of the {heads} query heads" in text) == (1 < shared < heads)
     assert (f"cache is {heads // shared} times smaller" in text) == (shared < heads)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_remark_is_short(case: Case) -> None:
+    explanation = row_of(case).explanation
+    assert explanation is not None
+    said = (explanation.hints, explanation.watch, explanation.conventions, explanation.counts, explanation.arguments)
+    assert not [text for texts in said for text in texts if len(text) > LONGEST_REMARK]

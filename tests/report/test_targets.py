@@ -42,7 +42,8 @@ def test_targets_of_the_shape_that_is_said_fit(name: str) -> None:
     model.compile(loss=loss)
     explanation = explain(model).layers[-1].explanation
     assert explanation is not None
-    said = explanation.hints[-1]
+    said = " ".join(explanation.hints)
+    said = said[said.index("An output of the model") :]
     name = "mean_squared_error" if loss == "mse" else loss
     assert said.startswith(f"An output of the model; {name} compares it with ")
     assert said.endswith(per_step or ".") and ("One target" in said) == bool(per_step)
@@ -132,6 +133,6 @@ def test_without_a_loss_the_remark_says_so() -> None:
         " ".join(explain(flat(f"Dense: {{units: 3, activation: {one}}}").encode()).layers[-1].explanation.hints)
         for one in ("softmax", "linear")
     ]
-    assert all("no loss is stated. With " in one and "fit()" not in one for one in said)
+    assert all("no loss is stated. " in one and "fit()" not in one for one in said)
     two = explain((TWO_HEADS + "loss: {a: mse}\n").encode()).layers[-1].explanation.hints[-1]
     assert two == "An output of the model, which has no loss: fit() takes no targets for it."
