@@ -68,6 +68,8 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
 
     >>> stated_inputs("I use a batch of 64 and my input is 1×28×28. The kernel is 5x5.")
     [(1, 28, 28)]
+    >>> stated_inputs("Error when checking target: expected d to have shape (3,) but got array with shape (613, 4)")
+    []
     >>> stated_inputs("summary(net, (3, 32, 32))"), stated_inputs("I have 28 by 28 images, in = torch.zeros((4, 3))")
     ([(3, 32, 32)], [(28, 28)])
     """
@@ -80,7 +82,8 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
         said = _BEFORE.search(before) or _INPUT_OF_KERAS.search(before)
         is_behind = _BEHIND.match(text, match.end())
         is_other = _OTHER.search(said[0] if said else before.rpartition("\n")[2][-25:])
-        if (said or is_behind) and not is_other:
+        is_message = "Error" in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if (said or is_behind) and not is_other and not is_message:
             found.append(sizes_in(match[0]))
     return list(dict.fromkeys(found))[:_MOST_SHAPES]
 
