@@ -626,6 +626,8 @@ TORCH: tuple[Row, ...] = (
     Row((r"cannot assign module before Module\.__init__\(\) call",), "the class calls no super().__init__()", ("write it as the first line of __init__",), calls=r"(\w+\.)*[A-Z]\w*"),
     Row((r"argument 'input' \(position 1\) must be Tensor, not (?P<type>tuple)", r"'(?P<type>tuple)' object has no attribute '(?:dim|size|shape|view)'"),
         "a recurrent module gives (output, states), and the pair is given on", ("write x, _ = self.lstm(x)",)),
+    Row((r"argument 'input' \(position 1\) must be Tensor, not NoneType()", r"'NoneType' object has no attribute '(?:dim|size|shape|view|flatten|permute)'()"),
+        "None is given where a tensor is needed", ("a forward without `return` gives None: end it with return x",)),
     Row((r"argument 'input' \(position 1\) must be Tensor, not @type:word", r"'(?P<type>[A-Z]\w+)' object has no attribute '(?:dim|size|view|flatten|permute)'"),
         "nn.{type}(x) creates a module with x as an argument", ("write nn.{type}()(x)",), calls=r"(\w+\.)*@type"),
     Row((r"Unexpected key\(s\) in state_dict: .*?module\.|Missing key\(s\) in state_dict",), "the names of the file are not those of the model",

@@ -475,6 +475,11 @@ class Program:
                 return other._replace(notes=(*other.notes, Note("stated", None, words)))
         return model
 
+    def changed(self, tree: ast.Module) -> Program:
+        """Return a changed program, which is tried."""
+        text = self.text._replace(tree=tree, is_changed=True)
+        return Program(text, self.path, self.given, self.modules, self.shapes)
+
     def same_model(self, found: FoundModel) -> Model | None:
         """Return the model that another reading of the program has found; None where this one has none."""
         models = [self.requested(found.asked)] if found.asked else self.models()

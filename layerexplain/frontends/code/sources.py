@@ -49,6 +49,8 @@ class Text(NamedTuple):
     """Words, signs and lines."""
     pasted: str = ""
     """The whole text where it may hold more than code: an error, prose."""
+    is_changed: bool = False
+    """Whether it is a changed program that is tried: what an error says was raised by another one."""
     printed: PrintedModule | None = None
     """The module of PyTorch that the text has printed: it stands for the model of code that makes none."""
 

@@ -186,3 +186,56 @@ for data, target in loader:
     message = "ValueError: Expected input batch_size (256) to match target batch_size (64).\n\n"
     (found,) = [one for one in layerexplain.check(f"{message}{code}".encode()).findings if one.severity == "breaks"]
     assert found.line == 10 and "9216 = 64 × 12 × 12 numbers" in found.message
+
+
+NET = """import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 6, 3)
+        {assigns}
+    def forward(self, x):
+        x = F.relu(self.conv(x))
+        {flattens}
+        x = self.fc(x)
+        {returns}
+model = Net()
+loss = {calls}
+"""
+RIGHT = {
+    "assigns": "self.fc = nn.Linear(6 * 4 * 4, 10)",
+    "flattens": "x = x.view(-1, 96)",
+    "returns": "return x",
+    "calls": "model(torch.randn(2, 1, 6, 6)).view(-1)",
+}
+BROKEN = [
+    ("flattens", "x.view(-1, 96)", "x = x.view(-1, 96)"),
+    ("flattens", "torch.flatten(x, 1)", "x = torch.flatten(x, 1)"),
+    ("assigns", "self_fc = nn.Linear(6 * 4 * 4, 10)", "self.fc = nn.Linear(6 * 4 * 4, 10)"),
+    ("assigns", "self.fcc = nn.Linear(6 * 4 * 4, 10)", "x = self.fcc(x)"),
+    ("returns", "pass", "return x"),
+]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("part", "broken", "cure"), BROKEN)
+def test_one_broken_line_is_named_with_a_cure_that_runs(part: str, broken: str, cure: str) -> None:
+    """PyTorch raises on the broken program and runs the one with the line that is proposed."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    program_text = NET.format(**{**RIGHT, part: broken})
+    failed = raised(program_text, {})
+    assert failed is not None
+    head = f"{failed[1]}: {failed[2]}\n\n```python\n"
+    fault = next(
+        one for one in layerexplain.check(f"{head}{program_text}```\n".encode()).findings if one.severity == "breaks"
+    )
+    assert f"write `{cure}`" in fault.message
+    wrong = (
+        broken if part != "returns" and cure != "x = self.fcc(x)" else {"pass": "pass"}.get(broken, "x = self.fc(x)")
+    )
+    at = program_text.splitlines().index(f"        {wrong}") + 1 + head.count("\n")
+    assert f"line {at}: " in fault.message or fault.line == at
+    assert raised(program_text.replace(f"        {wrong}\n", f"        {cure}\n"), {}) is None

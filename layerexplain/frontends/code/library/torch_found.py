@@ -56,6 +56,9 @@ class ReadProgram(Protocol):
     def notes_of_stated(self) -> list[Note]:
         """Return notes on sizes that the text beside the code states."""
 
+    def changed(self, tree: ast.Module) -> ReadProgram:
+        """Return a changed program, which is tried."""
+
     def with_values(self, values: Mapping[str, int]) -> ReadProgram:
         """Return the program with values for names that it does not define: it is read once more."""
 

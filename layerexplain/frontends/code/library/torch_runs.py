@@ -44,6 +44,7 @@ from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import TorchTraining, with_torch_training
 from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, with_others, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
+from layerexplain.frontends.code.repairs import mend
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
@@ -255,7 +256,24 @@ def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model
     model = read_model(program, main)
     if main.refusal is not None and not (model.source_code and model.source_code.missing):
         raise SourceError(main.refusal())
+    if model.faults and not program.text.is_changed:
+        mend(program.text.tree, model, partial(_read_changed, program, main, model))
     return with_others(model, [one.name for one in found if one is not main], program.path)
+
+
+def _read_changed(program: ReadProgram, found: Found, model: Model, tree: ast.Module) -> Model | None:
+    """Return the same model of a changed program, on the same input; None where an example is no row of its own."""
+    changed = program.changed(tree)
+    same = [one for one in models(changed) if one.name == found.name]
+    if not same:
+        return None
+    inputs = [one for one in model.layers if one.type == "InputLayer"]
+    sizes = [(one.config.get("batch_shape") or ())[1:] for one in inputs]
+    if len(inputs) != 1 or not sizes[0] or not all(isinstance(size, int) for size in sizes[0]):
+        return read_model(changed, same[0])
+    names = parameter_names(same[0].value)
+    reads = _reads(changed.interpreter, same[0].value, names, sizes[0])
+    return read_model(changed, same[0], {names[0]: sizes[0]}) if reads else None
 
 
 def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = None) -> Model:
@@ -393,7 +411,7 @@ def _listed_model(program: ReadProgram, found: Found) -> Model:
 
 def _with_pasted_error(program: ReadProgram, module: Any, model: Model) -> Model:
     """Return a model with the fault that an error says which was pasted with its code, where reading finds none."""
-    if not program.text.pasted or model.faults:
+    if not program.text.pasted or program.text.is_changed or model.faults:
         return model
     from layerexplain.frontends.code.pasted_errors import pasted_fault
 
