@@ -7,7 +7,7 @@ recorder/    calls of layers → the graph behind each model, the `Model` of it,
 library/     what names of libraries give: Python's own, NumPy, Keras, TensorFlow, PyTorch
 sources.py   which text: scripts, notebooks, Markdown, what `train.py:build(classes=10)` asks for, modules beside it;
              pasted.py: what stands around pasted code; printed.py: what frameworks print of a model;
-             pasted_errors.py, messages.py: pasted errors
+             pasted_errors.py, messages.py: pasted errors; repairs.py: changes that are tried
 reader.py    a source → its models; code_files.py: the custom layers and functions of a file (`--code`);
              live_module.py: the code of a live model
 

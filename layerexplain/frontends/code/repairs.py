@@ -41,8 +41,8 @@ def mend(tree: ast.Module, model: Model, reads: Reads) -> None:
     """Say of the first fault of a model what mends it, in place of advice that nobody tried."""
     fault = next(iter(model.faults), None)
     nodes = walk(tree)
-    if fault is None or len(nodes) > _MOST_NODES:
-        return
+    if fault is None or len(nodes) > _MOST_NODES or _works(reads, tree):
+        return  # where the program runs as it stands, on what is known of its data, a trial shows nothing
     for repair in islice(_repairs(nodes, fault), _MOST_TRIED):
         if _works(reads, replaced(tree, repair.node, repair.new)):
             fact, _, _ = fault.fact.partition("; ")
@@ -134,7 +134,7 @@ def _repairs(nodes: Sequence[ast.AST], fault: LayerExplainError) -> Iterator[Rep
 
 def _dropped(nodes: Sequence[ast.AST]) -> Iterator[Repair]:
     """Yield assignments of results that nothing keeps."""
-    for node in nodes:
+    for node in walk(*[one for one in nodes if isinstance(one, ast.FunctionDef)]):
         if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
             continue
         call = node.value
