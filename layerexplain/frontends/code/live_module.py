@@ -48,7 +48,7 @@ def read_live_module(module: Any) -> Model:
     """Return the architecture of a module. Raises SourceError for a class whose source is not there."""
     from layerexplain.frontends.code.reader import read_code
 
-    return _of_an_object(read_code(program_of(module).encode(), None, "model"))
+    return _of_an_object(read_code(_Writer().program(module).encode(), None, "model"))
 
 
 def _of_an_object(model: Model) -> Model:
@@ -79,12 +79,6 @@ def _in_python(message: str) -> str:
     message = re.sub(r"\bline \d+: ", "", message)
     message = re.sub(r"--input ([\d,]+\d)", lambda found: f"inputs=(1, {found[1].replace(',', ', ')})", message)
     return message.removesuffix("; give it with --input").replace("--input", "inputs=…")
-
-
-def program_of(module: Any) -> str:
-    """Return a program that ends with `model = …`, the module as it is. Raises SourceError for a class whose source is
-    not there."""
-    return _Writer().program(module)
 
 
 class _Writer:

@@ -373,7 +373,9 @@ class Program:
         if shapes:
             graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
-        if self.text.pasted and not faults and self._is_last(found.value):
+        made = [one.created_at for one in interpreter.models if not one.is_inner]
+        # An error ends the program in the making of its last model.
+        if self.text.pasted and not faults and found.value.created_at >= max(made, default=0):
             faults = self._pasted_faults(model, is_open=bool(gaps))
             pasted = [] if faults or shapes else self._pasted_faults(model, is_open=True)
             notes += [self._noted_error(one) for one in pasted]
@@ -435,11 +437,6 @@ class Program:
         verb = "are" if len(names) > 1 else "is"
         words = f"{shown} {verb} not defined or imported in this code: a NameError in Python, behind the model"
         return [Note("undefined-later", None, words)]
-
-    def _is_last(self, model: ModelValue) -> bool:
-        """Return whether the program makes no model after one: an error ends it there."""
-        others = [one.created_at for one in self.interpreter.models if not one.is_inner]
-        return model.created_at >= max(others, default=0)
 
     def _read_again(self, found: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
         """Return a model with inputs of given shapes: the program is read once more. None where one of them is not

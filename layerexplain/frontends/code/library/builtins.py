@@ -95,10 +95,6 @@ def call_builtin(name: str, args: Arguments, kwargs: Keywords, evaluator: Evalua
         return why.value
 
 
-def _len(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return python.length(args[0] if args else None)
-
-
 def _range(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
     unknown = next((one for one in args if not isinstance(one, int)), None)
@@ -272,22 +268,10 @@ def _number(function: Callable[..., object]) -> Callable[..., ProgramValue]:
     return compute
 
 
-def _text(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return format_value(args[0], "") if args else ""
-
-
-def _repr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return repr(args[0]) if args and is_plain(args[0]) else Unknown("an unknown text")
-
-
 def _sorted(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
     evaluator.budget.make(len(items))
     return sort(items, kwargs.get("key"), bool(kwargs.get("reverse")), evaluator)
-
-
-def _reversed(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return known_items(args[0])[::-1] if args else []
 
 
 def _next(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
@@ -296,10 +280,6 @@ def _next(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVal
     if args and isinstance(args[0], Alike):
         return args[0].item
     return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of an unknown value")
-
-
-def _slice(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return slice(*args) if 1 <= len(args) <= 3 else Unknown("a slice")
 
 
 def _callable(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
@@ -387,10 +367,6 @@ def _getattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Program
         raise
 
 
-def _hasattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return evaluator.has_attribute(args[0], args[1]) if len(args) == 2 else _not_read("hasattr", args)
-
-
 def _setattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) != 3 or not isinstance(args[1], str):
         return _not_read("setattr", args)
@@ -409,19 +385,10 @@ def _type(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVal
     return _not_read("type", args)
 
 
-def _vars(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return args[0].attributes if args and isinstance(args[0], Instance) else _not_read("vars", args)
-
-
 def _dir(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) == 1 and isinstance(args[0], Symbol):
         return NamesOf(args[0], evaluator)
     raise unknown_value(args, "dir(…), which layerexplain does not read")
-
-
-def _object(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    """Return an object by which a function tells that an argument is not given."""
-    return PlainObject()
 
 
 class PlainObject(Identity):
@@ -439,15 +406,25 @@ def _not_read(name: str, args: Arguments) -> Unknown:
 
 
 _FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
-    "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
+    "len": lambda args, kwargs, evaluator: python.length(args[0] if args else None),
+    "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
     "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
     "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict,
     "dict.fromkeys": _from_keys, "zip": _zip, "enumerate": _enumerate,
     "map": _map, "filter": _filter, "max": _least(max), "min": _least(min), "sum": _sum, "all": _all(False),
     "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
     "round": _number(round), "pow": _number(pow), "divmod": _number(divmod),
-    "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
-    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance,
+    **dict.fromkeys(("str", "unicode"), lambda args, kwargs, evaluator: format_value(args[0], "") if args else ""),
+    "repr": lambda args, kwargs, evaluator: (
+        repr(args[0]) if args and is_plain(args[0]) else Unknown("an unknown text")),
+    "sorted": _sorted, "reversed": lambda args, kwargs, evaluator: known_items(args[0])[::-1] if args else [],
+    "iter": _collect(list),
+    "next": _next, "slice": lambda args, kwargs, evaluator: slice(*args) if 1 <= len(args) <= 3 else Unknown("a slice"),
+    "callable": _callable, "isinstance": _isinstance,
     "issubclass": _issubclass, "getattr": _getattr,
-    "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars, "dir": _dir, "object": _object,
+    "hasattr": lambda args, kwargs, evaluator: (
+        evaluator.has_attribute(args[0], args[1]) if len(args) == 2 else _not_read("hasattr", args)),
+    "setattr": _setattr, "type": _type, "vars": lambda args, kwargs, evaluator: (
+        args[0].attributes if args and isinstance(args[0], Instance) else _not_read("vars", args)),
+    "dir": _dir, "object": lambda args, kwargs, evaluator: PlainObject(),
 }  # fmt: skip

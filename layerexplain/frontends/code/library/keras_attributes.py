@@ -287,7 +287,8 @@ class LayerAttributes:
 
     def call_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of a layer gives."""
-        self.interpreter.effects.record_use(layer)
+        effects = self.interpreter.effects
+        effects.uses.add((effects.statement, id(layer)))
         self.refusals.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
             return self.calling.call_layer(layer, args, kwargs)
@@ -334,7 +335,6 @@ class LayerAttributes:
             layer.built_alone = False
             data: ProgramValue = args[0] if args else kwargs.get("x")
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
-            effects = self.interpreter.effects
             needed = layer.form != "own" and name not in ("predict", "fit_generator")
             if needed and layer.compiled is None and effects.is_certain and not effects.is_model_exposed:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"

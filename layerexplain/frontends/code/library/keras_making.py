@@ -256,10 +256,6 @@ class LayerFactory:
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
             self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
-    def implied_inputs(self, value: ProgramValue) -> ProgramValue:
-        """Return the inputs of a model, where layers were called on names that the code does not define."""
-        return mirrored(value, lambda one: self.implied.get(stands_for(one), one), Unknown)
-
     # Models -----------------------------------------------------------------------------------------------------
 
     def make_model(self, type_: str, args: Arguments, kwargs: Keywords, into: Instance | None = None) -> ProgramValue:
@@ -287,7 +283,8 @@ class LayerFactory:
         else:
             for name, value in zip(("inputs", "outputs", "name"), args, strict=False):
                 given.setdefault(name, value)
-            inputs = self.implied_inputs(given.pop("inputs", given.pop("input", None)))
+            inputs = given.pop("inputs", given.pop("input", None))
+            inputs = mirrored(inputs, lambda one: self.implied.get(stands_for(one), one), Unknown)
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")

@@ -224,7 +224,7 @@ class Refusals:
             listed = (
                 len(args) > 1 and all(tensors_in([one]) for one in args) and keras_names.misfit(path, 1, names) is None
             )
-            takes_list = type_ in _merging()
+            takes_list = type_ in keras_names.MERGES.values()
             hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
             if listed and takes_list:
                 hint = f"; give them as one list: {type_}(…)([a, b])"
@@ -346,12 +346,6 @@ class Refusals:
         if module == "metrics":
             known |= {_plainly(one) for one in keras_names.names_in("losses")}
         return _plainly(name) in known or (module in ("losses", "optimizers") and part_of(module, name) is not None)
-
-
-def _merging() -> Collection[str]:
-    from layerexplain.frontends.code.library.keras_names import MERGES
-
-    return MERGES.values()
 
 
 def _names_like(module: str) -> list[str]:

@@ -137,7 +137,7 @@ class DataChecks:
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_arrays(model, graph, name, given, batches)
-        effects.confine(effects.since(mark).faults, model)
+        effects.fault_models.update((id(one), model) for one in effects.since(mark).faults)
 
     def _check_arrays(
         self, model: ModelValue, graph: Graph, name: str, given: Mapping[str, ProgramValue], batches: ProgramValue

@@ -134,7 +134,8 @@ def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interprete
     """Return what a function gives: a row of a run, or the shape of an array outside of any."""
     run = run_of(interpreter)
     if run is not None:
-        return run.operation(type_, [_one_tensor(run, x)], config)
+        x = tensor_function(run, "stack", [list(x)], {}) if type(x) in (list, tuple) else x
+        return run.operation(type_, [x], config)
     declaration = find(type_)
     if not isinstance(x, Array) or declaration is None:
         return interpreter.unknown(f"what {type_} moves is not known")
@@ -149,11 +150,6 @@ def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interprete
         y = y.reshaped([1 if name in steps.added else steps.sizes[name] for name in steps.joined])
         y = computed("expand", [y, [steps.sizes[name] for name in steps.joined]], {}, interpreter)
     return y.reshaped(steps.shape(steps.after))
-
-
-def _one_tensor(run: TensorRun, x: ProgramValue) -> ProgramValue:
-    """Return a tensor; of a list of them, all stacked."""
-    return tensor_function(run, "stack", [list(x)], {}) if type(x) in (list, tuple) else x
 
 
 # Products and packs -----------------------------------------------------------------------------------------------

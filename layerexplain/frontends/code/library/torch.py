@@ -188,11 +188,14 @@ def _torch(name: str) -> Implementation:
             and isinstance(args[0], Instance)
             and package.startswith("nn")
             and is_module(args[0])
-            and _is_base(name)
+            and len(parts := name.split(".")) >= 3
+            and parts[-2][:1].isupper()
         ):
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
         if last == "generate_square_subsequent_mask":
-            return _causal_mask(args[0] if args else kwargs.get("sz"), interpreter)
+            size = args[0] if args else kwargs.get("sz")
+            whole = compute("full", [(size, size), -math.inf], {}, interpreter)
+            return compute("triu", [whole], {"diagonal": 1}, interpreter)
         if last == "from_pretrained" and package in ("nn.Embedding", "nn.EmbeddingBag"):
             return _from_pretrained(package.rpartition(".")[2], args, kwargs, interpreter)
         if last in ("DataParallel", "DistributedDataParallel") and package in ("nn", "nn.parallel"):
@@ -241,12 +244,6 @@ def _computed_weight(name: str, args: list[Any], kwargs: dict[str, Any], interpr
     how = dict(zip(names, args[1:], strict=False)) | {key: one for key, one in kwargs.items() if key in names}
     module.computed = (f"torch.nn.utils.{last}", {**how, "is_new": package == ["parametrizations"]})
     return module
-
-
-def _is_base(name: str) -> bool:
-    """Return whether a name is a method of a class of modules: `nn.Module.__init__`."""
-    parts = name.split(".")
-    return len(parts) >= 3 and parts[-2][:1].isupper()
 
 
 def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
@@ -318,12 +315,6 @@ def _from_pretrained(type_: str, args: list[Any], kwargs: dict[str, Any], interp
 def _named(value: Any) -> Any:
     """Return the name of a function that is an argument: `activation=F.gelu`."""
     return value.last if isinstance(value, Symbol) else value
-
-
-def _causal_mask(size: Any, interpreter: Interpreter) -> Any:
-    """Return a mask that lets each step see those before it: -inf above the diagonal."""
-    whole = compute("full", [(size, size), -math.inf], {}, interpreter)
-    return compute("triu", [whole], {"diagonal": 1}, interpreter)
 
 
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter, path: str = "") -> Any:

@@ -423,7 +423,9 @@ def _call(run: Run, part: Any) -> None:
         run.run(part, [run.input("x", as_recorded(spec)[0][1:], str(spec.dtype)) for spec in specs], {})
     except Stopped:
         run.opened = opened  # sizes that the arguments do not say
-        if part is not first and any(None in shape for shape in _given_shapes(run)):
+        if part is not first and any(
+            None in as_recorded(spec)[0] for *_, specs in run.refused_calls[-1:] for spec in specs if spec is not None
+        ):
             run.faults = faults
 
 
@@ -432,10 +434,6 @@ def _list(run: Run, leaf: BuiltIn) -> None:
     row = run.layer(run.names.get(id(leaf), ""), leaf.type, {"group": StoredGroup(()), "uncalled": False}, leaf.place)
     run.placed[id(leaf)] = row._replace(kind="custom")
     run.builder.layers.append(run.placed[id(leaf)])
-
-
-def _given_shapes(run: Run) -> list[Sequence[int | None]]:
-    return [as_recorded(spec)[0] for _, _, specs in run.refused_calls[-1:] for spec in specs if spec is not None]
 
 
 def _asked(module: BuiltIn) -> Sequence[Spec]:

@@ -100,15 +100,15 @@ def _padded(shape: Shape, padding: ProgramValue) -> Shape:
     return shape[0], rows, None if columns is None else columns + left + right
 
 
-def _gray(shape: Shape, channels: ProgramValue) -> Shape:
-    return channels if type(channels) is int else None, *shape[1:]
-
-
 _SHAPES: dict[str, tuple[Callable[[Shape, ProgramValue], Shape], str, ProgramValue]] = {
     **dict.fromkeys(("CenterCrop", "RandomCrop", "RandomResizedCrop"), (_cropped, "size", None)),
     "Resize": (_resized, "size", None),
     "Pad": (_padded, "padding", None),
-    "Grayscale": (_gray, "num_output_channels", 1),
+    "Grayscale": (
+        lambda shape, channels: (channels if type(channels) is int else None, *shape[1:]),
+        "num_output_channels",
+        1,
+    ),
 }
 """Transforms that change the shape of an image: how, and the argument that says it, with its default."""
 _TO_TENSOR = frozenset({"ToTensor", "PILToTensor", "ToImage"})
@@ -425,7 +425,8 @@ class PyTorch:
             return run.run(module, args, kwargs)
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
-        self.training.note_inputs(module, [*args, *kwargs.values()])
+        if any(self.training.model_of(value)[0] is not None for value in (*args, *kwargs.values())):
+            self.training.behind_models.append(module)
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
 
     def by_convention(self, name: str) -> Symbol | None:

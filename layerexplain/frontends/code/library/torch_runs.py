@@ -48,7 +48,7 @@ from layerexplain.frontends.code.repairs import mend
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
-from layerexplain.frontends.code.values.program import Class, Function, Instance
+from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.reading import Budget, Exhausted, kept_with_tree, walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.keras.examples import USUAL_SIZES
@@ -296,7 +296,10 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         }
     else:
         given = dict(known)
-    elsewhere = {} if given else _shapes_of_class(interpreter, module)
+    # The program may call another model of the same class.
+    cls = module.cls if isinstance(module, Instance) and not given else ""
+    alike = [one for one in interpreter.kept(DataCalls).calls if getattr(one.module, "cls", None) is cls]
+    elsewhere = dict(alike[0].shapes) if alike else {}
     inferred: _Shapes = {}
     stated: _Shapes = {}
     if program.text.pasted and not (given or elsewhere):
@@ -368,7 +371,9 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     for name, (shape, _) in stated.items():
         whole = (*shape[: run.axis], None, *shape[run.axis :])
         notes.append(Note("stated", name, f"{name} is {shape_text(whole)}, as the text says"))
-    if isinstance(module, Instance) and (wrong := _misspelt_init(module.cls)):
+    own = module.cls.attributes if isinstance(module, Instance) else {"__init__": None}
+    wrong = next((name for name in own if name[:1] == "_" and name.strip("_") in ("init", "int", "inti")), "")
+    if wrong and "__init__" not in own:
         words = f"{module.cls.name} has a method {wrong}, which Python never calls; its constructor is named __init__"
         notes.append(Note("misspelt-init", None, words))
     if line := _sums_gradients(program.text.tree):
@@ -451,12 +456,6 @@ _LISTED = (
 )
 
 
-def _misspelt_init(cls: Class) -> str:
-    """Return the method that was meant to be `__init__`; "" where there is none."""
-    names = [] if "__init__" in cls.attributes else [name for name in cls.attributes if name.startswith("_")]
-    return next((name for name in names if name.strip("_") in ("init", "int", "inti")), "")
-
-
 def _again(program: ReadProgram, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
     if not all(name in shapes for name in names):
         return None
@@ -486,9 +485,3 @@ def _dtype_for(module: Any, axes: int) -> str:
     """Whole numbers where the first module that computes is an Embedding."""
     first = next(first_modules(module), None)
     return "int64" if first is not None and first.type.startswith("Embedding") and axes < 2 else "float32"
-
-
-def _shapes_of_class(interpreter: Any, module: Any) -> dict[str, tuple[Sequence[int | None], str]]:
-    """Return the shapes on which the program calls another model of the same class."""
-    calls = [one for one in interpreter.kept(DataCalls).calls if isinstance(module, Instance)]
-    return next((dict(one.shapes) for one in calls if getattr(one.module, "cls", None) is module.cls), {})

@@ -118,9 +118,9 @@ class Tensor(Identity):
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         parts: Sequence[Any] = key if type(key) is tuple else (key,)
-        if any(isinstance(one, Unknown) for one in parts):
-            return next(one for one in parts if isinstance(one, Unknown))
-        if has_list(parts):
+        if (unknown := next((one for one in parts if isinstance(one, Unknown)), None)) is not None:
+            return unknown
+        if any(type(one) is list and one and all(type(place) is int for place in one) for one in parts):
             return picked_by_list(self, parts, evaluator)
         arrays = [one for one in parts if isinstance(one, Tensor | Array)]
         if arrays:
@@ -283,11 +283,6 @@ def _to_the_end(key: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
             whole[i] = slice(one.start, None, one.step)
         axis += one is not None
     return tuple(whole)
-
-
-def has_list(parts: Sequence[ProgramValue]) -> bool:
-    """Return whether a key has a list of whole numbers among its parts."""
-    return any(type(one) is list and one and all(type(place) is int for place in one) for one in parts)
 
 
 def without_ellipsis(parts: Sequence[ProgramValue], count: int) -> list[ProgramValue]:

@@ -151,11 +151,6 @@ class TorchTraining:
             return [model for part in parts for model in self.models_of(part)]
         return [self.model_of(parts)[0]]
 
-    def note_inputs(self, model: Any, values: Sequence[Any]) -> None:
-        """Note whether a model is called on what another one gives."""
-        if any(self.model_of(value)[0] is not None for value in values):
-            self.behind_models.append(model)
-
     def result(self, value: Any, model: Any) -> Any:
         """Return what a model gives, from which the model can be told."""
         if isinstance(value, Unknown):

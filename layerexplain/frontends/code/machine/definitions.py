@@ -215,7 +215,9 @@ class DefinitionStatements(InterpreterPart):
         if not node.handlers or (caught is not None and not catches(written(caught), "ImportError")):
             return ""
         for one in node.body:
-            if isinstance(one, ast.ImportFrom) and self._has_torch(one):
+            if isinstance(one, ast.ImportFrom) and all(
+                self.torch.module_has(one.module or "", alias.name) for alias in one.names
+            ):
                 continue
             for name in _imported(one):
                 if not _is_installed(name) and self.module(name, frame) is None:
@@ -235,10 +237,6 @@ class DefinitionStatements(InterpreterPart):
                 if any(self.framework_of(name).lacks(name) for name in names):
                     return number, "ImportError"
         return None
-
-    def _has_torch(self, node: ast.ImportFrom) -> bool:
-        """Return whether all names that a statement imports are those of PyTorch that are known."""
-        return all(self.torch.module_has(node.module or "", alias.name) for alias in node.names)
 
     def module(self, name: str, frame: Frame, level: int = 0) -> Module | None:
         """Return a module beside the file or of its package, read as text once; None where there is none."""

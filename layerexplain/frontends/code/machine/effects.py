@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from collections.abc import Sequence
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
@@ -161,11 +160,11 @@ class Effects:
         """The statement in which each choice was taken for granted, and each gap opened."""
         self._fault_origins: dict[int, tuple[int, Place]] = {}
         """The statement and the place of each fault, by its identity."""
-        self._fault_models: dict[int, ModelValue] = {}
+        self.fault_models: dict[int, ModelValue] = {}
         """The model that alone has a fault, by the identity of the fault."""
         self._assigned: dict[tuple[int, str], object] = {}
         """The models whose attributes were assigned, by their identities and the attribute."""
-        self._uses: set[tuple[int, int]] = set()
+        self.uses: set[tuple[int, int]] = set()
         """The models of which a statement called a method: its number, and the identity of the model."""
 
     def mark(self) -> Mark:
@@ -217,10 +216,6 @@ class Effects:
         layer.mark_changed()
         self.entries.append(ModelChange(layer))
 
-    def forget_model_events(self, mark: Mark) -> None:
-        """Take what has happened to models from a mark on as nothing."""
-        self.model_events = mark.model_events
-
     # Statements of the module, and loops ----------------------------------------------------------------------------
 
     def begin_statement(self, *, of_module: bool = True) -> None:
@@ -233,14 +228,6 @@ class Effects:
         """Return the number of the statement of the module behind another one."""
         at = bisect_right(self._statements, statement)
         return self._statements[at] if at < len(self._statements) else sys.maxsize
-
-    def record_use(self, layer: LayerValue) -> None:
-        """Record that the statement calls a method of a layer or a model."""
-        self._uses.add((self.statement, id(layer)))
-
-    def is_used(self, layer: LayerValue, statement: int) -> bool:
-        """Return whether a statement calls a method of a layer or a model."""
-        return (statement, id(layer)) in self._uses
 
     def begin_unknown_loop(self) -> UnknownLoop:
         """Begin a round of a loop that runs an unknown number of times."""
@@ -325,14 +312,6 @@ class Effects:
         self.faults.append(fault)
         if place is not None:
             self._fault_origins[id(fault)] = self.statement, place
-
-    def confine(self, faults: Sequence[LayerExplainError], model: ModelValue) -> None:
-        """Record that errors are of one model, such as data that do not fit it, and reach no other."""
-        self._fault_models.update((id(one), model) for one in faults)
-
-    def owner(self, fault: LayerExplainError) -> ModelValue | None:
-        """Return the model that alone has an error; None for an error of the program."""
-        return self._fault_models.get(id(fault))
 
     def origin(self, fault: LayerExplainError) -> tuple[int, Place] | None:
         """Return the statement and the place of an error; None for one that reaches all models."""

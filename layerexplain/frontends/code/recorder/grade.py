@@ -132,7 +132,10 @@ def is_one_value(tree: ast.AST, name: str) -> bool:
     """
     root = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
     uses = _uses_in(tree)
-    return root is None or not (uses.changes_between(name, root[0]) or uses.is_bound_again(root[0]))
+    return root is None or not (
+        uses.changes_between(name, root[0])
+        or any(uses.differs_by_call(function, root[0]) for function in uses.bound.get(root[0], ()))
+    )
 
 
 @kept_with_tree
@@ -160,7 +163,7 @@ class _Uses:
         for node in walk(tree):
             self.owners.update(dict.fromkeys(children(node), node))
             if isinstance(node, ast.Call):
-                self.calls.setdefault(_last_name(node.func), []).append(node)
+                self.calls.setdefault(getattr(node.func, "id", getattr(node.func, "attr", "")), []).append(node)
             elif isinstance(node, ast.Import):
                 self.imported |= {one.asname or one.name.partition(".")[0] for one in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -180,12 +183,9 @@ class _Uses:
                     node.lineno
                 )
 
-    def is_bound_again(self, root: str) -> bool:
-        """Return whether a function in which a name is bound may be called with another value of it."""
-        return any(self._differs_by_call(function, root) for function in self.bound.get(root, ()))
-
-    def _differs_by_call(self, function: Any, root: str) -> bool:
-        called = _called_as(function, self.owners)
+    def differs_by_call(self, function: Any, root: str) -> bool:
+        owner = self.owners.get(function)
+        called = owner.name if isinstance(owner, ast.ClassDef) else getattr(function, "name", "")
         calls = [one for one in self.calls.get(called, []) if self._is_own(one)] if called else []
         if isinstance(function, ast.Lambda) or any(_is_repeated(call, self.owners) for call in calls):
             return not calls or not _passes_itself(function, calls, root)
@@ -229,12 +229,6 @@ def _passes_itself(function: _Function, calls: list[ast.Call], root: str) -> boo
     return True
 
 
-def _called_as(function: _Function, owners: dict[ast.AST, ast.AST]) -> str:
-    """Return the name under which a function is called: that of its class for a method."""
-    owner = owners.get(function)
-    return owner.name if isinstance(owner, ast.ClassDef) else getattr(function, "name", "")
-
-
 def _is_repeated(node: ast.AST, owners: dict[ast.AST, ast.AST]) -> bool:
     """Return whether a call stands in a loop, or in a function, which may be called several times."""
     while node in owners:
@@ -248,10 +242,6 @@ def _function_of(node: ast.AST, owners: dict[ast.AST, ast.AST]) -> ast.AST | Non
     while node in owners and not isinstance(node, _Function):
         node = owners[node]
     return node if isinstance(node, _Function) else None
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _stands_in(line: int, node: ast.For | ast.While) -> bool:

@@ -280,7 +280,7 @@ class OwnCalls:
         mark = effects.mark()
         given, named = mirrored_call(args, kwargs, self._input_for, (Array, Unknown))
         trace = self.trace(layer, given, named)
-        effects.forget_model_events(mark)
+        effects.model_events = mark.model_events
         if not is_built:
             effects.record_model_event()
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason

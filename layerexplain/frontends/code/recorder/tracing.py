@@ -435,7 +435,7 @@ def reaching(
     parts = [model, *parts_of(model).values()]
 
     def reaches(fault: LayerExplainError) -> bool:
-        owner = effects.owner(fault)
+        owner = effects.fault_models.get(id(fault))
         if owner is not None and owner not in parts:
             return False
         if not interpreter.is_notebook or is_open:
@@ -447,7 +447,7 @@ def reaching(
         end = effects.end_of(statement)
         return any(
             (one.created_at < end and statement <= one.changed_at)
-            or effects.is_used(one, statement)
+            or (statement, id(one)) in effects.uses
             or (isinstance(one, ModelValue) and fault in one.depends_on)
             or any(Place(*node.place[:2]) == Place(*place[:2]) for node in one.nodes)
             for one in parts
