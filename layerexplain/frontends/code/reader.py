@@ -64,7 +64,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
 from layerexplain.frontends.code.values.objects import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
-from layerexplain.frontends.code.values.reading import MOST_TRIED, Exhausted, File, Frame, walk
+from layerexplain.frontends.code.values.reading import MOST_TRIED, Assumption, Exhausted, File, Frame, walk
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.registry import find
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
@@ -362,13 +362,11 @@ class Program:
             *interpreter.notes,
             *emitter.notes,
         ]
-        notes += self.undefined_later({*[one.words for one in assumed], *[one.name for one, _ in gaps]})
-        notes += [Note("repaired", None, words) for words in self.text.repaired]
         if found.value.changed_in_training is not None:
             notes.append(
                 self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).recorder.keras_2)
             )
-        notes += [*imports_of(self), *self.notes_of_stated()]
+        notes += [*imports_of(self), *self.notes_of_text(assumed, gaps)]
         shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
         if shapes:
             graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
@@ -399,13 +397,17 @@ class Program:
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
-    def notes_of_stated(self) -> list[Note]:
-        """Return a note on each shape that the text states and that stands for a value that is not known."""
+    def notes_of_text(self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
+        """Return notes on the text beside a model that hangs on these choices and gaps: names that it does not define,
+        lines that were repaired, and each shape that it states and that stands for a value that is not known."""
+        notes = self._undefined_later({*[one.words for one in assumed], *[one.name for one, _ in gaps]})
+        notes += [Note("repaired", None, words) for words in self.text.repaired]
         arrays = {name: value for name, value in self.interpreter.settings.items() if isinstance(value, Array)}
         used = [name for name, one in arrays.items() if self.frame.names.get(name, one) is one and name in self.stated]
         said = {name: shape_text(self.stated[name]) for name in used}
         said |= {name: f"{one:,}" for name, one in self.numbers.items() if self.frame.names.get(name, one) == one}
-        return [Note("stated", None, f"{name} is {words}, as the text says") for name, words in said.items()]
+        stated = [f"{name} is {words}, as the text says" for name, words in said.items()]
+        return [*notes, *[Note("stated", None, words) for words in stated]]
 
     def _pasted_faults(self, model: Model, *, is_open: bool) -> list[LayerExplainError]:
         """Return the fault that an error says which was pasted with the code of a model."""
@@ -425,7 +427,7 @@ class Program:
         place = self.locate(Place("", fault.line))
         return Note("pasted-error", None, f"{fault.fact} ({f'{place.file}:' if place.file else 'line '}{place.line})")
 
-    def undefined_later(self, said: Collection[str]) -> list[Note]:
+    def _undefined_later(self, said: Collection[str]) -> list[Note]:
         """Return the note on names of a script that are not defined and that its model does not depend on: Python stops
         at the first one. What was pasted is a part of a program. `said` are names and sentences of other notes."""
         undefined, known = self.interpreter.effects.undefined, {one.partition(".")[0] for one in said}

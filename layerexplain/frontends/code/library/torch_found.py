@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
@@ -27,7 +27,7 @@ from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.stated_inputs import fitting_inputs, stated_inputs, stated_of_several
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
-from layerexplain.frontends.code.values.reading import MOST_TRIED, Budget, Exhausted, File, Frame, walk
+from layerexplain.frontends.code.values.reading import MOST_TRIED, Assumption, Budget, Exhausted, File, Frame, walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.examples import USUAL_SIZES
@@ -50,11 +50,8 @@ class ReadProgram(Protocol):
     def located(self, unknown: Unknown) -> Unknown:
         """Return an unknown value with its place in the source."""
 
-    def undefined_later(self, said: Collection[str]) -> list[Note]:
-        """Return the note on names that are not defined and that the model does not depend on."""
-
-    def notes_of_stated(self) -> list[Note]:
-        """Return notes on sizes that the text beside the code states."""
+    def notes_of_text(self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
+        """Return notes on the text beside a model that hangs on these choices and gaps."""
 
     def changed(self, tree: ast.Module) -> ReadProgram:
         """Return a changed program, which is tried."""

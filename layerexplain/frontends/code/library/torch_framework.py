@@ -30,7 +30,7 @@ from layerexplain.frontends.code.library.torch_program import (
     statistics,
 )
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array import Array, in_a_tuple
 from layerexplain.frontends.code.values.base import (
     Alike,
     Arguments,
@@ -367,7 +367,7 @@ def _batch(example: ProgramValue, size: int | None, evaluator: Evaluator) -> Pro
 def sizes_said(sizes: Sequence[ProgramValue]) -> Numbers | None:
     """Return data with unknown values and the sizes that `reshape(-1, 784)` gives each example; None for other
     sizes."""
-    given = tuple(sizes[0]) if len(sizes) == 1 and type(sizes[0]) in (list, tuple) else tuple(sizes)
+    given = in_a_tuple(sizes)
     said = given[1:]
     is_said = len(given) > 1 and all(type(one) is int and one > 0 for one in said) and not isinstance(given[0], Array)
     return Numbers((given[0] if type(given[0]) is int and given[0] > 0 else None, *said)) if is_said else None

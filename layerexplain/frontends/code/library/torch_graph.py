@@ -33,7 +33,7 @@ from layerexplain.frontends.code.library.torch_tensors import function as tensor
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.recorder.grade import names_of_unknowns, without_unknowns
 from layerexplain.frontends.code.recorder.shapes import as_recorded, flat
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array import Array, in_a_tuple
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.operators import each_in
@@ -335,7 +335,7 @@ class Run:
         """Return numbers that the program makes: those of the batch are a row."""
         from layerexplain.frontends.code.library.torch_numbers import numbers
 
-        sizes = list(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else args
+        sizes = in_a_tuple(args)
         if name in ("zeros", "ones") and has_batch(sizes):
             return self.operation(name, [], {"shape": with_batch(sizes)})
         return numbers(name, args, kwargs, self.interpreter)

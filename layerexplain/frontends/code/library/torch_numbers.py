@@ -20,7 +20,7 @@ from layerexplain.frontends.code.library.torch_tensors import (
     sizes_of_pieces,
 )
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
+from layerexplain.frontends.code.values.array import Array, array_of, cast, in_a_tuple, key_of, listed, name_of_dtype
 from layerexplain.frontends.code.values.array_data import (
     axis_of,
     broadcast,
@@ -196,7 +196,7 @@ def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any
         named |= {_RENAMED.get(key, key): one for key, one in list(zip(names, args, strict=False))[2:]}
         args = args[:2]
     if name == "meshgrid":
-        args, named = _listed(tuple(args)), {"indexing": "ij", **named}
+        args, named = [*in_a_tuple(args)], {"indexing": "ij", **named}
     found = call_numpy({"amax": "max", "amin": "min", "cat": "concatenate"}.get(name, name), args, named, evaluator)
     if isinstance(found, Unknown) and found.reason == f"it comes from np.{name}(…)":
         return evaluator.unknown(not_computed)
@@ -206,12 +206,8 @@ def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any
     return found._replace(dtype="float32") if is_single else found
 
 
-def _listed(sizes: tuple[Any, ...]) -> list[Any]:
-    return [*sizes[0]] if len(sizes) == 1 and type(sizes[0]) in (list, tuple) else [*sizes]
-
-
 def _viewed(x: Array, *sizes: Any) -> Any:
-    found = x.reshaped(_listed(sizes))
+    found = x.reshaped(in_a_tuple(sizes))
     if _is_known(found) and not isinstance(found, Unknown) and found.shared.memory is not x.shared.memory:
         raise ProgramError("RuntimeError", "view size is not compatible with the tensor's strides; write .reshape(…)")
     return found
@@ -229,13 +225,13 @@ def _flattened(x: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 def _expanded(x: Array, *sizes: Any) -> Array:
-    wanted = _listed(sizes)
+    wanted = in_a_tuple(sizes)
     own = (None,) * (len(wanted) - len(x.shape)) + x.shape
     return x.spread(tuple([was if size == -1 else size for was, size in zip(own, wanted, strict=True)]))
 
 
 def _repeated(x: Array, *times: Any) -> Any:
-    counts = _listed(times)
+    counts = in_a_tuple(times)
     x = x.view((*(1,) * (len(counts) - len(x.shape)), *x.shape))
     shape = tuple([None if size is None else size * count for size, count in zip(x.shape, counts, strict=True)])
     if not is_small(shape):
@@ -283,7 +279,7 @@ def _at(x: Array, dim: int, key: Any) -> Any:
 
 
 def _shifted(x: Array, shifts: Any, dims: Any) -> Any:
-    for by, axis in zip(_listed((shifts,)), _listed((dims,)), strict=True):
+    for by, axis in zip(in_a_tuple((shifts,)), in_a_tuple((dims,)), strict=True):
         size = x.shape[axis] or 1
         if not x.is_known:
             return x
@@ -306,10 +302,6 @@ def _differences(x: Array) -> Any:
     return x._replace(shape=(len(known) - 1,), cells=tuple([b - a for a, b in pairwise(known)]))
 
 
-def _lists(value: Any) -> Any:
-    return [_lists(one) for one in value] if type(value) is tuple else value
-
-
 _UNKNOWN = Unknown("unknown numbers")
 _LAID_OUT = frozenset({"unsqueeze", "squeeze", "transpose", "t", "swapaxes"})
 """Functions that lay a tensor out anew in place where their names end with a line."""
@@ -319,11 +311,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dim": lambda x: len(x.shape),
     "numel": lambda x: count_of(x.shape),
     "item": lambda x: x.values[0] if x.values and len(x.values) == 1 else _UNKNOWN,
-    "tolist": lambda x: _lists(plain(x)) if _is_known(x) else _UNKNOWN,
+    "tolist": lambda x: listed(plain(x)) if _is_known(x) else _UNKNOWN,
     "view": _viewed,
-    "reshape": lambda x, *sizes: x.reshaped(_listed(sizes)),
+    "reshape": lambda x, *sizes: x.reshaped(in_a_tuple(sizes)),
     "flatten": _flattened,
-    "permute": lambda x, *axes: x.permuted(_listed(axes)),
+    "permute": lambda x, *axes: x.permuted(in_a_tuple(axes)),
     "transpose": _transposed,
     "t": lambda x: _transposed(x) if len(x.shape) > 1 else x,
     "unsqueeze": lambda x, dim: x.expanded(dim),
@@ -400,7 +392,7 @@ def _of_unknown_batch(name: str, args: list[Any], evaluator: Any) -> list[Any]:
     `torch.randn(batch, 100)` is 100 numbers for each example."""
     if name not in _OF_DRAWN or run_of(evaluator) is not None:
         return args
-    sizes = _listed(tuple(args))
+    sizes = in_a_tuple(args)
     is_batch = len(sizes) > 1 and isinstance(sizes[0], Unknown) and all(type(one) is int for one in sizes[1:])
     return [None, *sizes[1:]] if is_batch else args
 
@@ -423,7 +415,7 @@ def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     sizes: Any = kwargs.get(
         "size", args[-1] if name == "randint" and args else args[0] if name == "full" and args else None
     )
-    sizes = _listed(tuple(args)) if sizes is None else sizes
+    sizes = in_a_tuple(args) if sizes is None else sizes
     shape = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
     if not all(isinstance(one, int) for one in shape[1:]) or not isinstance(shape[0], int | None):
         return evaluator.unknown("the size of a tensor")

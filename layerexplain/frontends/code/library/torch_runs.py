@@ -360,8 +360,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
-    notes += program.undefined_later({*[one.words for one in assumed], *[one.name for one, _ in opened]})
-    notes += [*program.notes_of_stated(), *[Note("repaired", None, words) for words in program.text.repaired]]
+    notes += program.notes_of_text(assumed, opened)
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
         notes.append(Note("from-error", name, words))
@@ -408,8 +407,7 @@ def _listed_model(program: ReadProgram, found: Found) -> Model:
     model = _with_pasted_error(program, module, model)
     words = f"{name} is shown without its forward: the modules are listed in order, what calls them is not known"
     opened = [(program.located(one), "") for one in run.opened]
-    notes = [Note("no-forward", None, words), *notes_of([], opened), *program.notes_of_stated()]
-    notes += [Note("repaired", None, words) for words in program.text.repaired]
+    notes = [Note("no-forward", None, words), *notes_of([], opened), *program.notes_of_text((), opened)]
     notes += [Note("unregistered", None, _LISTED.format(each)) for each in modules_in_lists(module)]
     return model._replace(format="code", grade="open", notes=(*notes, *model.notes))
 

@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.torch_program import TensorRun
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array import Array, in_a_tuple
 from layerexplain.frontends.code.values.base import (
     Evaluator,
     Identity,
@@ -427,7 +427,7 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
-            sizes = rest[0].sizes if name.endswith("_as") else _listed(rest)
+            sizes = rest[0].sizes if name.endswith("_as") else in_a_tuple(rest)
             result = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
             if name == "view" and not _in_one_piece(x, result):
                 raise run.refused(
@@ -436,7 +436,7 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
                 )
             return result
         if name == "permute":
-            dims = _listed(rest)
+            dims = in_a_tuple(rest)
             return _turned(x, run.operation("permute", [x], {"dims": dims}), dims)
         if name == "t" and len(x.spec.shape) > 2:
             raise run.refused(f"t() needs at most 2 axes, got {shape_text(x.spec.shape)}; write .transpose(…) or .mT")
@@ -447,10 +447,10 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
             places[first], places[second] = places[second], places[first]
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
-            sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
+            sizes = rest[0].sizes if name == "expand_as" else in_a_tuple(rest)
             return expanded(run, x, sizes)
         if name in ("repeat", "tile"):
-            times = _listed(rest)
+            times = in_a_tuple(rest)
             if name == "repeat" and len(times) < len(x.spec.shape):
                 raise run.refused(f"repeat needs a number for each axis of {shape_text(x.spec.shape)}, got {times}")
             return repeated(run, x, times)
@@ -470,7 +470,7 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
         if name in ("max", "min") and rest and isinstance(rest[0], Tensor | Array):
             return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
     if name == "einsum":
-        return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
+        return run.operation("einsum", in_a_tuple(args[1:]), {"equation": args[0]})
     return _row(run, name, args, kwargs, path)
 
 
@@ -507,11 +507,6 @@ def _row(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any], pat
     if is_open:
         raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
     return run.operation(name, tensors, config)
-
-
-def _listed(args: Sequence[Any]) -> tuple[Any, ...]:
-    """Sizes or axes, given one by one or as one sequence."""
-    return tuple(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else tuple(args)
 
 
 def _shape(run: TensorRun, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:

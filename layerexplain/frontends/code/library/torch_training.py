@@ -18,9 +18,11 @@ from layerexplain.frontends.code.library.torch_program import Parameter, run_of
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
+from layerexplain.lang.axes import Shape
 from layerexplain.layers.arguments import NOT_SAID
-from layerexplain.layers.declaration import Spec
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, find, part_of, positional_arguments
 from layerexplain.model import DataArray, FitData, Model, Note, Training, TrainingSetting
 
@@ -105,11 +107,8 @@ def _in_forward(run: Any, setting: TrainingSetting, output: Any, target: Any) ->
         raise run.unknown(f"what {setting.name.removeprefix(TORCH)} compares in forward")
     if any(type_.startswith(TORCH) for type_, _ in run.before(target.ref).values()):
         raise run.unknown(f"{setting.name.removeprefix(TORCH)} compares two tensors that the model computes")
-    known = {key: one for key, one in setting.config.items() if one is not NOT_SAID}
-    try:
-        loss.trace([Spec(target.spec.shape, "float"), Spec(output.spec.shape, "float"), None], loss.bind(known))
-    except LayerExplainError as error:
-        raise run.refused(error.fact) from None
+    if (error := _refusal(loss, setting, target.spec.shape, output.spec.shape)) is not None:
+        raise run.refused(error.fact)
     run.targets.append(target.ref)
     return LossSum("the value of a loss", terms=((1.0, setting, output),))
 
@@ -232,21 +231,11 @@ def plain_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Array):
-        return NOT_SAID if value.values is None else _nested(value.values, value.shape)
+        return NOT_SAID if (known := plain(value)) is value else known
     if isinstance(value, list | tuple):
         parts = tuple(map(_plain, value))
         return NOT_SAID if any(one is NOT_SAID for one in parts) else parts
     return value if value is None or isinstance(value, bool | int | float | str) else NOT_SAID
-
-
-def _nested(values: tuple[Any, ...], shape: Sequence[Any]) -> Any:
-    """Return the values of an array as nested tuples."""
-    if not shape:
-        return values[0]
-    if len(shape) == 1:
-        return values
-    each = len(values) // (shape[0] or 1)
-    return tuple([_nested(values[i : i + each], shape[1:]) for i in range(0, len(values), each)])
 
 
 def _setting(interpreter: Any, name: str, config: Mapping[str, Any], place: Place | None = None) -> TrainingSetting:
@@ -268,9 +257,14 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
         )
     if kind == "bits" and not floats:
         return ArgumentError(f"{name} needs targets that are floats, got dtype={target.dtype}; write target.float()")
+    return _refusal(loss, setting, tuple(target.shape), tuple(output.shape))
+
+
+def _refusal(loss: Declaration, setting: TrainingSetting, target: Shape, output: Shape) -> LayerExplainError | None:
+    """Return the error of a loss on a target and an output of these shapes; None where it takes them."""
     known = {key: one for key, one in setting.config.items() if one is not NOT_SAID}
     try:
-        loss.trace([Spec(tuple(target.shape), "float"), Spec(tuple(output.shape), "float"), None], loss.bind(known))
+        loss.trace([Spec(target, "float"), Spec(output, "float"), None], loss.bind(known))
     except LayerExplainError as error:
         return error
     return None

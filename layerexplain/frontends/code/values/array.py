@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from layerexplain.frontends.code.values.array_data import (
     ArrayData,
@@ -422,7 +422,7 @@ def cast(array: Array, dtype: object) -> Array:
 def call_method(array: Array, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """Return what a method of an array gives."""
     if name == "reshape":
-        return array.reshaped(args[0] if len(args) == 1 and type(args[0]) in (tuple, list) else args)
+        return array.reshaped(in_a_tuple(args))
     if name == "flatten" or name == "ravel":
         return (array if name == "ravel" else array.copied()).reshaped([-1])
     if name in SAME:
@@ -432,7 +432,7 @@ def call_method(array: Array, name: str, args: Arguments, kwargs: Keywords) -> P
         axis = kwargs.get("axis")
         return array.squeezed(args or ([axis] if isinstance(axis, int) else axis))
     if name == "tolist":
-        return _listed(plain(array))
+        return listed(plain(array))
     if name in FOLDS:
         return folded(name, array, args, kwargs)
     if name == "transpose" and args and all(isinstance(one, int) for one in args):
@@ -442,5 +442,11 @@ def call_method(array: Array, name: str, args: Arguments, kwargs: Keywords) -> P
     return Unknown(f"the method {name} of an array")
 
 
-def _listed(value: object) -> ProgramValue:
-    return [_listed(one) for one in value] if type(value) is tuple else value
+def in_a_tuple(args: Sequence[ProgramValue]) -> tuple[ProgramValue, ...]:
+    """Return sizes or axes, which are given one by one or as one sequence."""
+    return tuple(args[0] if len(args) == 1 and type(args[0]) in (list, tuple) else args)
+
+
+def listed(value: object) -> ProgramValue:
+    """Return nested tuples as nested lists."""
+    return [listed(one) for one in value] if type(value) is tuple else value
