@@ -22,7 +22,7 @@ import layerexplain
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.older_keras import in_todays_names
 from layerexplain.network.trace import trace_model
-from layerexplain.oracle.keras_import import load_keras
+from layerexplain.oracle.reference import load_keras
 from layerexplain.report.architecture import architecture
 from tests.support.converted import configuration
 from tests.truth import applications, load

@@ -18,9 +18,8 @@ from time import perf_counter, process_time
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from layerexplain.editor.hints import hints
-from layerexplain.editor.reading import read_text
-from layerexplain.editor.texts import Cell, Settings, text_of
+from layerexplain.editor.problems import hints
+from layerexplain.editor.reading import Cell, Settings, read_text, text_of
 from tests.support.language_client import language_server
 
 KEYSTROKES = 30

@@ -12,7 +12,7 @@ import sys
 import time
 
 from layerexplain import verify
-from layerexplain.oracle.keras_import import load_keras
+from layerexplain.oracle.reference import load_keras
 
 NAMES = ("MobileNetV2", "ResNet50", "EfficientNetV2B0", "ConvNeXtTiny", "DenseNet121", "NASNetMobile")
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, ShapeError, each_of, raise_any
+from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, ShapeError, each_of, names_in, raise_any
 from layerexplain.model import InputShapes, InputShapesOf
 from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
 from layerexplain.report.data import Report as Report
 from layerexplain.report.rows import print_with
-from layerexplain.suggest import names_in
 
 if TYPE_CHECKING:
     from layerexplain.catalogues.run import Catalogued as Catalogued
@@ -509,8 +508,8 @@ def page(
     """
     from layerexplain.frontends import read_for_weights
     from layerexplain.frontends.input_shapes import shapes_for
-    from layerexplain.render.page.comparison_data import comparison_page
     from layerexplain.render.page.data import page_of
+    from layerexplain.render.page.layer_data import comparison_page
     from layerexplain.run.page_program import NoProgram, PageProgram, page_program
 
     _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from layerexplain.errors import did_you_mean
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 NOT_WRITTEN = object()
 """A default that the files do not state: it is no plain value."""

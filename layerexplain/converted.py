@@ -9,12 +9,11 @@ from typing import Any
 from layerexplain.conversions.explicit_masks import with_explicit_masks
 from layerexplain.conversions.forms import TEXT_FORMS, text_of, with_all_input_layers
 from layerexplain.conversions.older_keras import in_todays_names, layer_paths
-from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.errors import LayerExplainError, must_be_known, raise_any
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model
 from layerexplain.records import NamedTuple
-from layerexplain.report.todays_training import todays_training
-from layerexplain.suggest import must_be_known
+from layerexplain.report.objective import todays_training
 
 _ENDINGS = {".keras": "keras", ".py": "py", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean, names_in
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean, names_in
 
 if TYPE_CHECKING:
     from layerexplain.model import Layer, Model

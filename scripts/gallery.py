@@ -19,7 +19,7 @@ def examples(gradient: bool = False) -> Iterator[tuple[str, Report]]:
     """All layer types by their families, each with the report of its example."""
     from layerexplain import api
     from layerexplain.cli.arguments import parse_arguments
-    from layerexplain.cli.input_shapes import parse_input
+    from layerexplain.cli.source_arguments import parse_input
 
     for entries in api.layer_types().values():
         for name, _, _ in entries:

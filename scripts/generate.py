@@ -65,27 +65,20 @@ def _fenced(text: str) -> str:
 
 FAMILIES = {
     "activation_layers": "Activations as layers",
-    "applications": "Custom layers of keras.applications",
     "attention": "Attention",
-    "augmentation": "Augmentation",
+    "augmentation": "Augmentation of images",
     "convolutional": "Convolution",
-    "convolutional_recurrent": "Convolutional recurrent",
-    "convolutional_transpose": "Transposed convolution",
     "core": "Core",
-    "depthwise_separable": "Depthwise and separable convolution",
-    "encoding": "Encoding of numbers and ids",
-    "image_transforms": "Images: crops, contrast, boxes",
-    "keras_1": "Keras 0.3 and 1",
     "merging": "Merging",
     "normalization": "Normalization",
-    "pipeline": "Pipelines and spectral normalization",
+    "other_layers": "Layers of keras.applications, of Keras 0.3 and 1, pipelines",
     "pooling": "Pooling",
-    "preprocessing": "Preprocessing",
+    "preprocessing": "Preprocessing and encoding",
     "regularization": "Regularization and noise",
     "reshaping": "Reshaping",
     "reversible_embedding": "Reversible embedding",
     "rnn": "Recurrent",
-    "rnn_cells": "Cells of recurrent layers",
+    "rnn_cells": "Cells of recurrent layers, and convolutional ones",
     "spectrogram": "Spectrograms",
     "wrappers": "Wrappers",
 }
@@ -122,7 +115,7 @@ def layer_list() -> str:
 def training_list() -> str:
     """docs/internals/training.md: losses, optimizers, schedules, regularizers, constraints, each with its formula."""
     from layerexplain.cli.arguments import parse_arguments
-    from layerexplain.cli.input_shapes import parse_input
+    from layerexplain.cli.source_arguments import parse_input
     from layerexplain.errors import ArgumentError
     from layerexplain.layers.registry import training_types
     from layerexplain.report.one_layer import build_layer, layer_type
@@ -156,7 +149,7 @@ def gradient_list() -> str:
     """docs/internals/gradients.md: how gradients pass each layer, derived from its formula."""
     from layerexplain.api import explain_layer
     from layerexplain.cli.arguments import parse_arguments
-    from layerexplain.cli.input_shapes import parse_input
+    from layerexplain.cli.source_arguments import parse_input
     from layerexplain.layers.registry import layer_types
     from layerexplain.report.one_layer import layer_type
 

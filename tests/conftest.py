@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# Before TensorFlow is imported, as layerexplain.oracle.keras_import does: what oneDNN's kernels refuse, and whether they
+# Before TensorFlow is imported, as layerexplain.oracle.reference does: what oneDNN's kernels refuse, and whether they
 # end the process, depends on the processor.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 

@@ -16,10 +16,13 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-from layerexplain.catalogues.manifest import Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, PartResult, Share, begun, deaths, write_part
+from layerexplain.catalogues.rows import TABLES
 from layerexplain.catalogues.table import (
     CatalogueTable,
+    Done,
+    Listed,
+    Manifest,
     assemble,
     open_manifest,
     removed,
@@ -27,7 +30,6 @@ from layerexplain.catalogues.table import (
     tidy,
     without_stale_rows,
 )
-from layerexplain.catalogues.writers import TABLES
 from layerexplain.errors import ArgumentError, LayerExplainError, NotAModel, SourceError
 from layerexplain.processes import Result, processors, shared
 from layerexplain.records import NamedTuple
@@ -325,7 +327,7 @@ class _Run:
         passes."""
         work = partial(write_part, self.ask)
         if self.dask is not None:
-            from layerexplain.catalogues.cluster import on_cluster
+            from layerexplain.catalogues.part import on_cluster
 
             return on_cluster(shares, work, self.dask, self.jobs, _TICK)
         if self.jobs == 1:

@@ -9,7 +9,7 @@ from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.keras.compiled import loss_at
+from layerexplain.layers.keras.fit_data import loss_at
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.layers.torch.compared import keras_type
 from layerexplain.model import CallKey, Training, TrainingSetting

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from layerexplain.errors import must_be_known
 from layerexplain.model import InputShapes, Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report, origin_fields, to_jsonable
 from layerexplain.report.rows import Rows, about, count_of
-from layerexplain.suggest import must_be_known
 
 # Findings -----------------------------------------------------------------------------------------------------------
 

@@ -1,15 +1,15 @@
-"""Rules on the data that a model is trained on, beside its inputs, its outputs and its losses."""
+"""Rules on the data that a model is trained on and what is beside it, and on what one training step shows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
-from layerexplain.checks.data import Data
 from layerexplain.checks.findings import IN_MESSAGE
 from layerexplain.checks.of_faults import code_of
 from layerexplain.checks.rules import Found, Torch, rule, written_faults
+from layerexplain.checks.weight_values import Data
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.fit_data import (
     examples_words,
@@ -26,6 +26,10 @@ from layerexplain.layers.registry import facts_of
 from layerexplain.model import DataArray, fixed_batch, keeps_state
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
+
+# Of data ------------------------------------------------------------------------------------------------------------
+# Rules on the data that a model is trained on, beside its inputs, its outputs and its losses.
 
 _FAR, _FAR_TARGETS = 20, 100
 """Values beyond this are not scaled."""
@@ -306,3 +310,83 @@ def data_not_finite(data: Data) -> Iterator[Found]:
         if one.not_finite:
             verb = "are" if one.not_finite > 1 else "is"
             yield None, f"{one.not_finite:,} of the numbers in {one.name} {verb} NaN or infinite"
+
+
+# Of run -------------------------------------------------------------------------------------------------------------
+# Rules on one training step: what its numbers show. `trace --gradient` says the same of the same numbers.
+
+
+class RunFact(NamedTuple):
+    """What the numbers of a run show: the code of the rule that it belongs to, "" for none; the path of the layer, None
+    for the model as a whole; and a sentence."""
+
+    code: str
+    layer: str | None
+    sentence: str
+
+
+def _rule(code: str, name: str, confidence: str, *, why: str, fix: str, source: str) -> None:
+    """Declare a rule that reports the facts of its code."""
+
+    def look(facts: Sequence[RunFact]) -> Iterator[Found]:
+        for fact in facts:
+            if fact.code == code:
+                yield fact.layer, fact.sentence.removesuffix(".")
+
+    look.__module__ = __name__
+    rule(code, name, "wrong", confidence, why=why, fix=fix, source=source, of="run")(look)
+
+
+_rule(
+    "gradient-not-finite",
+    "NaN or infinity in the first step",
+    "certain",
+    why="After one step, all weights that its gradient reaches are NaN.",
+    fix="Look at the values of the data, and at logarithms, divisions and square roots of 0.",
+    source="keras/src/callbacks/terminate_on_nan.py",
+)
+
+_rule(
+    "vanishing-gradient",
+    "Gradients that vanish on their way back",
+    "likely",
+    why="The first layers hardly change while the last ones learn.",
+    fix="Use relu in place of sigmoid or tanh, he_normal kernels, BatchNormalization, or shortcuts (Add).",
+    source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
+)
+
+_rule(
+    "exploding-gradient",
+    "Gradients that explode on their way back",
+    "likely",
+    why="The first steps move the weights of the first layers far away, and the loss becomes NaN.",
+    fix="Use smaller initial weights, BatchNormalization, a smaller learning rate, or clipnorm=1.0 in the optimizer.",
+    source="Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks (2013)",
+)
+
+_rule(
+    "gradient-stops",
+    "A layer that passes no gradient",
+    "likely",
+    why="The layers before it do not learn from these examples.",
+    fix="Look at its input: relu of negative values, saturated functions and a softmax over one value pass nothing.",
+    source="Lu et al.: Dying ReLU and Initialization (2019)",
+)
+
+_rule(
+    "dead-layer",
+    "relu units that are 0 for all examples",
+    "likely",
+    why="A unit that is 0 for all examples passes no gradient, and may never change again.",
+    fix="Use biases that start at 0, scaled data, a smaller learning rate, or LeakyReLU.",
+    source="Lu et al.: Dying ReLU and Initialization (2019)",
+)
+
+_rule(
+    "saturated-layer",
+    "Outputs at the bounds of their function",
+    "likely",
+    why="There its slope is near 0: the layers before it get almost no gradient.",
+    fix="Scale the data, use smaller initial weights, BatchNormalization before the function, or relu.",
+    source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
+)

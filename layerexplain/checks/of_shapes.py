@@ -15,7 +15,7 @@ from layerexplain.checks.calls import (
     with_source,
 )
 from layerexplain.checks.rules import Found, Torch, rule
-from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
+from layerexplain.derive.roles import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.lang.axes import Shape, Size
 from layerexplain.lang.visit import nodes
 from layerexplain.model import TensorRef

@@ -20,15 +20,15 @@ from layerexplain.checks.calls import (
     weights_of,
 )
 from layerexplain.checks.rules import Found, Torch, rule
+from layerexplain.errors import in_a_row
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.keras.compiled import ACCURACY_COUNTS, accuracy_at, is_accuracy, is_of_logits
+from layerexplain.layers.keras.fit_data import ACCURACY_COUNTS, accuracy_at, is_accuracy, is_of_logits
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.network.gradient_paths import End, end_words, lost_weights
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import grouped
-from layerexplain.suggest import in_a_row
 
 _LOGITS = frozenset({"linear"})
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})

@@ -1,11 +1,73 @@
-"""Rules on the values of the weights, which are read with --weight-values alone."""
+"""Rules on language models, which configurations describe, and on weights, whose values --weight-values reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.checks.weight_values import StoredWeight
+from layerexplain.network.traced import Network, TracedCall
+
+# Of language models -------------------------------------------------------------------------------------------------
+# Rules on language models, which configurations describe.
+
+_MULTIPLE = 64
+"""Sizes that processors for matrices like are multiples of this."""
+
+_LARGE = 0.2
+"""The share of the parameters from which a head of its own is worth a word."""
+
+
+def _tables(network: Network) -> Iterator[TracedCall]:
+    """Yield the calls that embed tokens."""
+    for call in network.calls:
+        if network.layer(call.name).type == "TokenEmbedding" and call.definition is not None:
+            yield call
+
+
+@rule(
+    "vocabulary-not-padded",
+    "A vocabulary that is not a multiple of 64",
+    "wasteful",
+    "hint",
+    why="Processors for matrices compute whole tiles: a product with such a table takes as long as one with the next "
+    "multiple, or longer.",
+    fix="Pad the table with rows that no token uses, up to the next multiple of 64.",
+    source="NVIDIA, Matrix Multiplication Background User's Guide, section 3.1",
+)
+def vocabulary_not_padded(network: Network) -> Iterator[Found]:
+    for call in _tables(network):
+        vocabulary = network.layer(call.name).config.get("vocabulary")
+        if isinstance(vocabulary, int) and vocabulary % _MULTIPLE:
+            padded = -(-vocabulary // _MULTIPLE) * _MULTIPLE
+            yield call, f"the table has {vocabulary:,} rows; with {padded - vocabulary:,} more there are {padded:,}"
+
+
+@rule(
+    "untied-head",
+    "A separate head that is a large part of the model",
+    "hint",
+    "hint",
+    why="The head has as many numbers as the table that embeds tokens. Small models share them: tie_word_embeddings.",
+    fix="Tie the head to the embedding if you train the model from scratch; a trained model needs the head it has.",
+    source="Press and Wolf: Using the Output Embedding to Improve Language Models (2017)",
+)
+def untied_head(network: Network) -> Iterator[Found]:
+    last = network.calls[-1] if network.calls else None
+    tables = [prod(w.shape) for call in _tables(network) if call.definition for w in call.definition.weights]
+    if last is None or last.definition is None or not tables or network.layer(last.name).type != "Linear":
+        return
+    own = sum([prod(weight.shape) for weight in last.definition.weights])
+    whole = sum(
+        [prod(w.shape) for call in network.calls if call.definition is not None for w in call.definition.weights]
+    )
+    if own >= tables[0] and own > _LARGE * whole:
+        yield last, f"the head has {own:,} of {whole:,} parameters ({100 * own / whole:.0f} %), as the embedding has"
+
+
+# Of weights ---------------------------------------------------------------------------------------------------------
+# Rules on the values of the weights, which are read with --weight-values alone.
 
 
 @rule(

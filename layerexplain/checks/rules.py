@@ -9,31 +9,26 @@ from importlib import import_module
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from layerexplain.checks.data import data_for, data_of_program, unknown_fits
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
-from layerexplain.checks.weight_values import stored_weights
-from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.checks.weight_values import data_for, data_of_program, stored_weights, unknown_fits
+from layerexplain.errors import LayerExplainError, must_be_known, names_in, raise_any
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.model import TORCH_MODULE, DataArray, InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import must_be_known, names_in
 
 _FILES = (
     "of_faults",
     "of_training",
     "of_optimizers",
     "of_activations",
-    "of_linear_maps",
     "of_recurrence",
     "of_layers",
     "of_axes",
     "of_shapes",
-    "of_language_models",
     "of_weights",
     "of_data",
-    "of_run",
 )
 
 _REASONS = frozenset({"opaque", "not-derived", "unknown-input"})

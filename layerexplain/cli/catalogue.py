@@ -13,12 +13,12 @@ import click
 from layerexplain import api
 from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
-from layerexplain.cli.progress import wipe, write_over
+from layerexplain.cli.output import wipe, write_over
 from layerexplain.cli.source_arguments import reach_of
-from layerexplain.cli.workers import collect_for_many
+from layerexplain.cli.sources import collect_for_many
 from layerexplain.errors import SourceError
 from layerexplain.render.quantities import not_models, plural
-from layerexplain.sources.regular_file import refuse_device
+from layerexplain.sources.archives import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.api import Catalogued, CatalogueProgress

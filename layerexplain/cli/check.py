@@ -13,7 +13,6 @@ from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.failures import note
-from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.options import (
     SOURCES_OR_NONE,
     Output,
@@ -24,9 +23,9 @@ from layerexplain.cli.options import (
     renamed_option,
     seed_option,
 )
-from layerexplain.cli.output import emit
-from layerexplain.cli.progress import fetching
+from layerexplain.cli.output import emit, fetching
 from layerexplain.cli.project_settings import use_project_settings
+from layerexplain.cli.source_arguments import where_they_fit
 from layerexplain.errors import ArgumentError
 from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.findings import findings, note_lines, rules

@@ -8,7 +8,7 @@ from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.failures import note
 from layerexplain.cli.options import SOURCE, code_option, input_option, renamed_option
-from layerexplain.cli.progress import fetching
+from layerexplain.cli.output import fetching
 from layerexplain.model import InputShapesOf
 
 FORMS = ("keras", "py", "yaml", "json")

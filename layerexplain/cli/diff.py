@@ -17,8 +17,7 @@ from layerexplain.cli.options import (
     set_option,
     source_argument,
 )
-from layerexplain.cli.output import emit
-from layerexplain.cli.progress import fetching
+from layerexplain.cli.output import emit, fetching
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.comparison import comparison

@@ -11,11 +11,11 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
+from layerexplain.cli.arguments import WithTraining, given_training, training_options
 from layerexplain.cli.failures import clean
-from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.output import emit
-from layerexplain.cli.training_options import WithTraining, given_training, training_options
-from layerexplain.cli.workers import Outcome
+from layerexplain.cli.source_arguments import where_they_fit
+from layerexplain.cli.sources import Outcome
 from layerexplain.errors import LayerExplainError
 from layerexplain.layer_names import LayerCandidate, found, layers_in, no_match
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note

@@ -13,7 +13,6 @@ from layerexplain.cli import library
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
-from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
 from layerexplain.cli.options import (
     VERSUS,
     Output,
@@ -27,6 +26,7 @@ from layerexplain.cli.options import (
     without_versus,
 )
 from layerexplain.cli.output import emit
+from layerexplain.cli.source_arguments import InputShape, parse_input, tell_batch
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, UnknownType
 from layerexplain.keras_code import INPUT_SHAPE, chain_parts, flow_text, is_code, read_call
 from layerexplain.model import Shape
@@ -279,7 +279,7 @@ def _explain(
         )
         page = layer_type_page(entry, _command(entry, asked.code))
     if output.format == "html":
-        from layerexplain.cli.progress import progress
+        from layerexplain.cli.output import progress
 
         with progress(asked.type, "cases derived") as tell:
             page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient, progress=tell))

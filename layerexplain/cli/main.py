@@ -60,7 +60,7 @@ class CommandGroup(click.Group):
         if name == "explain" and len(args) > 1 and _is_layer_call(args[1]):
             return super().resolve_command(ctx, ["layer", *args[1:]])
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            from layerexplain.suggest import did_you_mean
+            from layerexplain.errors import did_you_mean
 
             hint = did_you_mean(name, COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
             ctx.fail(f"no command '{failures.clean(name)}'; {hint}")

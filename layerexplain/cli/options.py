@@ -12,15 +12,20 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
-from layerexplain.cli.input_shapes import inputs_of, parse_input
-from layerexplain.cli.source_arguments import REACH_OPTIONS, each_located, located, recursive_option
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.cli.source_arguments import (
+    REACH_OPTIONS,
+    each_located,
+    inputs_of,
+    located,
+    parse_input,
+    recursive_option,
+)
+from layerexplain.errors import ArgumentError, LayerExplainError, must_be_known
 from layerexplain.model import InputShapesOf
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
 from layerexplain.render.formats import FINDING_FORMATS, FORM_ENDINGS, FORMATS, GRAPH_FORMATS, must_be_format
 from layerexplain.render.layout import LEAST_WIDTH
-from layerexplain.suggest import must_be_known
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -25,7 +25,7 @@ def use_project_settings(ctx: click.Context, parameter: click.Parameter, value: 
     for key, one in found.items():
         key = "weight-values" if key == "weights" else key  # its name of the past
         if key not in _KEYS:
-            from layerexplain.suggest import did_you_mean
+            from layerexplain.errors import did_you_mean
 
             hint = did_you_mean(key, _KEYS) or f"there are {', '.join(_KEYS)}"
             raise click.UsageError(f"{path}: [tool.layerexplain] has no setting '{key}'; {hint}")

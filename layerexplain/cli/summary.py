@@ -13,9 +13,9 @@ from layerexplain import api
 from layerexplain.api import Report
 from layerexplain.cli import options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
-from layerexplain.cli.workers import Outcome, jobs_for
+from layerexplain.cli.source_arguments import where_they_fit
+from layerexplain.cli.sources import Outcome, jobs_for
 from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, TRAINING_COLUMNS, data_columns
 from layerexplain.render.documents.summary import summary

@@ -10,6 +10,7 @@ from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import bytes_in
+from layerexplain.cli.arguments import WithTraining, given_training, training_options
 from layerexplain.cli.options import (
     LAYERS,
     SOURCE,
@@ -20,8 +21,7 @@ from layerexplain.cli.options import (
     seed_option,
     values_options,
 )
-from layerexplain.cli.progress import progress
-from layerexplain.cli.training_options import WithTraining, given_training, training_options
+from layerexplain.cli.output import progress
 from layerexplain.errors import LayerExplainError
 from layerexplain.layer_names import matching
 from layerexplain.model import InputShapesOf

@@ -9,10 +9,10 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import where_they_fit
+from layerexplain.cli.arguments import WithTraining, given_training, training_options
 from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
-from layerexplain.cli.progress import fetching, progress
-from layerexplain.cli.training_options import WithTraining, given_training, training_options
+from layerexplain.cli.output import fetching, progress
+from layerexplain.cli.source_arguments import where_they_fit
 from layerexplain.model import InputShapesOf
 
 if TYPE_CHECKING:

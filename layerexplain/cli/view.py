@@ -14,7 +14,7 @@ from layerexplain import api
 from layerexplain.cli.failures import clean
 from layerexplain.cli.options import code_option, fold_option, gradient_option, input_option
 from layerexplain.cli.page import values_of_run
-from layerexplain.cli.workers import collect_for_many
+from layerexplain.cli.sources import collect_for_many
 from layerexplain.model import InputShapesOf
 
 

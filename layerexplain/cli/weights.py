@@ -12,7 +12,6 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.options import (
     SOURCES,
     Output,
@@ -24,8 +23,9 @@ from layerexplain.cli.options import (
     output_options,
     renamed_option,
 )
-from layerexplain.cli.progress import progress
-from layerexplain.cli.workers import jobs_for
+from layerexplain.cli.output import progress
+from layerexplain.cli.source_arguments import where_they_fit
+from layerexplain.cli.sources import jobs_for
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.weights import COLUMNS, weights

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.conversions.code_body import FunctionalBody
-from layerexplain.conversions.one_object import OneObject
 from layerexplain.conversions.python_text import (
     WIDTH,
     CodeText,
@@ -20,13 +19,13 @@ from layerexplain.conversions.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.conversions.today import OLD_HARD_SIGMOID, in_todays_words, inner_model
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, OneObject, in_todays_words, inner_model
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Model
-from layerexplain.report.todays_training import todays_training
+from layerexplain.report.objective import todays_training
 
 
 def to_code(model: Model) -> str:

@@ -20,7 +20,7 @@ from layerexplain.frontends.model_builder import beginning
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef, replaced
 from layerexplain.nesting import formed, path_in
-from layerexplain.network.operation_classes import INFIX, function_arguments, operation
+from layerexplain.network.without_formula import INFIX, function_arguments, operation
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.attribute_path import step_text
-from layerexplain.conversions.one_object import OneObject, nodes_before
-from layerexplain.conversions.today import call_arguments, in_todays_words, inner_model
+from layerexplain.conversions.today import OneObject, call_arguments, in_todays_words, inner_model, nodes_before
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, replaced
 from layerexplain.nesting import formed
-from layerexplain.network.operation_classes import operation
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
+from layerexplain.network.without_formula import operation
 from layerexplain.records import grouped
 from layerexplain.report.settings import home_of
 

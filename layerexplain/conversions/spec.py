@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.attribute_path import Steps, step_text
-from layerexplain.conversions.one_object import OneObject
-from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
-from layerexplain.conversions.yaml_text import scalar
-from layerexplain.errors import ArgumentError, SpecError
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, OneObject, as_one, in_todays_words, inner_model, own_calls
+from layerexplain.errors import ArgumentError, SpecError, in_a_row
 from layerexplain.frontends.model_builder import FreeNames, automatic, default_name, layers_among
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
 from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, fixed_batch, keeps_state
-from layerexplain.network.operation_classes import is_tensor, operation
+from layerexplain.network.without_formula import is_tensor, operation
 from layerexplain.records import NamedTuple
+from layerexplain.report.objective import todays_training
 from layerexplain.report.settings import by_name
-from layerexplain.report.todays_training import todays_training
-from layerexplain.suggest import in_a_row
+
+# Spec ---------------------------------------------------------------------------------------------------------------
 
 _WIDTH = 100
 
@@ -439,3 +439,48 @@ def _flow(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_flow, value))}]"
     return scalar(value)
+
+
+# Yaml text ----------------------------------------------------------------------------------------------------------
+# Numbers and texts as YAML.
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
+_NOT_TEXT = re.compile(r"(?i)(null|none|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9].*)\Z")
+
+
+def scalar(value: Any) -> str:
+    """Return a number or a text as YAML reads it back; a text is quoted where it would be read as something else.
+
+    >>> scalar(True), scalar("relu"), scalar("no: 1"), scalar(float("inf")), scalar(slice(1, None))
+    ('true', 'relu', '"no: 1"', '.inf', '"1:"')
+    """
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, str):
+        plain = _WORD.match(value) and not _NOT_TEXT.match(value)
+        return value if plain else quoted(value)
+    if isinstance(value, float) and value - value != 0:
+        return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
+    if isinstance(value, int | float):
+        return repr(value)
+    if value is Ellipsis:
+        return quoted("...")
+    if isinstance(value, slice):
+        ends = [value.start, value.stop, *([] if value.step is None else [value.step])]
+        return quoted(":".join(["" if one is None else str(one) for one in ends]))
+    raise SpecError(f"a spec cannot express a value of the type {type(value).__name__}")
+
+
+def quoted(text: str) -> str:
+    """Return a text in double quotes, with what cannot be printed by its number.
+
+    >>> quoted('a "b"'), quoted("\\x85")
+    ('"a \\\\"b\\\\""', '"\\\\u0085"')
+    """
+    signs = {'"': '\\"', "\\": "\\\\"}
+    return f'"{"".join([signs.get(c, c if c.isprintable() else _number(c)) for c in text])}"'
+
+
+def _number(sign: str) -> str:
+    code = ord(sign)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 from layerexplain.derive.roles import input_roles
+from layerexplain.errors import in_a_row
 from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import CALL, Expr
@@ -15,7 +16,6 @@ from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import statements
 from layerexplain.lang.visit import nodes
 from layerexplain.ops.sizes import product
-from layerexplain.suggest import in_a_row
 
 # Sentence -----------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from layerexplain.derive.roles import AxisRoles, Roles, input_roles, is_alone
+from layerexplain.errors import in_a_row
 from layerexplain.lang.axes import BATCH, GONE, ResultShapes, Shape, exact
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
@@ -17,7 +18,6 @@ from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
 from layerexplain.ops.spatial import each
 from layerexplain.ops.window import GATHERING, Positions, Window, windows
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import in_a_row
 
 # Window reads -------------------------------------------------------------------------------------------------------
 

@@ -20,10 +20,20 @@ from pygls.workspace import TextDocument
 
 from layerexplain import __version__
 from layerexplain.child_processes import start
-from layerexplain.editor.hints import Hint, hints, hover, kept_hints
-from layerexplain.editor.problems import Problem, problems
-from layerexplain.editor.reading import Places, Reading, read_text, unread
-from layerexplain.editor.texts import Cell, EditedText, Extent, Settings, lines_of_editor, settings_of, text_of
+from layerexplain.editor.problems import Hint, Problem, hints, hover, kept_hints, problems
+from layerexplain.editor.reading import (
+    Cell,
+    EditedText,
+    Extent,
+    Places,
+    Reading,
+    Settings,
+    lines_of_editor,
+    read_text,
+    settings_of,
+    text_of,
+    unread,
+)
 from layerexplain.errors import LayerExplainError, lines_of, without_passwords
 from layerexplain.frontends.code.reader import forget_programs
 from layerexplain.records import grouped

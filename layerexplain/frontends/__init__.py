@@ -77,7 +77,7 @@ def read(source: Any, code: Code = ()) -> Model:
             model = model._replace(notes=tuple(dict.fromkeys([*model.notes, *notes_of(own)])))
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
         if graphless and model.format in ("keras-archive", "h5") and _is_stored(source, name):
-            from layerexplain.frontends.keras.weights_only import with_stored_layers
+            from layerexplain.frontends.keras.weight_tree import with_stored_layers
 
             model = with_stored_layers(model, source)
         for fault in model.faults:
@@ -194,7 +194,7 @@ def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
 
 
 def _read_directory(path: str) -> Model:
-    from layerexplain.sources.regular_file import names_in
+    from layerexplain.sources.archives import names_in
 
     names = names_in(path)
     if "config.json" not in names and {"saved_model.pb", "keras_metadata.pb"} & names:
@@ -223,7 +223,7 @@ def _read_zip(opened: Opened) -> Model:
 
 
 def _read_hdf5(opened: Opened) -> Model:
-    from layerexplain.frontends.keras.weights_only import read_legacy_h5
+    from layerexplain.frontends.keras.weight_tree import read_legacy_h5
 
     if opened.path is not None and is_remote(opened.path):
         return read_legacy_h5(opened.path)
@@ -240,7 +240,7 @@ def _is_saved_model(opened: Opened) -> bool:
 
 def _read_saved_model(opened: Opened) -> Model:
     from layerexplain.frontends.keras.saved_model import is_saved_model, read_keras_metadata, read_saved_model_file
-    from layerexplain.sources.regular_file import folder_of
+    from layerexplain.sources.archives import folder_of
 
     folder = None if opened.path is None else folder_of(opened.path)
     is_model = is_saved_model(opened.head)
@@ -287,7 +287,7 @@ def _read_json(opened: Opened) -> Model:
     if isinstance(document, dict) and "nbformat" in document and ("cells" in document or "worksheets" in document):
         return _read_code(data, opened.path, opened.own)
     if isinstance(document, dict) and "weight_map" in document and opened.path is not None:
-        from layerexplain.frontends.keras.weights_only import read_weights_only
+        from layerexplain.frontends.keras.weight_tree import read_weights_only
 
         return read_weights_only(opened.path, "is an index of sharded weights, but not one of Keras")
     from layerexplain.frontends.hugging_face import is_configuration

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, must_be_known
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import find, part_names, part_of, torch_part_of, torch_parts
 from layerexplain.model import Model, Training, TrainingSetting, package_and_class
-from layerexplain.suggest import must_be_known
 
 _MOST = 1000
 """How many losses or metrics are read."""
@@ -109,7 +108,7 @@ def check_part(key: str, setting: Any, outputs: Iterable[str] = (), *, of_torch:
     known = part_of(KINDS[key], name) if isinstance(name, str) else None
     declaration = None if known is None or (of_torch and not known.startswith("torch.")) else find(known)
     if declaration is None:
-        from layerexplain.suggest import did_you_mean
+        from layerexplain.errors import did_you_mean
 
         own = [one.rpartition(".")[2] for one in torch_parts(KINDS[key])] if of_torch else None
         names = [*(map(snake_case, part_names(KINDS[key], aliases=True)) if own is None else own), *outputs]

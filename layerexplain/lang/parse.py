@@ -249,7 +249,7 @@ class _ExprBuilder:
             raise refuse(node, f"'{node.id}' is the loop variable; it can be used only as an index: x[{node.id}]")
         if node.id == "n":
             raise refuse(node, "'n' is the size of the batch; it can be used only in shapes: shape=(n, 6)")
-        from layerexplain.suggest import did_you_mean
+        from layerexplain.errors import did_you_mean
 
         hint = did_you_mean(node.id, [*scope.names, *self.settings], before=", ")
         raise refuse(node, f"'{node.id}' is not defined{hint}")
@@ -312,7 +312,7 @@ class _ExprBuilder:
             return self._call_definition(node, name, args, attrs)
         function = self.functions.get(name) or COMPOSITES.get(name) or callable_op(name)
         if function is None:
-            from layerexplain.suggest import did_you_mean
+            from layerexplain.errors import did_you_mean
 
             known = [*self.defined, *self.functions, *COMPOSITES, *OPS]
             raise refuse(node, f"there is no function '{name}'{did_you_mean(name, known, before=', ')}")

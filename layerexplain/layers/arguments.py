@@ -228,7 +228,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     def normal(value: Any) -> str:
         folded = value.lower() if isinstance(value, str) else value
         if folded not in choices:
-            from layerexplain.suggest import did_you_mean
+            from layerexplain.errors import did_you_mean
 
             raise RefusedValue(did_you_mean(str(value), choices))
         return str(folded)
@@ -244,7 +244,7 @@ def _activation(value: Any) -> Any:
         from layerexplain.layers.keras.activations import NAMES
 
         if value not in NAMES:
-            from layerexplain.suggest import did_you_mean
+            from layerexplain.errors import did_you_mean
 
             raise RefusedValue(did_you_mean(value, sorted(NAMES)))
     elif not (hasattr(value, "name") and not isinstance(value, type)):

@@ -234,7 +234,7 @@ class Declaration:
             elif name not in COMMON and name not in self.ignores:
                 found.append((key, self._unknown(name)))
                 # One that is misspelt is not missing too.
-                from layerexplain.suggest import did_you_mean
+                from layerexplain.errors import did_you_mean
 
                 given |= {known for known in self.arguments if did_you_mean(name, [known])}
         for name, argument in self.arguments.items():
@@ -252,7 +252,7 @@ class Declaration:
 
     def _unknown(self, name: str) -> ArgumentError:
         known = [*self.arguments, *self.ignores, *COMMON]
-        from layerexplain.suggest import did_you_mean
+        from layerexplain.errors import did_you_mean
 
         hint = did_you_mean(name, known, before=", ")
         takes = f"takes {', '.join(self.arguments) or 'no arguments of its own'}"

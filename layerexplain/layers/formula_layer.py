@@ -19,8 +19,8 @@ from layerexplain.lang.settings import NotGiven, attribute, holds
 from layerexplain.lang.syntax import checked_expression
 from layerexplain.layers.arguments import Activation, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec, Stored
-from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.keras.activations import activate
+from layerexplain.layers.known_definitions import DeclaredLayer
 from layerexplain.layers.registry import inner_weights
 from layerexplain.layers.signature import Facts, Signature
 from layerexplain.ops import load_all

@@ -147,7 +147,7 @@ _SENTENCES = re.compile(r"(?<=\.) (?=\S)")
 
 def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
     """Return what is worth knowing of the gradients of a layer."""
-    importlib.import_module("layerexplain.layers.keras.gradient_facts")
+    importlib.import_module("layerexplain.layers.keras.hints_compared")
     return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 

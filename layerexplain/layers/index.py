@@ -7,55 +7,48 @@ from functools import cache
 _TYPES = {
     "": """
 keras.activation_layers: ELU LeakyReLU PReLU ReLU Softmax;
-keras.applications: CustomScaleLayer LayerScale StochasticDepth;
 keras.attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention;
-keras.augmentation: AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration
-RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
-RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
-RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
-keras.convolutional: Conv1D Conv2D Conv3D Convolution1D Convolution2D Convolution3D;
-keras.convolutional_recurrent: ConvLSTM1D ConvLSTM2D ConvLSTM3D;
-keras.convolutional_transpose: Conv1DTranspose Conv2DTranspose Conv3DTranspose Convolution1DTranspose
-Convolution2DTranspose Convolution3DTranspose;
+keras.augmentation: AugMix AutoContrast CutMix Equalization MaxNumBoundingBoxes MixUp RandAugment RandomBrightness
+RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip
+RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization
+RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
+keras.convolutional: Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D
+Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose DepthwiseConv1D
+DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D;
 keras.core: Activation Dense EinsumDense Embedding Identity Lambda Masking;
-keras.depthwise_separable: DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D
-SeparableConvolution2D;
-keras.encoding: CategoryEncoding Discretization IntegerLookup;
-keras.image_transforms: AutoContrast MaxNumBoundingBoxes RandomCrop;
-keras.keras_1: BatchNormalization0 Highway MaxoutDense;
 keras.merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract;
 keras.normalization: BatchNormalization GroupNormalization LayerNormalization RMSNormalization SyncBatchNormalization
 UnitNormalization;
-keras.pipeline: Pipeline SpectralNormalization;
+keras.other_layers: BatchNormalization0 CustomScaleLayer Highway LayerScale MaxoutDense Pipeline SpectralNormalization
+StochasticDepth;
 keras.pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
 AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
 AvgPool3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D
 GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D
 GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D;
-keras.preprocessing: CenterCrop Normalization Rescaling Resizing;
+keras.preprocessing: CategoryEncoding CenterCrop Discretization IntegerLookup Normalization Rescaling Resizing;
 keras.regularization: ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
 SpatialDropout2D SpatialDropout3D;
 keras.reshaping: Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D
 UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D;
 keras.reversible_embedding: ReversibleEmbedding;
 keras.rnn: CuDNNGRU CuDNNLSTM GRU LSTM SimpleRNN;
-keras.rnn_cells: GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells;
+keras.rnn_cells: ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells;
 keras.spectrogram: MelSpectrogram STFTSpectrogram;
 keras.wrappers: Bidirectional TimeDistributed
 """,
     "constraints": """
-keras.constraints: MaxNorm MinMaxNorm NonNeg UnitNorm
+keras.regularizers: MaxNorm MinMaxNorm NonNeg UnitNorm
 """,
     "einops": """
 torch.einops: Rearrange Reduce Repeat rearrange reduce repeat
 """,
     "losses": """
 keras.losses_of_classes: BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
-CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle Dice KLDivergence SparseCategoricalCrossentropy
-Tversky bce kld kullback_leibler_divergence;
-keras.losses_of_numbers: CategoricalHinge CosineSimilarity Hinge Huber LogCosh MeanAbsoluteError
-MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SquaredHinge cosine cosine_proximity
-huber_loss mae mape mse msle
+CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge
+Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError
+Poisson SparseCategoricalCrossentropy SquaredHinge Tversky bce cosine cosine_proximity huber_loss kld
+kullback_leibler_divergence mae mape mse msle
 """,
     "ops": """
 keras.operations: Abs Absolute Add Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Cast Ceil Celu Clip
@@ -98,7 +91,7 @@ Nadam RMSprop SGD ScheduleFreeAdamW
 keras.regularizers: L1 L1L2 L2 OrthogonalRegularizer
 """,
     "schedules": """
-keras.schedules: CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay
+keras.optimizer_declaration: CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay
 PolynomialDecay
 """,
     "tf": """
@@ -193,7 +186,7 @@ Tile TopKV2 Transpose Unpack
 tensorflow.image_operations: frame
 """,
     "timm": """
-torch.timm: DropPath
+keras.other_layers: DropPath
 """,
     "torch": """
 torch.operations: abs acos adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
@@ -213,13 +206,12 @@ reshape roll setitem split squeeze stack take_along_dim transpose tril triu unfl
 view_as_real windows zeros zeros_like
 """,
     "torch.nn": """
-torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish
-PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign Tanh Tanhshrink
-Threshold;
 torch.attention: MultiheadAttention TransformerDecoderLayer TransformerEncoderLayer;
 torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d;
-torch.core: AlphaDropout Bilinear Buffer CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
-FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Parameter Unflatten;
+torch.core: AlphaDropout Bilinear Buffer CELU CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d ELU Embedding
+EmbeddingBag FeatureAlphaDropout Flatten GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh Identity LeakyReLU Linear
+LogSigmoid LogSoftmax Mish PReLU PairwiseDistance Parameter RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d
+Softmin Softplus Softshrink Softsign Tanh Tanhshrink Threshold Unflatten;
 torch.losses: BCELoss BCEWithLogitsLoss CrossEntropyLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss
 MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss PoissonNLLLoss SmoothL1Loss SoftMarginLoss;
 torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d

@@ -21,8 +21,7 @@ from layerexplain.layers.known_definitions import (
     known_definition,
 )
 from layerexplain.model import Layer, values_inside
-from layerexplain.network.notes import input_count
-from layerexplain.network.scope import Scope, Specs
+from layerexplain.network.scope import Scope, Specs, input_count
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import INTS
 
@@ -224,7 +223,7 @@ class DefinitionCache:
                 if self._strict and value.kind == "layer":
                     raise not_known(value.type)
                 return HeldModel(value, None, self)
-            from layerexplain.layers.inner import DeclaredLayer
+            from layerexplain.layers.known_definitions import DeclaredLayer
 
             config = {k: self._inner(scope, v) for k, v in value.config.items()}
             return DeclaredLayer(declaration, config, value.name, value.type)

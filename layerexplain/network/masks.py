@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.call_binding import BoundCall
+from layerexplain.errors import in_a_row
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration
@@ -22,7 +23,6 @@ from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, 
 from layerexplain.network.traced import MaskSource, Network, TracedCall
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import in_a_row
 
 # Masks --------------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from itertools import chain
 
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import CallKey, Layer, TensorRef
-from layerexplain.network.cures import Calls, Cure, Cures, Refusal, calls_before
+from layerexplain.network.faults import Calls, Cure, Cures, Refusal, calls_before
 from layerexplain.network.traced import specs_of
 from layerexplain.ops.sizes import shape_text
 

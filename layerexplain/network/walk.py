@@ -16,9 +16,8 @@ from layerexplain.model import Call, CallKey, Layer, Note, TensorRef, tensor_ref
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import Masks, as_keras_runs, mask_sources
-from layerexplain.network.notes import input_count
 from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, Tensors, cross_checks, model_input
-from layerexplain.network.scope import Scope, Specs
+from layerexplain.network.scope import Scope, Specs, input_count
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 from layerexplain.ops.sizes import shape_text
 from layerexplain.stopping import ask
@@ -175,7 +174,7 @@ class NetworkTracer:
     def _declared(self, call: Call, layer: Layer, declaration: Declaration) -> TracedCall:
         bound = bind_call(declaration, self._with_sizes(layer, call) if layer.kind == "operation" else call)
         if call.kwargs and "query_mask" in declaration.ignores and type(call.kwargs.get("query_mask")) is TensorRef:
-            from layerexplain.network.notes import unread_mask_note
+            from layerexplain.network.scope import unread_mask_note
 
             self.notes.append(unread_mask_note(self.scope.where(layer)))
         if len(bound.tensors) == 1 and not bound.masks and (ref := bound.tensors[0]) is not None:
@@ -199,7 +198,7 @@ class NetworkTracer:
         passed_over = self.masks.passed_over(declaration, bound, masks)
         if passed_over is not None:
             masks = []
-            from layerexplain.network.notes import passed_over_note
+            from layerexplain.network.scope import passed_over_note
 
             self.note_once(layer, passed_over_note(passed_over.source, self.scope.where(layer)))
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import NOTHING_BOUND, bind_call
-from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, WindowError
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, SpecError, WindowError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
+from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
-from layerexplain.model import Call, Layer, Note, TensorRef, values_inside
+from layerexplain.layers.registry import find
+from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs, values_inside
 from layerexplain.network.recorded_shapes import built_shape
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
+from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.layers.open_arguments import Outline
-    from layerexplain.network.cures import Cure
+    from layerexplain.layers.known_definitions import Outline
+    from layerexplain.network.faults import Cure
     from layerexplain.network.walk import NetworkTracer
+
+
+# Without formula ----------------------------------------------------------------------------------------------------
 
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
@@ -70,7 +78,7 @@ def opaque_call(
         recorded = [*anyway.results.values()]
         walk.has_open_sizes |= not anyway.is_whole
     if not recorded and known and layer.kind == "layer":
-        from layerexplain.layers.keras.opaque_layers import known_result
+        from layerexplain.layers.keras.meant_types import known_result
 
         result = known_result(layer.type, layer.config, known[0].expr.shape)
         recorded = [] if result is None else [Spec(*result)]
@@ -164,7 +172,7 @@ def failed(
 
 def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
     """Return whether code leaves an argument of a layer open, or of one in it."""
-    from layerexplain.layers.open_arguments import is_left_open
+    from layerexplain.layers.known_definitions import is_left_open
 
     inside = [one for one in values_inside((*layer.config.values(),)) if isinstance(one, Layer)]
     open_here = {note.layer for note in walk.scope.model.notes if note.code == "open"}
@@ -177,7 +185,7 @@ def _outline(
     """Return what a layer gives whatever its arguments are that are not known."""
     if declaration is None or None in specs:
         return None
-    from layerexplain.layers.open_arguments import outline
+    from layerexplain.layers.known_definitions import outline
 
     def define(config: Mapping[str, Any], given: Sequence[Spec | None]) -> Definition:
         return walk.define(declaration, layer._replace(config=config), NOTHING_BOUND, given, ())
@@ -187,7 +195,7 @@ def _outline(
 
 def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:
     """Say of a window that does not fit what is likelier than that it is too large."""
-    from layerexplain.network.cures import images_with_channels_first
+    from layerexplain.network.faults import images_with_channels_first
 
     cause = next(filter(None, [images_with_channels_first(ref, walk.calls) for ref in sources]), "")
     if cause:
@@ -203,7 +211,7 @@ def _cures(
     if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
         return []  # each cure that is tried would check them all again
     from layerexplain.network import open_inputs
-    from layerexplain.network.cures import Refusal, cures
+    from layerexplain.network.faults import Refusal, cures
 
     def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
         faults = len(walk.faults.found)
@@ -237,7 +245,7 @@ def unknown(
 def _note_reason(walk: NetworkTracer, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:
     """Note why a layer has no formula: what its declaration refused, or that it has none; `shapes` as in
     `opaque_note`."""
-    from layerexplain.network.notes import opaque_note, why_opaque
+    from layerexplain.network.scope import opaque_note, why_opaque
 
     reason = why_opaque(layer) if refusal is None else refusal
     walk.reasons.setdefault(layer.name, reason)
@@ -247,3 +255,158 @@ def _note_reason(walk: NetworkTracer, layer: Layer, refusal: str | None, shapes:
 
 def _numbered(stem: str, count: int) -> list[str]:
     return [stem] if count == 1 else [f"{stem}{i + 1}" for i in range(count)]
+
+
+# Operation classes --------------------------------------------------------------------------------------------------
+# Operations between layers as Keras 3 has them: the class and what it is made with, what it is called with, and the
+# function of `keras.ops` that does both. operation_classes.txt says which is which; scripts/operation_classes.py
+# writes it from the installed Keras.
+
+INFIX = {
+    "Add": "+", "Subtract": "-", "Multiply": "*", "TrueDivide": "/", "FloorDivide": "//", "Mod": "%", "Power": "**",
+    "Matmul": "@", "Less": "<", "LessEqual": "<=", "Greater": ">", "GreaterEqual": ">=",
+}  # fmt: skip
+"""Class → the operator of Python that makes it of two tensors, or of a tensor and a number."""
+
+
+class OperationClass(NamedTuple):
+    """A class of keras.src.ops: its module, its function behind `keras.ops.` with what that takes, the arguments that
+    the class is made with by the names that the function has for them, and those that it is called with."""
+
+    home: str
+    function: str
+    parameters: tuple[str, ...]
+    config: Mapping[str, str]
+    called: tuple[str, ...]
+
+    def call(self, given: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arguments by name as those without a name, as far as they follow each other, and the others."""
+        args: list[Any] = []
+        kwargs = dict(given)
+        for name in self.called:
+            if name.startswith("*") and not name.startswith("**"):
+                args += kwargs.pop(name[1:], ())
+            elif name in kwargs:
+                args.append(kwargs.pop(name))
+            else:
+                break
+        return tuple(args), kwargs
+
+
+@cache
+def _table() -> Mapping[str, OperationClass]:
+    lines = (Path(__file__).parent / "operation_classes.txt").read_text(encoding="utf-8").splitlines()
+    found = {}
+    for line in lines:
+        type_, home, function, *lists = [part.strip() for part in line.split("|")]
+        takes, made_with, called = [tuple([one for one in part.split(", ") if one]) for part in lists]
+        pairs = [one.partition("=") for one in made_with]
+        found[type_] = OperationClass(home, function, takes, {key: value or key for key, _, value in pairs}, called)
+    return found
+
+
+def operation(type_: str) -> OperationClass:
+    """Return what Keras 3 has for a class of operations. Raises SpecError where it has none that a function makes.
+
+    >>> operation("Clip").function, operation("LayerNorm").function, operation("Softmax").home
+    ('clip', 'layer_normalization', 'nn')
+    """
+    found = _table().get(type_)
+    if found is None:
+        raise SpecError(f"keras.ops has no function for the operation {type_}")
+    return found
+
+
+def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict[str, Any], Call]:
+    """Return what an operation is made with, and its call, as Keras 3 has them.
+
+    A file gives what the class is made with and calls it with the rest; code gives the function's arguments in its
+    order; a spec gives tensors in order and everything else by name.
+
+    >>> from layerexplain.model import TensorRef
+    >>> made, call = todays_call("Einsum", {}, Call("e", 0, ("ij,jk->ik", TensorRef("a"), TensorRef("b")), {}))
+    >>> made, len(call.args)
+    ({'subscripts': 'ij,jk->ik'}, 2)
+    """
+    known = operation(type_)
+    given = {**dict(config), **{key: one for key, one in call.kwargs.items() if key != "name"}}
+    more = [name for name in known.parameters if name.startswith("**")]
+    names = {value: key for key, value in known.config.items()}  # by the function's names
+    waiting = list(call.args)
+    for name in known.parameters:
+        if not waiting or name.startswith("**"):
+            break
+        if name.startswith("*"):
+            flat = waiting[0] if len(waiting) == 1 and isinstance(waiting[0], list) else waiting
+            given[name[1:]], waiting = list(flat), []
+        elif names.get(name, name) in given or (name in names and is_tensor(waiting[0])):
+            continue  # a tensor is not what a class is made with: Keras calls the class with the tensors alone
+        else:
+            given[names.get(name, name)] = waiting.pop(0)
+    if waiting:
+        raise SpecError(f"{type_} is called with more arguments than keras.ops.{known.function} takes")
+    if more and isinstance(given.get(more[0][2:]), Mapping):
+        given.update(given.pop(more[0][2:]))
+    config_today = {names.get(key, key): one for key, one in given.items() if names.get(key, key) in known.config}
+    rest = {key: one for key, one in given.items() if names.get(key, key) not in known.config}
+    called = [name.lstrip("*") for name in known.called]
+    # What Keras stores as None or False, and its function does not take, is left out.
+    said = (key for key, one in rest.items() if key not in called and one is not None and one is not False)
+    unknown = None if more else next(said, None)
+    if unknown is not None:
+        raise SpecError(f"keras.ops.{known.function} has no argument {unknown}")
+    args, kwargs = known.call({key: one for key, one in rest.items() if key in called or more})
+    return config_today, call._replace(args=args, kwargs={key: one for key, one in kwargs.items() if one is not None})
+
+
+def is_tensor(value: Any) -> bool:
+    """Return whether a value is a tensor or an array in place of one, or holds some."""
+    if isinstance(value, ConstantArray):
+        return True
+    if isinstance(value, list | tuple):
+        return any(True for _ in tensor_refs(value)) or any(map(is_tensor, value))
+    return any(True for _ in tensor_refs(value))
+
+
+def function_arguments(type_: str, config: Mapping[str, Any], call: Call) -> tuple[list[Any], dict[str, Any]]:
+    """Return what the function of `keras.ops` is given for an operation in today's words: without names and by name."""
+    known = operation(type_)
+    names = [name for name in known.called if not name.startswith("**")]
+    by_name: dict[str, Any] = dict(call.kwargs)
+    waiting = list(call.args)
+    for name in names:
+        if name.startswith("*"):
+            by_name[name], waiting = waiting, []
+        elif waiting:
+            by_name[name] = waiting.pop(0)
+    by_name.update({known.config[key]: one for key, one in config.items()})
+    front: list[Any] = []
+    in_front = any(name.startswith("*") and not name.startswith("**") for name in known.parameters)
+    settings = set(known.config.values())
+    for name in known.parameters:
+        if name not in by_name or (name in settings and not in_front):
+            break
+        if name.startswith("*"):  # what follows has a name
+            front += by_name.pop(name)
+            break
+        front.append(by_name.pop(name))
+    return front, by_name
+
+
+_ASKED = {"SVD": ("compute_uv",), "Unique": ("return_index", "return_inverse", "return_counts")}
+"""Operations that give one tensor by itself where none of these arguments is true."""
+
+
+def gives_several(type_: str, config: Mapping[str, Any]) -> bool:
+    """Return whether an operation gives a list or a tuple of tensors, be it one of one tensor.
+
+    >>> gives_several("Split", {}), gives_several("TopK", {}), gives_several("Exp", {})
+    (True, True, False)
+    >>> gives_several("Unique", {}), gives_several("Unique", {"return_counts": True})
+    (False, True)
+    """
+    declaration = find(f"ops.{type_}")
+    if declaration is None or declaration.facts.results == 1:
+        return False
+    asked = _ASKED.get(type_, ())
+    return not asked or any(config.get(name, declaration.default_values.get(name)) for name in asked)

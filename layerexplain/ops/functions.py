@@ -325,7 +325,7 @@ def softmax_cross_entropy(target: Expr, z: Expr, *, axis: int = -1) -> Expr:
 
 
 def _sparse_softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr | None:
-    from layerexplain.ops.lookup import one_hot  # no other function looks anything up
+    from layerexplain.ops.joining import one_hot  # no other function looks anything up
 
     ids, z = loss.args
     return dy[..., None] * (softmax(z) - one_hot(ids, n=z.shape[-1])) if i else None
@@ -343,7 +343,7 @@ def _sparse_softmax_cross_entropy(np: Any, ids: Any, z: Any) -> Any:
 )
 def sparse_softmax_cross_entropy(ids: Expr, z: Expr) -> Expr:
     """Minus the logarithm of the softmax of z at each id."""
-    from layerexplain.ops.lookup import take_along  # no other function looks anything up
+    from layerexplain.ops.joining import take_along  # no other function looks anything up
 
     return -take_along(log_softmax(z), ids[..., None], axis=-1)[..., 0]
 

@@ -12,8 +12,7 @@ from layerexplain.ops.arrange import band, diag, diagonal, full_like
 from layerexplain.ops.contract import dot, matmul, turned
 from layerexplain.ops.elementwise import equal, sqrt, where
 from layerexplain.ops.families import function
-from layerexplain.ops.joining import concatenate
-from layerexplain.ops.lookup import take_along
+from layerexplain.ops.joining import concatenate, take_along
 from layerexplain.ops.movement import transpose
 from layerexplain.ops.order import argsort
 from layerexplain.ops.reduce import sum_

@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
+from layerexplain.lang.composite import composite
+from layerexplain.lang.expr import (
+    NO_GRADIENT,
+    NOT_INDEXED,
+    PER_OUTPUT,
+    RANDOM,
+    STRUCTURAL,
+    CannotDerive,
+    Expr,
+    Op,
+    named,
+)
 from layerexplain.lang.latex import fence, number, row
 from layerexplain.lang.notation import FunctionNotation
-from layerexplain.ops.elementwise import TRUTH, equal, exp, trunc, where
-from layerexplain.ops.families import always, binary, elementwise, unary
+from layerexplain.ops.elementwise import (
+    TRUTH,
+    absolute,
+    cast,
+    equal,
+    exp,
+    floor_divide,
+    maximum,
+    minimum,
+    mod,
+    round_,
+    trunc,
+    where,
+)
+from layerexplain.ops.families import always, binary, elementwise, function, movement, same_shape, unary
+from layerexplain.ops.joining import stack
+from layerexplain.ops.movement import reshape
+from layerexplain.ops.reduce import amax
+from layerexplain.ops.sizes import kept, normalize_axis
+
+# Numbers ------------------------------------------------------------------------------------------------------------
 
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------
 
@@ -131,3 +162,120 @@ bits_as = elementwise(
     gradient=NO_GRADIENT("the bits are read as another number"),
 )
 """`bits_as(x, to='int32')`: the bits of each number read as another dtype."""
+
+
+# Quantization -------------------------------------------------------------------------------------------------------
+# Functions of quantized layers: rounding to few bits, 4-bit packing, scales.
+
+PRECISION = {"float8_e4m3fn": (3, -6), "bfloat16": (7, -126)}
+"""Bits of the mantissa, and the smallest exponent of a normal number."""
+
+FLOAT8_MAX = 448.0
+"""The largest number of float8_e4m3fn."""
+
+
+def _rounded(np: Any, x: Any, *, to: str) -> Any:
+    bits, least = PRECISION[to]
+    values = np.asarray(x, dtype="float64")
+    _, exponent = np.frexp(values)
+    step = np.ldexp(1.0, np.maximum(exponent - 1, least) - bits)
+    # Exact so far; np.round rounds ties to even, as the formats do.
+    return np.round(values / step) * step
+
+
+def _of_rounded(y: Expr, dy: Expr, i: int) -> Expr:
+    if y.attrs["to"].startswith("float8"):
+        raise CannotDerive(
+            "Keras rounds the gradients of float8 layers too, by scales that it keeps from earlier steps"
+        )
+    return dy
+
+
+rounded = elementwise("rounded", _rounded, gradient=_of_rounded)
+"""`rounded(x, to='float8_e4m3fn')`: the nearest number of the format, kept as a float. Gradients pass unchanged,
+as through casts."""
+
+
+@composite("unpack_int4")
+def unpack_int4(p: Expr, *, n: int, axis: int = -1) -> Expr:
+    """Unpacks two 4-bit integers (-8 to 7) from each byte, the low half first; n in total."""
+    at = normalize_axis(axis, p.ndim)
+    low = named("low", mod(mod(p, 16) + 8, 16) - 8, "the low half of each byte")
+    high = named("high", floor_divide(p, 16), "the high half")
+    both = stack(low, high, axis=at + 1)
+    size = p.shape[at]
+    twice = 2 * size if isinstance(size, int) else None
+    flat = reshape(both, shape=(*p.shape[:at], twice, *p.shape[at + 1 :]))
+    return flat if twice == n else flat[(*[slice(None)] * at, slice(n))]
+
+
+@composite("quantize")
+def quantize(
+    x: Expr, *, axis: Any = -1, low: float = -127, high: float = 127, epsilon: float = 1e-7
+) -> Mapping[str, Expr]:
+    """Scales so that the largest magnitude along the axis becomes `high`, then rounds to integers."""
+    scale = named("scale", high / (amax(absolute(x), axis=axis, keepdims=True) + epsilon))
+    return {"q": maximum(minimum(round_(x * scale), high), low), "scale": scale}
+
+
+def dequantize(whole: Expr, scale: Expr, zero: Expr) -> Expr:
+    """Return the values of quantized integers: (whole - zero) * scale."""
+    return (whole - cast(zero, to="float")) * scale
+
+
+def fake_float8(x: Expr, scale: Expr) -> Expr:
+    """Return values after a round trip through float8: divided by a scale, clipped, rounded, scaled back."""
+    return rounded(maximum(minimum(x / scale, FLOAT8_MAX), -FLOAT8_MAX), to="float8_e4m3fn") * scale
+
+
+# Random -------------------------------------------------------------------------------------------------------------
+# Ops that draw random numbers: in training lines, and in layers that are random at inference.
+
+
+def _shares(run: Any, x: Any, shared: tuple[int, ...]) -> Any:
+    """Draw a number from 0 to 1 for each element; those along the shared axes have one."""
+    return run.random.random(tuple(1 if i in shared else s for i, s in enumerate(x.shape)))
+
+
+def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...]) -> Any:
+    return run.np.where(_shares(run, x, shared) >= rate, x / (1 - rate) if rate < 1 else 0, 0)
+
+
+dropout = function(
+    "dropout",
+    axes=lambda x, *, rate, shared: kept(x),
+    evaluate=_drop,
+    flops=PER_OUTPUT,
+    element=RANDOM,
+    defaults={"shared": ()},
+    gradient=STRUCTURAL,
+)
+"""`dropout(x, rate=0.5)`: each element becomes 0 with probability `rate`, else x / (1 - rate); elements along the
+`shared` axes are dropped together."""
+
+
+def _draw(kind: str) -> Op:
+    def evaluate(run: Any, x: Any, **attrs: Any) -> Any:
+        if kind == "normal":
+            return run.random.normal(attrs.get("mean", 0.0), attrs.get("stddev", 1.0), x.shape)
+        if kind == "bernoulli":
+            drawn = (_shares(run, x, attrs.get("shared", ())) < attrs["probability"]).astype("float32")
+            return run.np.broadcast_to(drawn, x.shape)
+        return run.random.uniform(attrs.get("low", 0.0), attrs.get("high", 1.0), x.shape)
+
+    return movement(
+        f"{kind}_like",
+        axes=same_shape,
+        dtype=always("float"),
+        evaluate=evaluate,
+        element=RANDOM,
+        defaults={"shared": ()},
+        gradient=NO_GRADIENT("random"),
+    )
+
+
+normal_like = _draw("normal")
+uniform_like = _draw("uniform")
+bernoulli_like = _draw("bernoulli")
+"""`normal_like(x, stddev=0.1)`: random numbers of the shape of x. `bernoulli_like(x, probability=0.8)` draws 1 or 0;
+elements along its `shared` axes share one draw."""

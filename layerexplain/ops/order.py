@@ -43,7 +43,7 @@ BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
 def _of_sort(y: Expr, dy: Expr, i: int) -> Expr:
     """Send each gradient back to the place that its element came from."""
-    from layerexplain.ops.lookup import take_along
+    from layerexplain.ops.joining import take_along
 
     return take_along(dy, argsort(argsort(y.args[0], **y.attrs), **y.attrs), axis=y.options["axis"])
 
@@ -68,7 +68,7 @@ def _top_value(np: Any, x: Any, *, k: int) -> Any:
 def _of_top_k(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
     """Send each gradient of a value back to the place of that value."""
     from layerexplain.ops.contract import einsum
-    from layerexplain.ops.lookup import one_hot
+    from layerexplain.ops.joining import one_hot
 
     (size,) = sized(y.args[0], [-1])
     return None if dy[0] is None else einsum(dy[0], one_hot(item(y, 1), n=size), eq="...k,...kz->...z")

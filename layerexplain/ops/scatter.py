@@ -11,7 +11,7 @@ from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import cast, equal, where
 from layerexplain.ops.families import always, function, movement
-from layerexplain.ops.lookup import gather, of_values, take
+from layerexplain.ops.joining import gather, of_values, take
 from layerexplain.ops.movement import pad_along, reshape
 from layerexplain.ops.order import BY_VALUE
 from layerexplain.ops.sizes import (

@@ -13,9 +13,8 @@ from layerexplain.ops.contract import turned
 from layerexplain.ops.elementwise import floor
 from layerexplain.ops.families import always, function, without
 from layerexplain.ops.image import kernel
-from layerexplain.ops.joining import concatenate, stack
+from layerexplain.ops.joining import concatenate, of_values, stack
 from layerexplain.ops.linalg import solve
-from layerexplain.ops.lookup import of_values
 from layerexplain.ops.movement import slice_along
 from layerexplain.ops.sizes import kept, misfit, product, shape_text, sized
 

@@ -12,11 +12,10 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import is_random, nodes
 from layerexplain.model import CallKey, Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs
-from layerexplain.network.notes import operation_type
+from layerexplain.network.scope import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
-from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation
+from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation, first_line
 from layerexplain.oracle.tolerance import Roundings, Verdict, allowed, verdict
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.records import NamedTuple

@@ -21,12 +21,12 @@ from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
 from layerexplain.oracle.keras_files import keras_model_of_config
-from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
+from layerexplain.oracle.reference import first_line, load_keras, without_warnings
 from layerexplain.oracle.tolerance import TOLERANCE, allowed
 from layerexplain.oracle.verify import BATCH, ReferenceRun, first_shape, run_reference, traced
+from layerexplain.report.objective import TodaysTraining, todays_training
 from layerexplain.report.settings import home_of
-from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
 from layerexplain.weights.assign import cudnn_places
 from layerexplain.weights.weighted_layers import weighted_layers

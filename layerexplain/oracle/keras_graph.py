@@ -10,9 +10,8 @@ from layerexplain.derive.gradient.backward import is_float
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction
-from layerexplain.oracle.keras_import import load_keras, silence
-from layerexplain.oracle.reference import Key, ReferenceGradients
-from layerexplain.weights.live_weights import functional_graph, plain_floats, variables_of_layer
+from layerexplain.oracle.reference import Key, ReferenceGradients, load_keras, silence
+from layerexplain.weights.weighted_layers import functional_graph, plain_floats, variables_of_layer
 
 # Keras faults -------------------------------------------------------------------------------------------------------
 

@@ -26,8 +26,7 @@ from layerexplain.oracle.keras_files import (
     must_be_keras_alone,
 )
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results, has_no_kernel, states_of
-from layerexplain.oracle.keras_import import first_line, load_keras, silence, without_warnings
-from layerexplain.oracle.reference import TrainingStep, Weights
+from layerexplain.oracle.reference import TrainingStep, Weights, first_line, load_keras, silence, without_warnings
 from layerexplain.report.objective import OutputLoss, shortest
 from layerexplain.report.training_data import setting_of_output
 from layerexplain.run.gradients import GradientStep, WeightGradient
@@ -35,8 +34,7 @@ from layerexplain.run.initializers import drawn_weight
 from layerexplain.run.trace import RunnableModel
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.sources import is_remote
-from layerexplain.weights.live_weights import LiveWeights
-from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
+from layerexplain.weights.weighted_layers import LiveWeights, WeightedLayer, weighted_layers
 
 # Keras model --------------------------------------------------------------------------------------------------------
 

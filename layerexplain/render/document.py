@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from layerexplain.errors import must_be_known
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import must_be_known
 
 if TYPE_CHECKING:
     from layerexplain.lang.latex import TypesetLine

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, must_be_known
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Column, Document
 from layerexplain.render.layout import Look
-from layerexplain.suggest import must_be_known
 
 if TYPE_CHECKING:
-    from layerexplain.render.annotations import Annotation
     from layerexplain.render.graph.diagram import Diagram
+    from layerexplain.render.json import Annotation
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex", "html")
 FORM_ENDINGS = {"md": "markdown", "tex": "latex", "txt": "table"}
@@ -94,13 +93,11 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
 
         return [mermaid(needed_graph(sheet), look)]
     if format in ("github", "sarif"):
-        from layerexplain.render import annotations
-
         if sheet.annotations is None:
             raise ArgumentError(f"{format} is for findings; this report has none")
         return [getattr(annotations, format)(sheet.annotations(), look)]
     if format in _DELIMITERS:
-        from layerexplain.render.delimited import delimited
+        from layerexplain.render.json import delimited
 
         return delimited(sheet.columns, sheet.rows(), _DELIMITERS[format], look.ascii)
     from layerexplain.render.json import json_lines, json_value
@@ -126,7 +123,7 @@ def joined(
     elif format in ("jsonl", "github"):
         between = ""
     elif format == "sarif":
-        from layerexplain.render.annotations import AFTER, BEFORE
+        from layerexplain.render.json import AFTER, BEFORE
 
         before, between, behind = BEFORE, ",\n", AFTER
     elif format == "latex":
@@ -138,7 +135,7 @@ def joined(
 
         before, behind = html.before(), html.AFTER
     elif format in _DELIMITERS:
-        from layerexplain.render.delimited import header
+        from layerexplain.render.json import header
 
         before, between = header(columns, _DELIMITERS[format]), ""
     number = -1

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, names_in
 from layerexplain.render.formats import Sheet, must_be_format, printed
 from layerexplain.render.layout import LEAST_WIDTH, Look
 from layerexplain.report.data import Report
 from layerexplain.report.rows import Reported
-from layerexplain.suggest import names_in
 
 if TYPE_CHECKING:
     from layerexplain.layer_names import Layers

@@ -114,9 +114,9 @@ def names_text(names: list[str], limit: int | None) -> str:
 
 def field_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
     """Return what one output element depends on in each input: `11 × 11`, `1 to 7`; `all` of an unknown size."""
-    from layerexplain.report import receptive_field_words
+    from layerexplain.report import receptive_field
 
-    return _of_inputs(fields, receptive_field_words.field_text, unknown)
+    return _of_inputs(fields, receptive_field.field_text, unknown)
 
 
 def field_stride_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:

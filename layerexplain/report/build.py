@@ -17,9 +17,8 @@ from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
 from layerexplain.model import GROUP, Layer, Model, Note, StoredVariable, Training, input_batches
 from layerexplain.network.definitions import dtype_of_result
-from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
-from layerexplain.network.scope import has_no_weights
+from layerexplain.network.scope import has_no_weights, operation_type
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple, grouped
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
     from layerexplain.report.serving import ServingOptions
     from layerexplain.report.size_names import SizeReport
     from layerexplain.report.training_data import TrainingReport
+    from layerexplain.weights.match import StoredWeights
     from layerexplain.weights.shared_weights import SharedWeights
-    from layerexplain.weights.stored_weights import StoredWeights
 
 UNTOLD_TYPES = ("Layer", "Variables")
 """Types of rows whose class a file of weights does not tell: they are called by their names."""
@@ -166,7 +165,7 @@ def _training(
     described = training_report(compiled or Training(), outputs, layers_of_losses(network) if several else {})
     if rows is None:
         return described
-    from layerexplain.report.training_step import training_step
+    from layerexplain.report.training_part import training_step
 
     return described._replace(step=training_step(network, rows))
 
@@ -249,7 +248,7 @@ class Builder:
     def stored(self) -> StoredWeights:
         """Return what the file stores for layers without a formula: it is opened when the first one is met."""
         if self.opened is None:
-            from layerexplain.weights.stored_weights import stored_weights
+            from layerexplain.weights.match import stored_weights
 
             self.opened = stored_weights(self.network)
         return self.opened
@@ -293,7 +292,7 @@ class Builder:
             weights = weights_of(layer, counted, variables, at.frozen)
         notes, shared = tuple(at.noted.get(where, ())), ""
         if layer.is_unbuilt:
-            from layerexplain.weights.stored_weights import unbuilt_note
+            from layerexplain.weights.match import unbuilt_note
 
             self.notes.append(unbuilt_note(where, layer))
             notes += (self.notes[-1].message,)
@@ -408,7 +407,7 @@ class Builder:
             return text, (f"y = {text}",)
         is_opaque = definition is None or definition.kind == "opaque"
         if is_opaque and calls and self.network.model.grade == "open":
-            from layerexplain.report.general_formula import general_formula
+            from layerexplain.report.short_lines import general_formula
 
             described = general_formula(layer, calls[0].declaration)
             if described is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.element.form import ElementForm, element_form
-from layerexplain.derive.element.inlined import TooManyLines, inline_calls
+from layerexplain.derive.element.text import TooManyLines, inline_calls
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple

@@ -11,9 +11,8 @@ from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.gist import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
-from layerexplain.derive.typeset.element import typeset_element
-from layerexplain.derive.typeset.statements import typeset
-from layerexplain.frontends.value_text import arguments_text
+from layerexplain.derive.typeset.statements import typeset, typeset_element
+from layerexplain.frontends.json_text import arguments_text
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor, walk
@@ -30,11 +29,10 @@ from layerexplain.network.gradient_paths import trained_definition, why_untraine
 from layerexplain.network.masks import lost_words
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.argument_words import Neighbours, Placed
+from layerexplain.report.argument_words import Neighbours, Placed, targets
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import BEHIND, Explanation, Statement, WeightReason
 from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line, with_separators
-from layerexplain.report.targets import targets
 from layerexplain.weights.matched import variable_expression
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
@@ -182,7 +180,7 @@ def _unknown(at: Placed) -> Explanation:
 
 def _general_parameters(at: Placed) -> str:
     """Return the parameters of a layer that reads an input whose shape is not known, as a product without its size."""
-    from layerexplain.report.general_formula import general_parameters
+    from layerexplain.report.short_lines import general_parameters
 
     first = at.calls[0] if at.calls else None
     if first is None or at.row.params is not None or len(first.inputs) != 1 or _is_whole(first.inputs[0]):

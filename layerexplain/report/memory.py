@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Final
 
 from layerexplain.derive.cost import is_view
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, must_be_known
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import part_names
 from layerexplain.model import Layer, TensorRef
@@ -21,7 +21,6 @@ from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation_data import DtypeBytes, LayerMemory, Memory
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost
-from layerexplain.suggest import must_be_known
 
 # Optimizers ---------------------------------------------------------------------------------------------------------
 

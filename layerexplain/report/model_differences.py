@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.shape_reasons import CHANNELS, PLACES
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, in_a_row
 from layerexplain.lang import text
 from layerexplain.lang.axes import GONE
 from layerexplain.layers.declaration import Spec
@@ -25,8 +25,7 @@ from layerexplain.report.data import SAME_IN_TRAINING, LayerReport
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.normal_form import NormalLayer, normal_part
 from layerexplain.report.normal_values import Normal, differing
-from layerexplain.report.todays_training import TodaysTraining, todays_training
-from layerexplain.suggest import in_a_row
+from layerexplain.report.objective import TodaysTraining, todays_training
 
 # Difference sentences -----------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class Rows(Reported, Sequence[Row]):
         return found[0] if self._names_one_row else tuple(found)
 
     def _missing(self, key: str) -> str:
-        from layerexplain.suggest import nearest
+        from layerexplain.errors import nearest
 
         names = list(dict.fromkeys([name for name, _ in self._named_rows()]))
         inside = {name.rpartition("/")[2]: name for name in reversed(names)}

@@ -6,11 +6,10 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.lang.axes import is_open
 from layerexplain.records import NamedTuple
 from layerexplain.report.language_model import LanguageModel, bytes_of, language_model
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

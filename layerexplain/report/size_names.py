@@ -16,7 +16,7 @@ from math import gcd, lcm
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from layerexplain.errors import ArgumentError, LayerExplainError, each_of, raise_any
+from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean, each_of, raise_any
 from layerexplain.lang.axes import Need, batch_of_all
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
@@ -26,7 +26,6 @@ from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.report.data import Report

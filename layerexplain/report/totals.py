@@ -7,17 +7,15 @@ from contextlib import suppress
 from math import prod
 
 from layerexplain.attribute_path import weight_name
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, in_a_row
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.known_definitions import definition_at
-from layerexplain.layers.open_arguments import is_left_open, with_value
+from layerexplain.layers.known_definitions import definition_at, is_left_open, with_value
 from layerexplain.model import Layer, Model, Note, StoredVariable, values_inside
 from layerexplain.network.definitions import BYTES, dtypes_of
 from layerexplain.network.scope import has_no_weights
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import total
 from layerexplain.report.data import LayerReport, Totals, WeightReport
-from layerexplain.suggest import in_a_row
 
 # Totals -------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.layers.keras.compiled import loss_at
+from layerexplain.layers.keras.fit_data import loss_at
 from layerexplain.model import Training, TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import OutputReport, json_fields, to_jsonable

@@ -6,28 +6,48 @@ optimizer, a regularizer and a constraint take that of a weight; a schedule take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
+from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Costs
-from layerexplain.derive.gist import main_statement
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.derive.gist import main_statement, sentence
+from layerexplain.derive.gradient.backward import gradient_of_number
+from layerexplain.derive.typeset.statements import typeset
+from layerexplain.errors import ArgumentError, LayerExplainError, in_a_row
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.text import statements
+from layerexplain.layers.arguments import RefusedValue
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
+from layerexplain.model import TensorRef, Training, is_before_keras_3
+from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
+from layerexplain.network.traced import Network
 from layerexplain.records import grouped
+from layerexplain.report.argument_words import Neighbours, Placed
 from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport, plain_shape
-from layerexplain.report.explanation import of_formula, weight_reason
+from layerexplain.report.explanation import of_formula, statements_of, weight_reason, where
 from layerexplain.report.explanation_data import Explanation
-from layerexplain.report.gradient import number_gradient
-from layerexplain.report.objective import loss_definition
+from layerexplain.report.gradient import gradient_report, number_gradient
+from layerexplain.report.objective import (
+    OfWeight,
+    OutputLoss,
+    SettingKind,
+    loss_definition,
+    output_losses,
+    setting_formula,
+    settings_of,
+    shortest,
+)
 from layerexplain.report.short_lines import lines_of_one
 from layerexplain.report.totals import totals
-from layerexplain.suggest import in_a_row
+from layerexplain.report.training_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
+
+# Training part ------------------------------------------------------------------------------------------------------
 
 SHAPES_OF = {"loss": ("y_pred", "y_true", "sample_weight"), "update": ("W",), "regularizer": ("W",), "schedule": ()}
 """The tensors of which each kind takes the shapes, the first one alone if only one is given."""
@@ -173,3 +193,227 @@ def slots_note(definition: Definition) -> str:
     shared = [str(leaf.label) for leaf in definition.weights if leaf.attrs["shared"]]
     once = f"; {in_a_row(shared)} once for all weights" if shared else ""
     return f"kept by the optimizer for each weight{once}; {', '.join(starts)}"
+
+
+# Training step ------------------------------------------------------------------------------------------------------
+# One training step in formulas: the loss of each output, what passes back, what regularizers add, the updates.
+
+NOTHING_SAID = "The source does not say {}; give {}."
+
+
+def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
+    """Return a training step of a traced model, whose rows these are."""
+    training = network.model.training or Training()
+    notes: list[str] = []
+    placed = list(_placed(network, rows))
+    terms = [*_losses(network, training, notes), *_penalties(placed, notes)]
+    of_logits = {term.of for term in terms if term.of_logits}
+    if network.model.training is not None and is_before_keras_3(network.model.keras_version):
+        notes.append("The formulas of losses and optimizers are those of Keras 3; an older Keras wrote this file.")
+    if len(terms) == 1:
+        terms = [terms[0]._replace(symbol="L")]
+    return StepReport(
+        terms=tuple(terms),
+        total=_total(terms),
+        gradients=tuple(_gradients(placed, of_logits, gradient_paths(network))),
+        updates=tuple(_updates(training, placed, notes)),
+        notes=tuple(notes),
+    )
+
+
+def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False) -> Iterator[Placed]:
+    """Yield the layers that compute, those of nested models in the place of these."""
+    by_name = {row.layer: row for row in rows}
+    around = Neighbours(network)
+    frozen = frozen or not network.model.trainable
+    for layer in network.model.layers:
+        row, calls = by_name.get(layer.name), network.calls_of(layer.name)
+        if row is None or layer.type == "InputLayer":
+            continue
+        is_frozen = frozen or not layer.config.get("trainable", True)
+        if calls and calls[0].network is not None:
+            yield from _placed(calls[0].network, row.layers, is_frozen)
+        else:
+            yield Placed(row, layer, calls, around, is_frozen)
+
+
+# The loss -----------------------------------------------------------------------------------------------------------
+
+
+def _losses(network: Network, training: Training, notes: list[str]) -> Iterator[TermReport]:
+    """Yield the loss of each output."""
+    if not training.losses:
+        notes.append(NOTHING_SAID.format("with which loss the model is trained", "--loss NAME"))
+
+    def refused(ref: TensorRef, fact: str) -> None:
+        notes.append(f"The loss of '{ref.layer}': {fact}.")
+
+    for one in output_losses(network, refused):
+        try:
+            yield _loss(one)
+        except LayerExplainError as error:
+            refused(one.ref, error.fact)
+
+
+def _loss(one: OutputLoss) -> TermReport:
+    of, words = "/".join(one.path), ""
+    if one.activation:
+        words = f" Keras computes it from z, to which '{of}' applies {one.activation}."
+    definition = one.definition()
+    # The gradient of the sum reads as textbooks write it; the mean divides it by a number.
+    is_mean = one.is_mean(definition)
+    summed = one.definition(reduction="sum") if is_mean else definition
+    sent = _loss_gradient(summed, summed.params[1])
+    if sent is not None and is_mean:
+        sent = sent._replace(
+            sentence="Gradient of the summed loss. For the mean, divide by the number of unmasked values."
+        )
+    definition.results = {one.symbol: definition.results["L"]}
+    formula = _formula_report(sentence(definition) + words, definition)
+    weight = None if one.weight == 1 else one.weight
+    return TermReport(one.symbol, "loss", of, one.type, weight, formula, sent, bool(one.activation))
+
+
+def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
+    """Return how a term of the loss changes with an output or a weight; None where that is not derived."""
+    try:
+        return _formula_report("", gradient_of_number(loss, by))
+    except CannotDerive:
+        return None
+
+
+def _formula_report(said: str, definition: Definition) -> FormulaReport:
+    """Return a formula that is no layer's as plain data."""
+    return FormulaReport(said, statements_of(definition), where(definition), typeset(definition))
+
+
+def _total(terms: Sequence[TermReport]) -> str:
+    """Return `L = L_first + 0.5 * L_second + R_1`, "" for one term."""
+    if len(terms) < 2:
+        return ""
+    parts = [one.symbol if one.weight is None else f"{one.weight:g} * {one.symbol}" for one in terms]
+    return f"L = {' + '.join(parts)}"
+
+
+# Regularizers -------------------------------------------------------------------------------------------------------
+
+
+def _penalties(placed: Sequence[Placed], notes: list[str]) -> Iterator[TermReport]:
+    """Yield what the regularizers of layers add to the loss."""
+    for number, (path, label, setting, definition) in enumerate(_formulas(placed, "regularizer", notes), start=1):
+        symbol = f"R_{number}"
+        definition.params[0].label = label
+        sent = _loss_gradient(definition, definition.params[0])
+        definition.results = {symbol: definition.results["R"]}
+        formula = _formula_report(sentence(definition), definition)
+        yield TermReport(symbol, "regularizer", path, setting.type, None, formula, sent, False)
+
+
+def _formulas(
+    placed: Sequence[Placed], kind: SettingKind, notes: list[str]
+) -> Iterator[tuple[str, str, InnerDeclaration, Definition]]:
+    """Yield what layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
+    formula."""
+    for one in placed:
+        for setting in settings_of(one.layer, kind):
+            for path, shape, label in _of_weights(one, setting):
+                try:
+                    yield path, label, *setting_formula(kind, setting.value, shape)
+                except (RefusedValue, LayerExplainError) as error:
+                    notes.append(f"The {setting.of}_{kind} of '{one.path}': {error}.")
+
+
+def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
+    """Yield the weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and
+    the letter of each. What is not trained is left alone."""
+    if setting.of == "activity":
+        for spec in one.calls[0].outputs if one.calls and not setting.steps else ():
+            if spec is not None:
+                yield f"the output of '{one.path}'", spec.shape, "y"
+        return
+    definition = one.definition
+    trained = {weight.name for weight in one.row.weights if weight.trainable}
+    for leaf in definition.weights if definition is not None else ():
+        name = weight_name(leaf.attrs, one.layer)
+        if setting.is_for(leaf) and name in trained:
+            yield f"{one.path}/{name}", leaf.shape, str(leaf.label)
+
+
+# What passes back ---------------------------------------------------------------------------------------------------
+
+
+def _gradients(placed: Sequence[Placed], of_logits: Collection[str], paths: GradientPaths) -> Iterator[GradientReport]:
+    """Yield what each layer passes back, from the last to the first; layers that are alike once. Of the outputs
+    `of_logits` the loss sends the gradient to what their last function is applied to. A gradient that no layer needs,
+    as that of the model's input, is left out."""
+    alike: dict[Any, list[Placed]] = {}
+    for one in reversed(placed):
+        needs = paths.needs.get((one.path, one.calls[0].call.index)) if one.calls else None
+        alike.setdefault((one.definition or one.path, one.path in of_logits, one.frozen, needs), []).append(one)
+    for (_, logits, _, needs), layers in alike.items():
+        one = layers[0]
+        if not one.calls:
+            continue
+        found = gradient_report(one, of_logits=logits, needs=needs)
+        if found is not None and (found.statements or found.unknown):
+            yield GradientReport(tuple([each.path for each in layers]), one.row.type, found)
+
+
+# Updates ------------------------------------------------------------------------------------------------------------
+
+
+def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
+    """Yield how the optimizer changes each trainable weight; weights with one formula together."""
+    if training.optimizer is None:
+        notes.append(NOTHING_SAID.format("which optimizer trains the model", "--optimizer NAME"))
+        return
+    setting = training.optimizer._replace(config=shortest(training.optimizer.config))
+    decay = setting.config.get("decay")
+    if isinstance(decay, float) and decay:
+        words = "which is not in the formula: older versions of Keras divide the learning rate by 1 + decay * updates"
+        notes.append(f"The optimizer has decay={decay:g}, {words}.")
+    try:
+        optimizer = part("optimizers", setting)
+    except RefusedValue as refused:
+        notes.append(f"The optimizer: {refused}.")
+        return
+    found: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}
+    trained = [(f"{one.path}/{w.name}", w.shape) for one in placed for w in one.row.weights if w.trainable]
+    try:
+        for (path, _), definition in zip(trained, update_formulas(optimizer, trained), strict=True):
+            lines = tuple([line.text for line in statements_of(definition)])
+            found.setdefault(lines, []).append((path, definition))
+    except LayerExplainError as error:
+        notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
+        return
+    for weights in found.values():
+        definition = weights[0][1]
+        formula = _formula_report(sentence(definition), definition)
+        if (
+            len({definition_of_weight.params[0].shape for _, definition_of_weight in weights}) > 1
+        ):  # then a shape beside a statement is that of one
+            formula = formula._replace(statements=tuple([line._replace(shape="") for line in formula.statements]))
+        yield UpdateReport(
+            optimizer.type,
+            tuple([path for path, _ in weights]),
+            formula,
+            sum(
+                prod(leaf.shape)
+                for _, definition_of_weight in weights
+                for leaf in definition_of_weight.weights
+                if not leaf.attrs["shared"]
+            ),
+            slots_note(definition),
+        )
+    yield from _constraints(placed, notes)
+
+
+def _constraints(placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
+    """Yield what constraints make of weights after each update; weights with one formula together."""
+    found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
+    for path, _, setting, definition in _formulas(placed, "constraint", notes):
+        formula = _formula_report(sentence(definition), definition)
+        found.setdefault((setting.type, formula.statements), (setting.type, formula, []))[2].append(path)
+    for type_, formula, paths in found.values():
+        formula = formula._replace(sentence=f"After the update: {formula.sentence[:1].lower()}{formula.sentence[1:]}")
+        yield UpdateReport(type_, tuple(paths), formula, 0, "")

@@ -28,10 +28,9 @@ from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, to_jsonable
 from layerexplain.report.rows import Rows, about, count_of
-from layerexplain.weights.match import match
+from layerexplain.weights.match import match, unbuilt_layers, unbuilt_note
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, stored_name, variable_expression
 from layerexplain.weights.shared_weights import shared_weights
-from layerexplain.weights.stored_weights import unbuilt_layers, unbuilt_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 # Weight data --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from layerexplain.lang.expr import CALL, Expr, picked
 from layerexplain.model import Layer, Model, batch_axis
 from layerexplain.network.definitions import dtypes_of
 from layerexplain.network.masks import in_keras_order, shares_states
-from layerexplain.network.notes import operation_type
+from layerexplain.network.scope import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.movement import runtime
 from layerexplain.records import NamedTuple

@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from layerexplain.checks.of_run import RunFact
+from layerexplain.checks.of_data import RunFact
+from layerexplain.errors import in_a_row
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import json_fields
 from layerexplain.report.rows import Rows, about, count_of
 from layerexplain.run.objective import Term
 from layerexplain.run.trace_report import Run, TracedInput
-from layerexplain.suggest import in_a_row
 
 # Gradient report ----------------------------------------------------------------------------------------------------
 

@@ -30,8 +30,7 @@ from layerexplain.report.element_forms import ElementForms, FormTable, element_f
 from layerexplain.run.activations import tensors_of
 from layerexplain.run.arrays import is_float
 from layerexplain.run.given_inputs import GivenInput, given_inputs, inputs_of
-from layerexplain.run.half_precision import keeps_outputs, packed_weights
-from layerexplain.run.page_values import packed
+from layerexplain.run.page_values import keeps_outputs, packed, packed_weights
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
 
 MOST_WEIGHTS = 5_000_000

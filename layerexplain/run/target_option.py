@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.lang.axes import Batch
 from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.given_inputs import GivenInput, ModelInput, checked_array
 from layerexplain.run.input_option import is_generated, read_for, seed_of, split_names
-from layerexplain.suggest import did_you_mean
 
 OPTION = "--target"
 WHOLE = ("classes", "letters")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean
 from layerexplain.frontends import read_for_weights
 from layerexplain.frontends.code_source import source_name
 from layerexplain.frontends.keras.weight_tensors import statistics
@@ -21,7 +21,6 @@ from layerexplain.run.arrays import Add, npz_writer
 from layerexplain.run.given_inputs import GivenInput, given_inputs, model_on, traced_at
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source, with_stored_buffers
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.layer_names import Layers

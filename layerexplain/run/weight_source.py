@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, Protocol
 
 from layerexplain.attribute_path import path_names, weight_name
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, in_a_row
 from layerexplain.frontends import read
 from layerexplain.frontends.code.live_module import is_live_module
 from layerexplain.frontends.keras.live_model import is_live_model
@@ -22,13 +22,11 @@ from layerexplain.network.traced import Network
 from layerexplain.records import grouped
 from layerexplain.report.comparison import WeightChange, WeightChanges
 from layerexplain.run.initializers import beginning_of, drawn_weight
-from layerexplain.suggest import in_a_row
 from layerexplain.weights.assign import in_keras_order
-from layerexplain.weights.live_weights import LiveWeights, module_weights
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
 from layerexplain.weights.shared_weights import shared_weights
-from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
+from layerexplain.weights.weighted_layers import LiveWeights, WeightedLayer, module_weights, weighted_layers
 
 # Weight source ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.keras.dtype_policies import policy_of
+from layerexplain.layers.keras.quantization import policy_of
 from layerexplain.layers.registry import TORCH, facts_of
 from layerexplain.model import Layer, Model, Note, is_before_keras_3
 from layerexplain.ops.sizes import shape_text

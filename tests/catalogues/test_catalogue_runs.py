@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.catalogues import cluster, part, run
+from layerexplain.catalogues import part, run
 from layerexplain.catalogues.table import CatalogueTable
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers import known_definitions
@@ -362,7 +362,7 @@ def test_a_cluster_gives_the_same_table(tmp_path: Path) -> None:
 
 def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(cluster, "_CONNECTING", 0.2)
+    monkeypatch.setattr(part, "_CONNECTING", 0.2)
     folder = simple_zoo(tmp_path / "zoo", 2)
     with pytest.raises(
         LayerExplainError, match=r"--dask: the cluster tcp://127\.0\.0\.1:9 cannot be reached: .+"

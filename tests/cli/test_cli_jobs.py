@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from layerexplain import processes
-from layerexplain.cli import workers
+from layerexplain.cli.sources import outcomes
 from tests.support import reports
 from tests.support.paths import ROOT
 from tests.support.program_runs import ENVIRONMENT, PROGRAM, run
@@ -132,7 +132,7 @@ def process_of(source: str) -> tuple[int, str]:
 
 def test_processes_share_the_sources_and_standard_input_is_our_own() -> None:
     sources = ["a", "b", "-", "c", "d", "e"]
-    found = [one.value for one in workers.outcomes(sources, process_of, 2)]
+    found = [one.value for one in outcomes(sources, process_of, 2)]
     assert [source for _, source in found] == sources
     assert found[2][0] == os.getpid()
     assert len({process for process, _ in found} - {os.getpid()}) == 2
@@ -157,7 +157,7 @@ def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monke
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(BaseProcess, "start", refuse)
-    found = list(workers.outcomes(["3", "x", "5"], int, 2))
+    found = list(outcomes(["3", "x", "5"], int, 2))
     assert [one.value for one in found] == [3, None, 5]
     assert [one.failure is None for one in found] == [True, False, True]
 

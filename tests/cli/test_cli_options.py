@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
-from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.cli.options import Renamed
+from layerexplain.cli.source_arguments import InputShape, parse_input
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.input_shapes import parse_shape
 from layerexplain.model import Model, Shape, TensorRef

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments
-from layerexplain.cli.input_shapes import parse_input
 from layerexplain.cli.main import program
+from layerexplain.cli.source_arguments import parse_input
 from layerexplain.keras_code import read_call
 from layerexplain.layers.registry import find, type_names
 

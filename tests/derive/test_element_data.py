@@ -8,7 +8,7 @@ import pytest
 
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.element.form import ElementForm, ElementLine, element_form
-from layerexplain.derive.element.inlined import inline_calls
+from layerexplain.derive.element.text import inline_calls
 from layerexplain.derive.element.value import ElementFrame, Index
 from layerexplain.derive.element.worked import _factors
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.typeset.element import typeset_element
-from layerexplain.derive.typeset.statements import typeset
+from layerexplain.derive.typeset.statements import typeset, typeset_element
 from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
 from tests.support.keras_oracle import trace_case

@@ -17,7 +17,7 @@ from layerexplain.report import build
 from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 from layerexplain.report.one_layer import build_layer
-from layerexplain.report.receptive_field_words import seen_text, words
+from layerexplain.report.receptive_field import seen_text, words
 from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
 from tests.support.perturbed import compare

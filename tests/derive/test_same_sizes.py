@@ -9,7 +9,7 @@ import pytest
 
 from layerexplain.checks import of_shapes
 from layerexplain.derive.evaluate import Evaluation, evaluate
-from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
+from layerexplain.derive.roles import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.errors import ShapeError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition

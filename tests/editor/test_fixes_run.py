@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from layerexplain.editor.problems import Changes, problems
-from layerexplain.editor.reading import read_text
-from layerexplain.editor.texts import Cell, Settings, text_of
+from layerexplain.editor.reading import Cell, Settings, read_text, text_of
 from scripts.wrong_programs import raised
 
 TABLE: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "wrong_programs.json").read_text())

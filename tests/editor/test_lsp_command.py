@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
-from layerexplain.editor.texts import Settings, moved_lines, settings_of, values_in
+from layerexplain.editor.reading import Settings, moved_lines, settings_of, values_in
 
 
 def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

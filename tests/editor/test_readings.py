@@ -7,10 +7,8 @@ from functools import partial
 
 import pytest
 
-from layerexplain.editor.hints import Hint, hints, hover
-from layerexplain.editor.problems import Problem, problems
-from layerexplain.editor.reading import read_text
-from layerexplain.editor.texts import Cell, EditedText, Settings, text_of
+from layerexplain.editor.problems import Hint, Problem, hints, hover, problems
+from layerexplain.editor.reading import Cell, EditedText, Settings, read_text, text_of
 from layerexplain.layers import known_definitions
 from layerexplain.layers.known_definitions import KnownDefinitions
 from layerexplain.stopping import stoppable

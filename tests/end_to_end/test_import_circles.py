@@ -20,12 +20,11 @@ REASONS: dict[str, str] = {
     "layers.operation_table, layers.registry": "a row is registered by its name alone, and its formula is made when it is found",
     "ops.movement, ops.reduce": "a sum goes back by a new axis, and mirrored padding and copies by a sum",
     "oracle.comparison, oracle.gradients": "gradients are compared for calls that agree, and are a comparison of such a call",
-    "oracle.own_code, oracle.verify": "code that is run has a process of its own, in which `verify` goes on",
     "render.documents.explanation, render.documents.tour": "a tour is the short form of an explanation, made of its sections",
     "report.architecture, report.normal_form": "an architecture is compared in a normal form, in which a nested model is its architecture",
     "report.data, report.rows": "a report is rows, and rows become JSON as all of a report does",
     "run.gradients, run.trace, run.traced_step": "`trace` with gradients is a training step, which is a trace of a model that runs",
-    "sources.archives, sources.regular_file, sources.remote": "an archive lies where any file does, behind a URL too, and is a place of files itself",
+    "sources.archives, sources.remote": "an archive lies where any file does, behind a URL too, and is a place of files itself",
 }
 """The circles that are left → why. A row for what is no circle any more is a fault, too."""
 

@@ -210,9 +210,9 @@ def test_one_module_starts_interpreters() -> None:
     paths = [path for path in package.rglob("*.py") if used.search(path.read_text())]
     found = {str(path.relative_to(package)): names for path in paths if (names := started(path))}
     assert found == {
-        "child_processes.py": {"Popen", "executable"}, "processes.py": {"Process"}, "catalogues/cluster.py": {"LocalCluster"},
+        "child_processes.py": {"Popen", "executable"}, "processes.py": {"Process"}, "catalogues/part.py": {"LocalCluster"},
     }  # fmt: skip
     # The last two leave it to a library, within `SafeSpawning`.
-    for name, call in (("processes.py", "start"), ("catalogues/cluster.py", "LocalCluster")):
+    for name, call in (("processes.py", "start"), ("catalogues/part.py", "LocalCluster")):
         text = (package / name).read_text()
         assert text.index("SafeSpawning()") < text.index(f".{call}(")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerexplain.layers.keras.compiled import ACCURACY_COUNTS, accuracy_at, is_of_both, is_of_logits, loss_at
+from layerexplain.layers.keras.fit_data import ACCURACY_COUNTS, accuracy_at, is_of_both, is_of_logits, loss_at
 from layerexplain.layers.keras.losses import loss_of
 from layerexplain.layers.registry import part_names
 

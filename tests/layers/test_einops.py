@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.axes import BATCH, batches
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find
-from layerexplain.layers.torch.axis_patterns import steps_of
+from layerexplain.layers.torch.einops import steps_of
 from tests.support.tries import tries
 
 ROWS: list[tuple[str, str, dict[str, int], tuple[int, ...]]] = [

@@ -9,7 +9,7 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.open_arguments import Outline, outline
+from layerexplain.layers.known_definitions import Outline, outline
 from layerexplain.layers.registry import find
 
 

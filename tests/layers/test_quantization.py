@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.layers.keras.dtype_policies import Policy, policy_of
+from layerexplain.layers.keras.quantization import Policy, policy_of
 from layerexplain.report.weight_table import list_weights
 from tests.cases import Case
 from tests.cases.quantization import COMPRESSED

@@ -22,8 +22,8 @@ from layerexplain.ops.elementwise import absolute, exp, where
 from layerexplain.ops.families import elementwise
 from layerexplain.ops.joining import concatenate, split
 from layerexplain.ops.linalg import qr
+from layerexplain.ops.numbers import bernoulli_like, normal_like, uniform_like
 from layerexplain.ops.order import top_k
-from layerexplain.ops.random import bernoulli_like, normal_like, uniform_like
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.window import Window
 from tests.support.redefined import redefine

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.oracle import keras_files, keras_import
+from layerexplain.oracle import keras_files, reference
 from layerexplain.oracle.keras_files import keras_model_of_layers, must_be_keras
 from layerexplain.oracle.keras_model import KerasModel, draw_weights
 from layerexplain.oracle.verify import VerifyOptions, compared, verify
@@ -320,7 +320,7 @@ def no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("Keras was asked for")
 
     monkeypatch.setattr(keras_files, "load_keras", refuse)
-    monkeypatch.setattr(keras_import, "_imported", refuse)
+    monkeypatch.setattr(reference, "_imported", refuse)
 
 
 def archive(config: dict[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.frontends.code_source import CodeSource
 from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction, Layer
-from layerexplain.oracle import keras_files, own_code, verify
+from layerexplain.oracle import keras_files, verify
 from layerexplain.oracle.keras_files import KerasRefuses
 from layerexplain.oracle.verify import VerifyOptions
 
@@ -49,7 +49,7 @@ def test_a_model_without_a_graph_has_nothing_to_run(change: dict[str, Any]) -> N
 
 def test_names_are_not_set_in_code_that_is_run() -> None:
     with pytest.raises(LayerExplainError) as found:
-        own_code._of_program(CodeSource("m.py", "model", {"units": "3"}))
+        verify._of_program(CodeSource("m.py", "model", {"units": "3"}))
     assert found.value.fact == "--set changes code that is read, not code that is run; change the code itself"
 
 

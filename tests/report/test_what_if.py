@@ -9,7 +9,7 @@ import pytest
 
 import layerexplain
 from layerexplain.cli.arguments import parse_arguments
-from layerexplain.cli.input_shapes import parse_input
+from layerexplain.cli.source_arguments import parse_input
 from layerexplain.errors import LayerExplainError
 from layerexplain.network.scope import as_layers
 from layerexplain.render.page.layer_data import shown_layer

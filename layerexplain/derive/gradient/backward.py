@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.gradient.inlined import inline_calls, needed_of
-from layerexplain.derive.gradient.loops import BackwardLoop
+from layerexplain.derive.gradient.loops import BackwardLoop, inline_calls, needed_of
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.axes import ResultShapes

@@ -11,7 +11,7 @@ from operator import or_
 from typing import Any
 
 from layerexplain.derive.gradient.backward import is_float, passes
-from layerexplain.derive.gradient.inlined import has_rule
+from layerexplain.derive.gradient.loops import has_rule
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import ITEM, RANDOM, CannotDerive, Expr, tensor

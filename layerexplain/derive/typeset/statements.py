@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.element.form import element_form, element_of
-from layerexplain.derive.element.plan import kind_of
+from layerexplain.derive.element.form import ElementForm, ElementLine, element_form, element_of, kind_of
 from layerexplain.derive.element.scalars import choose
+from layerexplain.derive.element.text import equations, inner_names
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.derive.typeset.scalars import (
     ScalarTypesetter,
@@ -25,10 +25,12 @@ from layerexplain.derive.typeset.scalars import (
     slice_key,
     symbol,
 )
+from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, walk
 from layerexplain.lang.latex import (
+    COMMA,
     EQUALS,
     MINUS,
     WIDE,
@@ -52,6 +54,8 @@ from layerexplain.ops.contract import dot, matmul
 from layerexplain.ops.joining import split
 from layerexplain.ops.movement import transpose, zeros
 from layerexplain.records import NamedTuple
+
+# Statements ---------------------------------------------------------------------------------------------------------
 
 HELPERS = "zsaqgdrv"
 """Names for parts without a label."""
@@ -351,3 +355,51 @@ def _by_element(node: Expr) -> bool:
 def _sums(node: Expr) -> bool:
     """Return whether the node is a contraction, window or reduction whose notation for whole tensors hides its sum."""
     return node.op not in (dot, matmul) and kind_of(node) == "folds"
+
+
+# Element ------------------------------------------------------------------------------------------------------------
+# The element form typeset, its indices in brackets as in text: `y[n, k] = ∑ x[n, m] W[m, k] + b[k]`.
+
+
+def typeset_element(form: ElementForm) -> tuple[TypesetLine, ...]:
+    """Return the lines of a form, after those of the layers that it calls; its notes are those of the text."""
+    names = inner_names(form)
+    lines: list[Node] = []
+    for called in form.inner.values():
+        lines.append(heading(names[called.definition], called.definition))
+        lines += [indented(line) for line in _lines(called, names)]
+    return tuple(map(TypesetLine, (*lines, *_lines(form, names))))
+
+
+def _lines(form: ElementForm, called: Mapping[Definition, str]) -> list[Node]:
+    def element(of: Any, index: Sequence[Node]) -> Node:
+        name = _name(of)
+        return row(name, fence(listed(index), open="[", close="]")) if index else name
+
+    def _name(of: Any) -> Node:
+        if isinstance(of, ElementLine):
+            return _word(of.name)
+        if isinstance(of, sc.CalledResult):
+            call = applied(called[of.form.definition], listed([_passed(part) for part in of.args]))
+            several = [*of.form.results, *["mask"] * len(of.form.masks)]
+            return call if len(several) == 1 else row(call, sign("."), _word(several[of.result]))
+        return constant(of.attrs["value"]) if of.op is CONSTANT else _word(str(of.label))
+
+    def _passed(part: sc.Passed) -> Node:
+        return element(part.of, [writer.index(time, names) for time in part.times])
+
+    writer = ScalarTypesetter(element, form.names)
+    found: list[Node] = []
+    for group in equations(form):
+        line: list[Node] = []
+        for one in group:
+            names = one.names
+            index = [writer.index(part, names) for part in one.index]
+            left = row(_word(one.name), fence(listed(index), open="[", close="]")) if index else _word(one.name)
+            line += [*[COMMA] * bool(line), left, EQUALS, writer.tree(one.value, names)]
+        found.append(row(*line))
+    return found
+
+
+def _word(name: str) -> Node:
+    return symbol(name) if name.isidentifier() else ("name", name)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, in_a_row
 from layerexplain.frontends.code.pasted import is_prose
 from layerexplain.frontends.code.stated_inputs import SHAPE, sizes_in, stated_inputs
 from layerexplain.frontends.code.values.reading import walk
@@ -20,11 +20,10 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.index import types
-from layerexplain.layers.keras.examples import example_of
+from layerexplain.layers.keras.meant_types import example_of
 from layerexplain.layers.registry import TORCH, find, part_of, positional_arguments, torch_part_of
 from layerexplain.layers.torch.construction import asked_inputs
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import in_a_row
 
 _PREFIX = r"(?P<prefix>(?:torch\.)?nn\.|(?:tf\.)?(?:keras\.)?layers\.)?"
 _SPEC = re.compile(r"^\s*(- )?[\"']?(layers|inputs?|define|sizes|class_name|model_type)[\"']?:", re.MULTILINE)

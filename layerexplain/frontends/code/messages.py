@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from layerexplain.frontends.keras.old_names import todays_argument
-from layerexplain.layers.torch.arguments import channels_cure
+from layerexplain.layers.torch.construction import channels_cure
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product, zip_longest
 from typing import Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, in_a_row
 from layerexplain.frontends.code.pasted import unmarked
 from layerexplain.frontends.code.values.reading import MOST_NESTED
 from layerexplain.lang.axes import BATCH
@@ -21,7 +21,6 @@ from layerexplain.model import Call, Layer, Model, Note, Shape, StoredGroup, Sto
 from layerexplain.ops.sizes import product as product_of
 from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import in_a_row
 
 # Printed modules ----------------------------------------------------------------------------------------------------
 # What `print(model)` of PyTorch prints → statements of a program that makes the same modules.

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, SourceError, did_you_mean, in_a_row
 from layerexplain.frontends.code import pasted_errors
 from layerexplain.frontends.code.fragments import as_module
 from layerexplain.frontends.code.library.keras_cloning import source_inputs
@@ -69,7 +69,6 @@ from layerexplain.frontends.training import with_training
 from layerexplain.layers.registry import find
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
-from layerexplain.suggest import did_you_mean, in_a_row
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_found import Found

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from layerexplain.errors import FormulaError, LayerExplainError, SourceError
+from layerexplain.errors import FormulaError, LayerExplainError, SourceError, did_you_mean
 from layerexplain.frontends.hugging_face.architecture import Architecture, architecture, model_types
 from layerexplain.lang.names import uses
 from layerexplain.lang.settings import attribute, holds
 from layerexplain.lang.syntax import ast, checked_expression, checked_tree
 from layerexplain.model import ForeignFunction
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 # Keys ---------------------------------------------------------------------------------------------------------------
 

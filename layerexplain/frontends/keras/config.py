@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import NotAModel, SourceError, SpecError
-from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.json_text import arguments_text, kind_of_value, parse_json
 from layerexplain.frontends.keras.config_values import ConfigContext, name_in, plain_config, plain_value, shape_value
 from layerexplain.frontends.keras.layer_config import (
     GRAPH_CLASSES,
@@ -27,7 +27,6 @@ from layerexplain.frontends.model_builder import (
     known_types,
     layers_in_config,
 )
-from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3, package_and_class
 
 _HUGGING_FACE = "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"

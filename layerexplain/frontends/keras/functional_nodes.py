@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
+from layerexplain.frontends.json_text import kind_of_value
 from layerexplain.frontends.keras.config_values import ConfigContext, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
-from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.model import Call, ForeignFunction, Layer, Model, Shape, TensorRef, replaced
 from layerexplain.nesting import form_of, in_model_order
@@ -144,7 +144,7 @@ class _NodeReader:
         """Return a [layer, node, tensor] as `TensorRef`, with the file's own node number."""
         name, call, output = triple[:3]
         if name not in self.layers:
-            from layerexplain.suggest import did_you_mean
+            from layerexplain.errors import did_you_mean
 
             hint = did_you_mean(name, self.layers) or "each layer that is used must be listed under layers"
             raise SpecError(f"a tensor comes from '{name}', which the model does not list; {hint}", layer=user)

@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.files.limits import MAX_AXES
+from layerexplain.frontends.json_text import kind_of_value, short_text
 from layerexplain.frontends.keras.config_values import (
     KERAS_ROOTS,
     ConfigContext,
@@ -17,7 +18,6 @@ from layerexplain.frontends.keras.config_values import (
     shape_value,
 )
 from layerexplain.frontends.keras.old_names import modern_layer
-from layerexplain.frontends.value_text import kind_of_value, short_text
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import ForeignFunction, Kind, Layer, Model, Shape, package_and_class, values_inside
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
+from layerexplain.frontends.json_text import kind_of_value
 from layerexplain.frontends.keras.config_values import ConfigContext, name_in
 from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
 from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name
-from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import Layer, Model, TensorRef
 
 

@@ -10,18 +10,17 @@ from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS, MAX_SAVED_PATH, MAX_SERVED
-from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.json_text import kind_of_value, parse_json
 from layerexplain.frontends.keras.config import read_config, read_graphless
 from layerexplain.frontends.keras.config_values import name_in
 from layerexplain.frontends.keras.layer_config import is_model
 from layerexplain.frontends.keras.tensor_bundle import DTYPES, Value, fields, messages, sections, signed, text
 from layerexplain.frontends.keras.weight_tensors import role_of, variable_rows
 from layerexplain.frontends.model_builder import FreeNames, layers_in_config
-from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.records import NamedTuple
-from layerexplain.sources.regular_file import in_folder, is_file_in, name_of_folder, names_in, open_regular
+from layerexplain.sources.archives import in_folder, is_file_in, name_of_folder, names_in, open_regular
 
 SAVED_MODEL = "saved_model.pb"
 METADATA = "keras_metadata.pb"

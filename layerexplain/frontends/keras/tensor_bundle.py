@@ -14,7 +14,7 @@ from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS
 from layerexplain.frontends.keras.weight_tensors import Piece, file_beside
 from layerexplain.records import NamedTuple
-from layerexplain.sources.regular_file import in_folder, open_regular, size_of
+from layerexplain.sources.archives import in_folder, open_regular, size_of
 
 # Protobuf -----------------------------------------------------------------------------------------------------------
 

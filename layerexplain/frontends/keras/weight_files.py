@@ -27,7 +27,7 @@ from layerexplain.frontends.opened import HEAD, is_hdf5
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.sources import is_remote
-from layerexplain.sources.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
+from layerexplain.sources.archives import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 
 WEIGHTS = "model.weights.h5"
 SHARD_INDEX = "model.weights.json"
@@ -205,7 +205,7 @@ class _Opening(NamedTuple):
         data = file.read(MAX_CONFIG_BYTES + 1)
         if b'"weightsManifest"' not in data:
             return None
-        from layerexplain.frontends.keras.tfjs_weights import tfjs_weights
+        from layerexplain.frontends.keras.weight_layouts import tfjs_weights
 
         found = tfjs_weights(parse_json(data, "model.json"), folder)
         return None if found is None else WeightFile("tfjs-layers", found[0], raw=found[1], has_model=True)

@@ -20,7 +20,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.errors import ArgumentError, FormulaError, raise_any
+from layerexplain.errors import ArgumentError, FormulaError, did_you_mean, raise_any
 from layerexplain.frontends.spec.define_checks import faults_of_names, refuse_circles
 from layerexplain.frontends.spec.items import MODEL_TYPES, Maker, computed_names, inner_layer, words_for
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, SpecFaults, YamlNode, parse_yaml, to_python
@@ -36,7 +36,6 @@ from layerexplain.layers.registry import find
 from layerexplain.layers.signature import Signature
 from layerexplain.model import Layer
 from layerexplain.ops import load_all
-from layerexplain.suggest import did_you_mean
 
 MOST_DEFINED = 1_000
 """How many custom layers a file defines."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from layerexplain.errors import did_you_mean
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import OPS
@@ -13,7 +14,6 @@ from layerexplain.lang.names import Uses
 from layerexplain.lang.parse import callable_op
 from layerexplain.layers.formula_layer import FormulaLayer, OwnWeight
 from layerexplain.model import Layer, values_inside
-from layerexplain.suggest import did_you_mean
 
 
 def faults_of_names(

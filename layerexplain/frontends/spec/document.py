@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed, Steps
-from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
+from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, did_you_mean, raise_any
 from layerexplain.files.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder, default_name
 from layerexplain.frontends.spec.inputs import (
@@ -45,7 +45,6 @@ from layerexplain.frontends.spec.settings import Objects, is_path, with_declarat
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.layers.registry import TORCH
 from layerexplain.model import Layer, Missing, Model, Note, SourceCode, TensorRef, fixed_batch, keeps_state
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Any
 
+from layerexplain.errors import batch_words, did_you_mean
 from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.input_shapes import is_batch
 from layerexplain.frontends.model_builder import FreeNames
@@ -12,7 +13,6 @@ from layerexplain.frontends.spec.items import Item, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.layers.arguments import is_int
 from layerexplain.model import Layer, Note, Shape
-from layerexplain.suggest import batch_words, did_you_mean
 
 _INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
 _OLD_KEYS = ("input_shape", "batch_input_shape")

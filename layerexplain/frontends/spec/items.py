@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import Steps, list_steps
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, did_you_mean
+from layerexplain.frontends.json_text import kind_of_value
 from layerexplain.frontends.keras.old_names import todays_argument
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, default_name, known_types
 from layerexplain.frontends.spec.settings import (
@@ -24,10 +25,8 @@ from layerexplain.frontends.spec.settings import (
 )
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
-from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Kind, Layer, Model, Note, Shape
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
@@ -172,7 +171,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     meant = "InputLayer" if name == "Input" else class_name(name)
     if _is_declared(meant):
         return meant
-    from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS, why_not
+    from layerexplain.layers.keras.meant_types import WITHOUT_WEIGHTS, why_not
 
     if name in WITHOUT_WEIGHTS:
         return name  # its row says why it has no formula; its shape is known all the same
@@ -299,7 +298,7 @@ def _arguments(type_name: str, value: YamlNode, maker: Maker) -> dict[str, YamlN
     declaration = maker.find(type_name)
     first = _wrapped_argument(type_name, maker) or (next(iter(declaration.arguments), None) if declaration else None)
     if first is None and declaration is None:
-        from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS
+        from layerexplain.layers.keras.meant_types import FIRST_ARGUMENTS
 
         first = FIRST_ARGUMENTS.get(type_name)
     if first is not None:

@@ -8,11 +8,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from layerexplain.attribute_path import Steps, step_text
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.frontends.training import KINDS, as_object, check_part, with_training
 from layerexplain.model import Layer, Model, Shape, SharedObject
-from layerexplain.suggest import did_you_mean
 
 # Settings -----------------------------------------------------------------------------------------------------------
 # Initializers, regularizers and constraints as a spec writes them: `he_normal`, `{L2: 0.01}`, `{L2: {l2: 0.01}}`.

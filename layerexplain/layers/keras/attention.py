@@ -14,7 +14,7 @@ from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
 from layerexplain.ops.functions import sigmoid, softmax, tanh
 from layerexplain.ops.movement import positions, repeat
-from layerexplain.ops.random import dropout as drop
+from layerexplain.ops.numbers import dropout as drop
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, normalize_axis, shape_text
 from layerexplain.records import NamedTuple

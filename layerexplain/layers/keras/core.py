@@ -18,7 +18,7 @@ from layerexplain.layers.arguments import (
 )
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.keras.activations import activate
-from layerexplain.layers.keras.dtype_policies import Compression
+from layerexplain.layers.keras.quantization import Compression
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.layers.signature import CARRIES_IDS, Facts
 from layerexplain.ops.contract import dot, einsum
@@ -87,7 +87,7 @@ def embedding(
         from layerexplain.layers.keras.quantization import EmbeddingTable
 
         return EmbeddingTable("Embedding", input_dim, output_dim, compression).look_up(ids)
-    from layerexplain.ops.lookup import take  # no other layer of this module looks anything up
+    from layerexplain.ops.joining import take  # no other layer of this module looks anything up
 
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)
 
@@ -235,7 +235,7 @@ def lambda_(
 
     Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
     """
-    from layerexplain.layers.keras.opaque_layers import known_result
+    from layerexplain.layers.keras.meant_types import known_result
 
     known = known_result("Lambda", {"output_shape": output_shape}, xs[0].shape)
     shape: Shape = (batch_of(xs[0].shape), *[None] * (xs[0].ndim - 1)) if known is None else known[0]

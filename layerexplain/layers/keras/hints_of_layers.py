@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.errors import in_a_row
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.hints import COUNT, WATCH, LayerInModel, hint
 from layerexplain.layers.keras.wrappers import alike
@@ -12,7 +13,6 @@ from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import axis_roles, ordinal, product, shape_text
 from layerexplain.ops.spatial import spatial_axes
 from layerexplain.ops.window import first_windows
-from layerexplain.suggest import in_a_row
 
 
 @hint("Conv{}D")

@@ -20,8 +20,8 @@ from layerexplain.ops import contract, joining, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.patches import fold as folded
-from layerexplain.ops.patches import patches as cut
+from layerexplain.ops.arrange import fold as folded
+from layerexplain.ops.arrange import patches as cut
 from layerexplain.ops.sizes import few, misfit, shape_text
 from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 

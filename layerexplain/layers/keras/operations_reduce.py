@@ -15,8 +15,8 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import order, reduce
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.functions import log_sum_exp
+from layerexplain.ops.joining import one_hot
 from layerexplain.ops.linalg import singular_values
-from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.sizes import INTS, normalize_axes, normalize_axis
 

@@ -12,7 +12,7 @@ from layerexplain.layers.arguments import Anything, Int, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange
 from layerexplain.ops import movement as m
-from layerexplain.ops.lookup import gather
+from layerexplain.ops.joining import gather
 from layerexplain.ops.sizes import few, misfit, normalize_axes, normalize_axis
 
 ROWS = """

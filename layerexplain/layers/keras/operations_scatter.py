@@ -13,13 +13,13 @@ from layerexplain.layers.keras.operations_shape import numbered
 from layerexplain.layers.registry import layer
 from layerexplain.layers.signature import Facts
 from layerexplain.ops import elementwise as e
-from layerexplain.ops import lookup, reduce
+from layerexplain.ops import joining, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops import scatter as s
 from layerexplain.ops.scatter import gather_nd as taken
 from layerexplain.ops.sizes import few, misfit, shape_text
 
-USES = (lookup, reduce)
+USES = (joining, reduce)
 ROWS = """
 ops.[SegmentSum|SegmentProd|SegmentMax|SegmentMin], tf.math.unsorted_segment_[sum|prod|max|min](data, segment_ids,
     num_segments: PositiveInt = None, sorted: Ignored): segment(data, segment_ids[|, how='prod'|, how='max'|,

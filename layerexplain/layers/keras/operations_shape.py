@@ -15,7 +15,7 @@ from layerexplain.layers.arguments import Anything, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import joining
 from layerexplain.ops import movement as m
-from layerexplain.ops.lookup import gather, take_along
+from layerexplain.ops.joining import gather, take_along
 from layerexplain.ops.reshaping import stating_batch
 from layerexplain.ops.sizes import few, misfit, normalize_axes, normalize_axis, product, shape_text, size_text
 

@@ -10,7 +10,7 @@ from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.arguments import PositiveInt
 from layerexplain.layers.registry import layer
 from layerexplain.ops import signals
-from layerexplain.ops.lookup import gather
+from layerexplain.ops.joining import gather
 from layerexplain.ops.sizes import few, misfit
 
 ROWS = """

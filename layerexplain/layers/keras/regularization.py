@@ -11,7 +11,7 @@ from layerexplain.layers.arguments import DataFormat, ShapeArgument, Share, Stre
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.layers.signature import CARRIES_IDS, KEEPS_AXES
 from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE
-from layerexplain.ops.random import bernoulli_like, dropout, normal_like
+from layerexplain.ops.numbers import bernoulli_like, dropout, normal_like
 from layerexplain.ops.sizes import shape_text
 
 NOTHING_LEFT = "{} needs a rate below 1 in training, got rate=1.0: no values would remain"

@@ -5,8 +5,7 @@ from typing import Any
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.keras.dtype_policies import Compression
-from layerexplain.layers.keras.quantization import EmbeddingTable
+from layerexplain.layers.keras.quantization import Compression, EmbeddingTable
 from layerexplain.layers.registry import layer
 from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats, cast, not_equal

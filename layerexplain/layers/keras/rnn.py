@@ -21,7 +21,7 @@ from layerexplain.ops.contract import dot
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.joining import split
 from layerexplain.ops.movement import reverse, zeros
-from layerexplain.ops.random import dropout
+from layerexplain.ops.numbers import dropout
 from layerexplain.ops.sizes import agree, misfit, shape_text
 from layerexplain.records import NamedTuple
 

@@ -10,8 +10,8 @@ from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import ITEM, Expr, is_state, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.declaration import Spec, Stored
-from layerexplain.layers.inner import InnerLayer, inner_definition
 from layerexplain.layers.keras.rnn import zero_where_masked
+from layerexplain.layers.known_definitions import InnerLayer, inner_definition
 from layerexplain.layers.registry import inner_weights, layer
 from layerexplain.layers.signature import Facts
 from layerexplain.ops.joining import concatenate

@@ -11,13 +11,13 @@ from layerexplain.layers.arguments import Bool, Number, PositiveInt, Share, choi
 from layerexplain.layers.keras.attention import no_later
 from layerexplain.layers.keras.normalization import scaled
 from layerexplain.layers.signature import Facts
-from layerexplain.layers.torch.arguments import module, need_channels
+from layerexplain.layers.torch.construction import module, need_channels
 from layerexplain.ops.contract import einsum, linear
 from layerexplain.ops.elementwise import sqrt, where
 from layerexplain.ops.functions import gelu, relu, softmax
 from layerexplain.ops.joining import concatenate, split
 from layerexplain.ops.movement import broadcast_to, pad_along, reshape
-from layerexplain.ops.random import dropout as drop
+from layerexplain.ops.numbers import dropout as drop
 from layerexplain.ops.reduce import mean
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple

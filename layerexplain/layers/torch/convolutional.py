@@ -3,7 +3,7 @@
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Bool, Naturals, PositiveInt, Sizes, choice
-from layerexplain.layers.torch.arguments import (
+from layerexplain.layers.torch.construction import (
     LAYOUT,
     Amounts,
     modules_of_rank,

@@ -1,21 +1,238 @@
-"""einops, with which programs of PyTorch move axes: rearrange, reduce and repeat, as functions and as modules.
+"""Patterns of einops, `b c (h p) w -> b (h w) (p c)`: their two sides, and the steps that they stand for at a shape."""
 
-Each is a reshape, a transposition, a reduction or a repetition. Reference: einops.
-"""
-
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from layerexplain.lang.axes import Batch, Shape, Size
+from layerexplain.errors import ArgumentError, ShapeError, in_a_row
+from layerexplain.lang.axes import BATCH, Batch, Shape, Size
 from layerexplain.lang.expr import Expr
+from layerexplain.lang.settings import size_of_batch
 from layerexplain.layers.arguments import Annotated, Check, RefusedValue, Text, choice
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.registry import EINOPS, layer
 from layerexplain.layers.signature import Facts
-from layerexplain.layers.torch.axis_patterns import Group, Steps, steps_of
 from layerexplain.ops import reduce
 from layerexplain.ops.movement import broadcast_to, reshape, transpose
-from layerexplain.suggest import in_a_row
+from layerexplain.ops.sizes import quotient, shape_text
+from layerexplain.records import NamedTuple
+
+# Axis patterns ------------------------------------------------------------------------------------------------------
+
+ELLIPSIS = "..."
+_EACH = (ELLIPSIS, ELLIPSIS)
+"""An ellipsis outside of brackets: its axes stay apart."""
+_LONGEST = 1_000
+"""The most characters of a pattern."""
+
+Group = tuple[str, ...]
+"""The axes that form one axis of a tensor, in order; none for an axis of size 1."""
+
+
+class Pattern(NamedTuple):
+    """The two sides of a pattern. An axis that is a number has a name of its own: `2#1`."""
+
+    left: tuple[Group, ...]
+    right: tuple[Group, ...]
+
+
+@lru_cache(256)
+def parsed(text: str) -> Pattern:
+    """Return the sides of a pattern. Raises ArgumentError for a malformed one.
+
+    >>> parsed("b (h 2) 1 -> b 1 h 2")
+    Pattern(left=(('b',), ('h', '2#3'), ()), right=(('b',), (), ('h',), ('2#3',)))
+    """
+    sides = text.split("->")
+    if len(text) > _LONGEST or len(sides) != 2:
+        raise ArgumentError(
+            f"a pattern needs two sides around one '->', of at most {_LONGEST:,} characters, got {text[:60]!r}"
+        )
+    return Pattern(*[_side(one, text) for one in sides])
+
+
+def _side(text: str, pattern: str) -> tuple[Group, ...]:
+    groups: list[Group] = []
+    inside: list[str] | None = None
+    seen: set[str] = set()
+    for place, part in enumerate(re.findall(r"\.\.\.|\w+|[^ ]", text)):
+        if part == "(" and inside is None:
+            inside = []
+        elif part == ")" and inside is not None:
+            groups.append(tuple(inside))
+            inside = None
+        elif part in "()":
+            raise ArgumentError(f"a pattern needs brackets in pairs, none inside others, got {pattern!r}")
+        else:
+            name = _axis(part, place, pattern)
+            if name and name in seen:
+                raise ArgumentError(f"a pattern needs each axis once on a side, got {name!r} twice in {pattern!r}")
+            seen.add(name)
+            named = (name,) if name else ()
+            if inside is None:
+                groups.append(_EACH if name == ELLIPSIS else named)
+            else:
+                inside += named
+    if inside is not None:
+        raise ArgumentError(f"a pattern needs brackets in pairs, none inside others, got {pattern!r}")
+    return tuple(groups)
+
+
+def _axis(part: str, place: int, pattern: str) -> str:
+    """Return the name of an axis; "" for an axis of size 1."""
+    if part == ELLIPSIS:
+        return part
+    if part.isdecimal():
+        return "" if int(part) == 1 else f"{int(part)}#{place}"
+    if not part.isidentifier() or part[0] == "_" or part[-1] == "_":
+        raise ArgumentError(
+            f"a pattern needs axes that are names without _ at an end, numbers or ..., got {part!r} in {pattern!r}"
+        )
+    return part
+
+
+class Steps(NamedTuple):
+    """What a pattern does with a tensor of a known shape, axis by axis. `before` and `after` are the sides with axes in
+    place of the ellipsis, `sizes` those of all axes."""
+
+    before: tuple[Group, ...]
+    after: tuple[Group, ...]
+    sizes: Mapping[str, Size]
+
+    @property
+    def split(self) -> list[str]:
+        """The axes of the input, one by one."""
+        return [name for group in self.before for name in group]
+
+    @property
+    def joined(self) -> list[str]:
+        """The axes of the result, one by one."""
+        return [name for group in self.after for name in group]
+
+    @property
+    def folded(self) -> list[str]:
+        """The axes of the input that the result lacks."""
+        return [name for name in self.split if name not in self.joined]
+
+    @property
+    def added(self) -> list[str]:
+        """The axes of the result that the input lacks."""
+        return [name for name in self.joined if name not in self.split]
+
+    def shape(self, groups: Sequence[Group]) -> Shape:
+        """Return the shape of a tensor whose axes are these groups."""
+        return tuple([_size([self.sizes[name] for name in group]) for group in groups])
+
+
+def _size(sizes: Sequence[Size]) -> Size:
+    """Return the size of axes that are joined: with the batch among them a multiple of it."""
+    return quotient(sizes, ())
+
+
+def steps_of(operation: str, text: str, given: Mapping[str, Any], shape: Shape) -> Steps:
+    """Return what a pattern does at a shape; `given` are sizes of axes by their names, None for the batch.
+
+    Raises ArgumentError for a pattern that this operation does not take, ShapeError for a tensor that does not fit it.
+
+    >>> steps = steps_of("rearrange", "b (h p) c -> b h (p c)", {"p": 5}, (7, 15, 2))
+    >>> steps.sizes, steps.shape(steps.after)
+    ({'b': 7, 'h': 3, 'p': 5, 'c': 2}, (7, 3, 10))
+    """
+    pattern = parsed(text)
+    left, right = ({name for group in side for name in group} for side in pattern)
+    _check_names(operation, text, left, right, given)
+    before, after = sides_at(text, shape)
+    sizes: dict[str, Size] = {}
+    for axis, (group, size) in enumerate(zip(before, shape, strict=True)):
+        sizes |= _sizes_of(group, size, axis, given, f"{text!r}", shape)
+    for name in [name for group in after for name in group if name not in sizes]:
+        sizes[name] = _known(name, given)
+    return Steps(before, after, sizes)
+
+
+def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Return the sides of a pattern for a tensor, with an axis for each that the ellipsis stands for: `...0`. Raises
+    ShapeError for a tensor with too few or too many axes."""
+    left, right = parsed(text)
+    count = len(left) - 1 if _EACH in left else len(left)
+    if len(shape) < count or (len(shape) > count == len(left)):
+        words = f"{count} {'axis' if count == 1 else 'axes'}"
+        needs = words if count == len(left) else f"at least {words}"
+        raise ShapeError(f"{text!r} needs an input with {needs}, got one with {len(shape)}")
+    others = tuple([f"{ELLIPSIS}{i}" for i in range(len(shape) - count)])
+
+    def expanded(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        found: list[Group] = []
+        for group in groups:
+            if group == _EACH:
+                found += [(name,) for name in others]
+            else:
+                found.append(tuple([one for name in group for one in (others if name == ELLIPSIS else (name,))]))
+        return tuple(found)
+
+    return expanded(left), expanded(right)
+
+
+def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, Any]) -> None:
+    """Raise ArgumentError for names that are not where the operation needs them."""
+    numbers = [name for name in sorted(left | right) if "#" in name]
+    if ELLIPSIS in right - left or any(ELLIPSIS in group and group != _EACH for group in parsed(text).left):
+        raise ArgumentError(f"a pattern needs its ... on the left side too, outside of brackets, got {text!r}")
+    if operation == "rearrange" and numbers:
+        raise ArgumentError(
+            f"rearrange needs names for axes, 1 is its only number, got {numbers[0].partition('#')[0]} in {text!r}"
+        )
+    alone = {"rearrange": left ^ right, "repeat": left - right}.get(operation, right - left)
+    if alone:
+        where = {"rearrange": "each axis on both sides", "repeat": "each axis of the left side on the right"}.get(
+            operation, "each axis of the right side on the left"
+        )
+        names = ", ".join(sorted(alone)).replace(f"{ELLIPSIS}", "...")
+        raise ArgumentError(f"{operation} needs {where}, got {names} on one side only in {text!r}")
+    unused = [name for name in given if name not in left | right]
+    if unused:
+        raise ArgumentError(f"{operation} needs an axis in {text!r} for each size, got {unused[0]}={given[unused[0]]}")
+    without = sorted(name for name in right - left if "#" not in name and name not in given)
+    if without:
+        raise ArgumentError(f"{operation} needs a size for the new axis {without[0]} in {text!r}; give {without[0]}=2")
+
+
+def _known(name: str, given: Mapping[str, Any]) -> Size:
+    """Return the size of an axis that is a number or is given."""
+    if "#" in name:
+        return int(name.partition("#")[0])
+    size = given[name]
+    return size_in(size)
+
+
+def size_in(size: Any) -> Size:
+    """Return a size as an argument states it: None for the batch, `4 * n` for what depends on it."""
+    found: Size = BATCH if size is None else size_of_batch(size) if isinstance(size, str) else size
+    return found
+
+
+def _sizes_of(
+    group: Group, size: Size, axis: int, given: Mapping[str, Any], text: str, shape: Shape
+) -> dict[str, Size]:
+    """Return the sizes of the axes that one axis of the input consists of."""
+    known = {name: _known(name, given) for name in group if "#" in name or name in given}
+    open_ = [name for name in group if name not in known]
+    if len(open_) > 1:
+        raise ShapeError(f"{text} needs the size of all axes but one in ({' '.join(group)}); give {open_[0]}=2")
+    whole = _size([*known.values()])
+    words = " × ".join([f"{name} = {one}" for name, one in known.items() if "#" not in name]) or str(whole)
+    rest = quotient([size], [whole])
+    is_known = None not in (size, whole) and isinstance(size, Batch) == isinstance(whole, Batch)
+    if is_known and rest is None if open_ else is_known and rest != 1:
+        needs = f"to divide by {words}" if open_ else f"to be {words}"
+        note = f": can't divide axis of length {size} in chunks of {whole}" if open_ else ""
+        raise ShapeError(f"{text} needs axis {axis} of {shape_text(shape)} {needs}, got {size}{note}")
+    return {**dict.fromkeys(open_, rest), **known}
+
+
+# Einops -------------------------------------------------------------------------------------------------------------
+# einops, with which programs of PyTorch move axes: rearrange, reduce and repeat, as functions and as modules.
 
 _FOLDS = {"mean": reduce.mean, "sum": reduce.sum_, "max": reduce.amax, "min": reduce.amin, "prod": reduce.prod}
 _IN_WORDS = {

@@ -215,7 +215,7 @@ def _shared(values: Expr, ids: Expr, weights: Expr | None, counts: Expr | None, 
     and what each counts in the mean, if not all count once."""
     if weights is None and counts is None:
         return values
-    from layerexplain.ops.lookup import take  # a summary asks a loss for its targets alone
+    from layerexplain.ops.joining import take  # a summary asks a loss for its targets alone
 
     of_class = None if weights is None else named("w_y", take(weights, ids))
     if of_class is not None and not weighted:
@@ -250,7 +250,7 @@ def cross_entropy(
     ids, counts = _counted(y_true, ignore_index)
     if not label_smoothing:
         return _shared(functions.sparse_softmax_cross_entropy(ids, scores), ids, weights, counts)
-    from layerexplain.ops.lookup import one_hot  # a summary asks a loss for its targets alone
+    from layerexplain.ops.joining import one_hot  # a summary asks a loss for its targets alone
 
     target = _smoothed(one_hot(ids, n=scores.shape[-1]), label_smoothing, -1)
     return _shared(_of_shares(target, scores, weights, -1), ids, weights, counts, weighted=True)
@@ -275,7 +275,7 @@ def nll_loss(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None, ignor
 
     Behind LogSoftmax it is what CrossEntropyLoss is of scores. Reference: torch.nn.NLLLoss.
     """
-    from layerexplain.ops.lookup import take_along  # a summary asks a loss for its targets alone
+    from layerexplain.ops.joining import take_along  # a summary asks a loss for its targets alone
 
     logs = _classes_last("NLLLoss", y_true, y_pred)
     ids, counts = _counted(y_true, ignore_index)
@@ -291,7 +291,7 @@ def multi_margin_loss(
 
     Reference: torch.nn.MultiMarginLoss.
     """
-    from layerexplain.ops.lookup import one_hot, take, take_along  # a summary asks a loss for its targets alone
+    from layerexplain.ops.joining import one_hot, take, take_along  # a summary asks a loss for its targets alone
 
     scores = _classes_last("MultiMarginLoss", y_true, y_pred)
     if scores.ndim > 2:

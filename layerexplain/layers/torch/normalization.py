@@ -10,7 +10,7 @@ from layerexplain.layers.arguments import Bool, Number, PositiveInt, Sizes
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.keras.normalization import scaled
 from layerexplain.layers.signature import Facts
-from layerexplain.layers.torch.arguments import module, modules_of_rank, need_channels, need_divisor
+from layerexplain.layers.torch.construction import module, modules_of_rank, need_channels, need_divisor
 from layerexplain.ops.elementwise import sqrt
 from layerexplain.ops.movement import laid, pad_along, reshape, slice_along
 from layerexplain.ops.reduce import mean

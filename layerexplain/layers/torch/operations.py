@@ -21,9 +21,9 @@ from layerexplain.layers.keras.operations_shape import (
     squeezed,
     swapped,
 )
-from layerexplain.layers.torch import activations
-from layerexplain.layers.torch.arguments import LAYOUT, Amounts
+from layerexplain.layers.torch import core
 from layerexplain.layers.torch.attention import FAR_BELOW
+from layerexplain.layers.torch.construction import LAYOUT, Amounts
 from layerexplain.layers.torch.core import cosine_similarity, flatten, unflatten
 from layerexplain.layers.torch.normalization import group_norm, layer_norm, local_response_norm
 from layerexplain.layers.torch.pooling import (
@@ -33,7 +33,7 @@ from layerexplain.layers.torch.pooling import (
     max_pooling,
 )
 from layerexplain.layers.torch.reshaping import fold_module, pixel_shuffle, resized, unfold_module
-from layerexplain.ops import arrange, elementwise, functions, lookup, numbers, order, reduce
+from layerexplain.ops import arrange, elementwise, functions, joining, numbers, order, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
 from layerexplain.ops.convolution import conv
@@ -44,7 +44,7 @@ from layerexplain.ops.sizes import FLOATS, INTS, normalize_axis, shape_text
 
 USES = (
     Amounts,
-    arrange, elementwise, functions, lookup, numbers, order, reduce, cosine_similarity, expanded, flatten,
+    arrange, elementwise, functions, joining, numbers, order, reduce, cosine_similarity, expanded, flatten,
     flipped, local_response_norm, moved, permuted, pixel_shuffle, place, sliced, squeezed, swapped, unflatten,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
@@ -289,7 +289,7 @@ def order_of(x: Expr, *, dim: int, descending: bool) -> Expr:
 def in_order(x: Expr, *, dim: int, descending: bool) -> Mapping[str, Expr]:
     """The formula of sort."""
     places = order_of(x, dim=dim, descending=descending)
-    return {"values": lookup.take_along(x, places, axis=dim), "indices": places}
+    return {"values": joining.take_along(x, places, axis=dim), "indices": places}
 
 
 def beyond(x: Expr, x1: Expr, x2: Expr, *, beta: float, alpha: float) -> Expr:
@@ -424,8 +424,8 @@ few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in
 
 
 patches, image_of_patches = unfold_module, fold_module
-softmax_module, log_softmax_module, softmin_module = activations.softmax, activations.log_softmax, activations.softmin
-softplus_module, bell = activations.softplus, activations.gelu
+softmax_module, log_softmax_module, softmin_module = core.softmax, core.log_softmax, core.softmin
+softplus_module, bell = core.softplus, core.gelu
 
 
 def _convolved(x: Expr, W: Expr, b: Expr | None, *, rank: int, groups: int, **window: Any) -> Expr:

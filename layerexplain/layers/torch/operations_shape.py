@@ -14,16 +14,16 @@ from layerexplain.lang.expr import Expr, constant, rounds
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.keras.operations_repeat import flipped
 from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, picked, sliced, squeezed, swapped
-from layerexplain.layers.torch.arguments import sizes as each_axis
-from layerexplain.layers.torch.axis_patterns import size_in
+from layerexplain.layers.torch.construction import sizes as each_axis
 from layerexplain.layers.torch.core import flatten, merged, unflatten
-from layerexplain.ops import arrange, lookup
+from layerexplain.layers.torch.einops import size_in
+from layerexplain.ops import arrange, joining
 from layerexplain.ops import movement as m
 from layerexplain.ops.elementwise import equal, where
 from layerexplain.ops.joining import concatenate
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
-USES = (arrange, lookup, expanded, flatten, flipped, moved, permuted, sliced, squeezed, swapped, unflatten)
+USES = (arrange, joining, expanded, flatten, flipped, moved, permuted, sliced, squeezed, swapped, unflatten)
 IGNORES = "inplace device dtype out memory_format"
 ROWS = """
 torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
@@ -92,7 +92,7 @@ def picked_along(x: Expr, indices: Expr, *, dim: int) -> Expr:
         shapes = f"{shape_text(indices.shape)} for {shape_text(x.shape)}"
         raise ShapeError(f"gather needs indices that are no larger than its input along the other axes, got {shapes}")
     x = m.slice_along(x, {i: slice(0, b) for i, _, b in pairs}) if pairs else x
-    return lookup.take_along(x, indices, axis=at)
+    return joining.take_along(x, indices, axis=at)
 
 
 _MOST_PLACES = 1_000_000
@@ -134,7 +134,7 @@ def windows_along(x: Expr, *, dimension: int, size: int, step: int) -> Expr:
     places = constant(
         ConstantArray(tuple([i // size * step + i % size for i in rounds(count * size, _MOST_PLACES)]), "int32")
     )
-    y = lookup.gather(x, m.reshape(places, shape=(count, size)), axis=at)
+    y = joining.gather(x, m.reshape(places, shape=(count, size)), axis=at)
     return moved(y, source=at + 1, destination=-1)
 
 

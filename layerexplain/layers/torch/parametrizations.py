@@ -14,7 +14,7 @@ from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveI
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.registry import TORCH, find
 from layerexplain.layers.signature import Facts
-from layerexplain.layers.torch.arguments import module
+from layerexplain.layers.torch.construction import module
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import sqrt
 from layerexplain.ops.functions import l2_normalize

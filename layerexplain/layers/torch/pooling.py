@@ -5,7 +5,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Bool, Naturals, Number, PositiveInt, Sizes
-from layerexplain.layers.torch.arguments import LAYOUT, OutputSizes, half_of_window, modules_of_rank, sizes
+from layerexplain.layers.torch.construction import LAYOUT, OutputSizes, half_of_window, modules_of_rank, sizes
 from layerexplain.layers.torch.operations_shape import put_back
 from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.spatial import each

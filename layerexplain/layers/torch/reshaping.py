@@ -8,7 +8,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Bool, Naturals, Number, Numbers, PositiveInt, Sizes, choice
 from layerexplain.layers.keras.operations_filter import fold, unfold
 from layerexplain.layers.signature import Facts
-from layerexplain.layers.torch.arguments import IMAGES, LAYOUT, module, modules_of_rank, sizes
+from layerexplain.layers.torch.construction import IMAGES, LAYOUT, module, modules_of_rank, sizes
 from layerexplain.ops.movement import pad, repeat, reshape, transpose
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.spatial import each

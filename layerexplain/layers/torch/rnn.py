@@ -14,12 +14,12 @@ from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, item, named, rounds, weight
 from layerexplain.layers.arguments import Bool, NaturalInt, PositiveInt, Share, choice
 from layerexplain.layers.signature import Facts
-from layerexplain.layers.torch.arguments import module, need_channels
+from layerexplain.layers.torch.construction import module, need_channels
 from layerexplain.ops.contract import linear
 from layerexplain.ops.functions import relu, sigmoid, tanh
 from layerexplain.ops.joining import concatenate, split, stack
 from layerexplain.ops.movement import transpose, zeros
-from layerexplain.ops.random import dropout as drop
+from layerexplain.ops.numbers import dropout as drop
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 

@@ -11,10 +11,10 @@ from layerexplain.checks.findings import CONFIDENCES, IN_MESSAGE, RAISES, SEVERI
 from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
-from layerexplain.render.annotations import Annotation
 from layerexplain.render.document import Points, Section
 from layerexplain.render.documents.summary import missing_values
 from layerexplain.render.formats import Sheet, sheet
+from layerexplain.render.json import Annotation
 from layerexplain.render.quantities import names_text, origin_text, plural
 
 _COLUMNS = doc.columns_by_name(

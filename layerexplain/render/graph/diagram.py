@@ -200,14 +200,13 @@ def _without_channels(operation: str, sizes: bool) -> str:
 
 
 _OF_MODULES = {
-    "convolutional": "weights", "convolutional_transpose": "weights", "depthwise_separable": "weights",
-    "reversible_embedding": "weights", "operations_product": "weights",
+    "convolutional": "weights", "reversible_embedding": "weights", "operations_product": "weights",
     "pooling": "windows", "operations_reduce": "windows",
     "reshaping": "shape", "operations_shape": "shape", "operations_repeat": "shape", "operations_image": "shape",
     "normalization": "normal", "activation_layers": "activation", "activations": "activation", "core": "activation",
-    "rnn": "sequence", "rnn_cells": "sequence", "convolutional_recurrent": "sequence", "wrappers": "sequence",
+    "rnn": "sequence", "rnn_cells": "sequence", "wrappers": "sequence",
     "attention": "attention", "merging": "join",
-    "regularization": "random", "augmentation": "random", "preprocessing": "random", "image_transforms": "random",
+    "regularization": "random", "augmentation": "random", "preprocessing": "random",
 }  # fmt: skip
 """The family of a module of declarations."""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, must_be_known
 from layerexplain.render.escape import clean
 from layerexplain.render.graph.diagram import SHOWN, Diagram, graph_of, open_boxes
 from layerexplain.render.layout import Look
 from layerexplain.report.data import LayerReport
-from layerexplain.suggest import must_be_known
 
 # Mermaid ------------------------------------------------------------------------------------------------------------
 

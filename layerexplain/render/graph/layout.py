@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.render.graph.columns import Columns, columns_of
 from layerexplain.render.graph.diagram import Diagram, GraphNode
 from layerexplain.render.graph.fold import in_order, sources_of
 from layerexplain.render.graph.lanes import Lanes, lanes_of, sifted, targets_of
-from layerexplain.render.graph.strips import MOST_BRANCHES
+from layerexplain.render.graph.strips import MOST_BRANCHES, Columns, columns_of
 
 Point = tuple[float, float]
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from operator import eq
 
-from layerexplain.records import grouped
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, costliest_family, parameters_text
+from layerexplain.render.graph.lanes import Lanes, Strand, lanes_in, longest_path, rows_of, strands_of, targets_of
+
+# Strips -------------------------------------------------------------------------------------------------------------
 
 MOST_BRANCHES = 6
 """So many branches that are alike are drawn beside each other, and so many lines come to a box one by one."""
@@ -109,3 +114,127 @@ def _strip(name: str, chains: Sequence[Sequence[GraphNode]], edges: Sequence[Gra
         family=costliest_family(members),
         work=(sum([node.work[0] for node in members]), sum([node.work[1] for node in members])),
     )
+
+
+# Columns ------------------------------------------------------------------------------------------------------------
+# An encoder and a decoder beside each other: what goes from one to the other runs sideways, and a U can be seen.
+
+_LEAST_SKIPS = 2
+_MOST_SKIPS = 300
+"""Among more skips it is not looked for those that are inside of one another."""
+
+
+class Columns(NamedTuple):
+    """The lanes of a graph in two columns, and what feeds each node where the decoder is turned round; `across` are
+    the tensors that run sideways, the last of them that from the encoder's end to the decoder's begin."""
+
+    lanes: Lanes
+    sources: tuple[tuple[int, ...], ...]
+    decoder: frozenset[int]
+    across: tuple[tuple[int, int], ...]
+
+
+def columns_of(sources: Sequence[Sequence[int]], makes: Sequence[str]) -> Columns | None:
+    """Return the two columns of an encoder and a decoder; None for another graph. `makes` are the shapes that nodes
+    give, "" where they are not known.
+
+    >>> columns_of([[], [0], [1], [2], [3, 1], [4, 0]], ["8×8×2", "4×4×2", "2×2×2", "2×2×4", "4×4×4", "8×8×4"]).across
+    ((0, 5), (1, 4), (3, 4))
+    """
+    targets = targets_of(sources)
+    trunk = longest_path(rows_of(sources, targets), targets)
+    skips = _nested(trunk, sources, makes)
+    if len(skips) < _LEAST_SKIPS:
+        return None
+    first = _first_of_decoder(trunk, skips[-1], makes)
+    end, begin = trunk[first - 1], trunk[first]
+    decoder = frozenset(_reached(begin, targets))
+    across = (*skips, (end, begin))
+    turned: list[set[int]] = [set() for _ in sources]
+    for target, feeds in enumerate(sources):
+        for source in feeds:
+            if (source, target) in across:
+                continue
+            if source in decoder:
+                turned[source].add(target)
+            else:
+                turned[target].add(source)
+    rows = _rows(turned, skips, (begin, end))
+    if rows is None or any(rows[node] >= rows[end] for node in decoder):
+        return None
+    down = [tuple(sorted(feeds, key=rows.__getitem__)) for feeds in turned]
+    main = trunk[:first], trunk[first:][::-1]
+    column = Strand(rows[main[1][0]], rows[end] - 1, main[1], begin)
+    strands = [column, *strands_of(rows, targets_of(down), {*trunk})]
+    sides = {node: 1 if node in decoder else -1 for node in range(len(sources))}
+    lanes = lanes_in(rows, main[0], strands, down, sides, (begin,))
+    return Columns(lanes, tuple(down), decoder, across)
+
+
+def _nested(trunk: Sequence[int], sources: Sequence[Sequence[int]], makes: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the most skips of the longest path that are inside of one another, the outermost first; none where all
+    give the same sizes."""
+    place = {node: at for at, node in enumerate(trunk)}
+    pairs = [(place[s], place[t]) for t in trunk for s in sources[t] if s in place and place[t] > place[s] + 1]
+    if len(pairs) > _MOST_SKIPS:
+        return []
+    best: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for pair in sorted(pairs, key=lambda one: one[1] - one[0]):
+        inside = [best[one] for one in best if pair[0] < one[0] and one[1] < pair[1]]
+        best[pair] = [pair, *max(inside, key=len, default=[])]
+    chain = max(best.values(), key=len, default=[])
+    shapes = [makes[trunk[source]].split("×") for source, _ in chain]
+    is_known = bool(shapes) and "None" not in shapes[0] and shapes[0] != [""]
+    shrinks = any(not _has_sizes(outer, inner) for outer, inner in pairwise(shapes)) if is_known else len(chain) > 2
+    return [(trunk[a], trunk[b]) for a, b in chain] if shrinks else []
+
+
+def _first_of_decoder(trunk: Sequence[int], innermost: tuple[int, int], makes: Sequence[str]) -> int:
+    """Return where the decoder begins on the path: the first of those that have sizes of the innermost skip again."""
+    source, target = [trunk.index(node) for node in innermost]
+    sizes = makes[innermost[0]].split("×")
+    at = target
+    while at > source + 1 and _has_sizes(makes[trunk[at - 1]].split("×"), sizes):
+        at -= 1
+    return at if at > source + 1 else max(target - 1, source + 2)  # all have them where sizes are not known
+
+
+def _has_sizes(shape: Sequence[str], sizes: Sequence[str]) -> bool:
+    """Return whether sizes are equal but for one, that of the channels."""
+    return len(shape) == len(sizes) and sum(map(eq, shape, sizes)) >= max(len(sizes) - 1, 1)
+
+
+def _reached(node: int, targets: Sequence[Sequence[int]]) -> Iterable[int]:
+    reached = {node: None}
+    ahead = [node]
+    for one in ahead:  # grows as it is read
+        ahead += [target for target in targets[one] if target not in reached]
+        reached.update(dict.fromkeys(targets[one]))
+    return reached
+
+
+def _rows(turned: Sequence[Iterable[int]], skips: Sequence[tuple[int, int]], last: tuple[int, int]) -> list[int] | None:
+    """Return a row for each node, as near as can be to what it leads to, the same for both ends of a skip; None where
+    that cannot be."""
+    stands_for = {target: source for source, target in skips}
+    ends = [stands_for.get(node, node) for node in range(len(turned))]
+    before: list[set[int]] = [set() for _ in turned]
+    for target, feeds in enumerate(turned):
+        before[ends[target]] |= {ends[source] for source in feeds}
+    before[ends[last[1]]].add(ends[last[0]])
+    after = targets_of([tuple(feeds) for feeds in before])
+    waits = [len(feeds) for feeds in before]
+    order = [node for node in range(len(turned)) if not waits[node]]
+    rows = [0] * len(turned)
+    for node in order:  # grows as it is read
+        for target in after[node]:
+            rows[target] = max(rows[target], rows[node] + 1)
+            waits[target] -= 1
+            if not waits[target]:
+                order.append(target)
+    if any(waits):
+        return None
+    for node in reversed(order):
+        rows[node] = min([rows[target] - 1 for target in after[node]], default=rows[node])
+    least = min([rows[one] for one in ends], default=0)
+    return [rows[one] - least for one in ends]

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.lang.open_sizes import MARKS
 from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean
 from layerexplain.render.quantities import bytes_text, plural, shape_text
 from layerexplain.report.data import LayerReport
 from layerexplain.report.element_forms import FormTable
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.run.page_program import PageProgram

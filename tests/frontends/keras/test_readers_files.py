@@ -161,7 +161,7 @@ def test_damaged_hdf5(file: Any) -> None:
 
 def test_an_attribute_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     data = h5_bytes(model_config=TEXT)
-    monkeypatch.setattr("layerexplain.frontends.keras.weights_only.MAX_CONFIG_BYTES", 100)
+    monkeypatch.setattr("layerexplain.frontends.keras.weight_tree.MAX_CONFIG_BYTES", 100)
     assert "the attribute model_config has" in failure(data)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.frontends.code.library import keras_names
 from layerexplain.frontends.code.library.keras_making import Calling, shapes_of_data
 from layerexplain.frontends.code.library.keras_names import base_of, inside_keras, resolve_keras_name
@@ -29,7 +29,6 @@ from layerexplain.frontends.code.values.operators import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, layer_of, may_set
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find
-from layerexplain.suggest import did_you_mean
 
 _METHODS = frozenset(
     """

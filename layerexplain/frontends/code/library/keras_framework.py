@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import cast
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.frontends.code.library import keras_datasets as datasets
 from layerexplain.frontends.code.library import keras_names
 from layerexplain.frontends.code.library.keras_functions import KerasParts, call_backend, call_tensorflow, call_utility
@@ -30,7 +30,6 @@ from layerexplain.frontends.code.values.reading import Assumption, Frame
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
-from layerexplain.suggest import did_you_mean
 
 # Keras framework ----------------------------------------------------------------------------------------------------
 # What calls of Keras's and TensorFlow's names make, and what attributes and methods of layers and tensors give.

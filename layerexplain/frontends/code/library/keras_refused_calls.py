@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, ShapeError, did_you_mean
 from layerexplain.frontends.code.library import keras_names
 from layerexplain.frontends.code.library.keras_names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.messages import todays_code
@@ -21,7 +21,6 @@ from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.settings import OLD_ARGUMENTS, STILL_TAKEN
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of, find, part_names, part_of
-from layerexplain.suggest import did_you_mean
 
 _WHOLE = frozenset(
     """

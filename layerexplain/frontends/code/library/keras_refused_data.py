@@ -8,7 +8,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import ShapeError, in_a_row
 from layerexplain.frontends.code.library.keras_datasets import Batches
 from layerexplain.frontends.code.library.keras_names import resolve_keras_name
 from layerexplain.frontends.code.recorder.shapes import Graph, as_recorded, flat
@@ -28,7 +28,6 @@ from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
-from layerexplain.suggest import in_a_row
 
 # Refused data -------------------------------------------------------------------------------------------------------
 

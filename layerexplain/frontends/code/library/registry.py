@@ -28,7 +28,7 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import EINOPS, TIMM, find
-from layerexplain.layers.torch.axis_patterns import steps_of
+from layerexplain.layers.torch.einops import steps_of
 from layerexplain.ops.sizes import quotient
 
 if TYPE_CHECKING:

@@ -43,8 +43,7 @@ from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH, Need, has_batch, needs_of_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.known_definitions import definition_at
-from layerexplain.layers.open_arguments import outline
+from layerexplain.layers.known_definitions import definition_at, outline
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Layer, Model, Note, PlacedResult, TensorRef

@@ -18,7 +18,7 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Instance
-from layerexplain.layers.open_arguments import with_value
+from layerexplain.layers.known_definitions import with_value
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.model import Note, TensorRef

@@ -52,7 +52,7 @@ from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Spec, snake_case
 from layerexplain.layers.registry import inner_weights
 from layerexplain.ops.movement import broadcast_to
-from layerexplain.ops.random import normal_like, uniform_like
+from layerexplain.ops.numbers import normal_like, uniform_like
 from layerexplain.records import NamedTuple
 
 _MOST_NODES = 20_000

@@ -20,8 +20,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.inner import DeclaredLayer
-from layerexplain.layers.known_definitions import definition_at
+from layerexplain.layers.known_definitions import DeclaredLayer, definition_at
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Shape, TensorRef
 from layerexplain.nesting import in_model_order
