@@ -95,7 +95,9 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
     if format in ("github", "sarif"):
         if sheet.annotations is None:
             raise ArgumentError(f"{format} is for findings; this report has none")
-        return [getattr(annotations, format)(sheet.annotations(), look)]
+        from layerexplain.render.json import github, sarif
+
+        return [(github if format == "github" else sarif)(sheet.annotations(), look)]
     if format in _DELIMITERS:
         from layerexplain.render.json import delimited
 

@@ -11,11 +11,10 @@ from copy import copy
 from itertools import islice
 from typing import cast
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, nearest
 from layerexplain.frontends.code.values.reading import Exhausted, walk
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import nearest
 
 _MOST_TRIED = 12
 _MOST_NODES = 6_000
