@@ -13,7 +13,7 @@ from layerexplain.frontends.code.pasted import unmarked
 from layerexplain.frontends.code.values.reading import MOST_NESTED
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.arguments import NOT_SAID, Argument
-from layerexplain.layers.declaration import Spec
+from layerexplain.layers.declaration import Spec, snake_case
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import TORCH, find, of_torch, positional_arguments
 from layerexplain.layers.torch.construction import traced_alone
@@ -314,11 +314,11 @@ def _at(line: int) -> dict[str, int]:
 _HEADER = re.compile(r"^.*Layer \(type\).*Output Shape.*Param #.*$", re.M)
 _TOP = re.compile(r"^[> ]*Model: \"\w+\"\s*\n[> ]*(?:_{9}|┏━)", re.M)
 _TITLE = re.compile(r"Model: \"(\w+)\"")
-_NAMED = re.compile(r"([\w./…-]+)\s*\((\w+)\)?")
+_NAMED = re.compile(r"([\w./…-]+)(?:\s*\((\w*)(\)?)|\s*$)")
 _TOTAL = re.compile(r"^[ >]*Total params: (\d[\d,]{0,18})", re.M)
 _ENDS = re.compile(r"^[ >]*Total params|^[└╰]")
 _CONNECTION = re.compile(r"(?<![\w\[\]…])([\w./-]+)(?:\[\d*\]?(?:\[\d*)?\]?…?|…)(?=[\s,]|$)")
-_PLAIN = re.compile(r"\s*(\S+ ?\(\w+\)?)\s+(\[?\(.*?\)\]?|\?|multiple)\s+([\d,]+)\s*(.*)")
+_PLAIN = re.compile(r"\s*(\S+ ?\(\w*\)?)\s+(\[?\(.*?\)\]?|\?|multiple)\s+([\d,]+)\s*(.*)")
 _SMALL = (3, 2, 1, 5, 4, 7, 8, 16, 32, 64)
 _LEFT = ("dtype", "data_format", "quantization_config", "return_state", "stateful", "dilation_rate", "groups")
 """Arguments that are taken to have their defaults."""
@@ -405,7 +405,21 @@ def _row(cells: Sequence[str], line: int) -> _PrintedRow | None:
     is_known = re.fullmatch(r"\d[\d,]{0,18}", cells[2])
     params = int(cells[2].replace(",", "")) if is_known else None
     before = tuple([match[1] for match in _CONNECTION.finditer(cells[3])]) if len(cells) > 3 else ()
-    return _PrintedRow(named[1], named[2], shape, params, before, line)
+    type_ = named[2] if named[3] else _whole_type(named[2] or "", named[1])
+    return _PrintedRow(named[1], type_, shape, params, before, line) if type_ else None
+
+
+def _whole_type(start: str, name: str) -> str:
+    """Return the type whose end an older Keras cut off at the end of its column: the one of which the layer has its
+    name, else the only one that begins so; else what is left of it, with "…".
+
+    >>> _whole_type("RepeatVecto", "repeat_vector_1"), _whole_type("", "max_pooling1d_2"), _whole_type("Con", "a")
+    ('RepeatVector', 'MaxPooling1D', 'Con…')
+    """
+    of_start = [one for one in types("") if one.startswith(start)]
+    named = re.sub(r"_\d*$", "", name)
+    suited = [one for one in of_start if snake_case(one) == named] or (of_start if len(of_start) == 1 else [])
+    return suited[0] if suited else start and f"{start}…"
 
 
 class _TableReader:
@@ -603,7 +617,7 @@ def compared(model: Model, text: str) -> Model:
     types = [layer.type for layer in layers]
     if not rows_of or model.framework != "keras":
         return model
-    rows = next((rows for rows in rows_of if [row.type for row in rows] == types), None)
+    rows = next((rows for rows in rows_of if _are_of(rows, types)), None)
     if rows is None:
         notes = [Note("printed-other", None, _other_layers(rows_of, types))]
         return model._replace(notes=(*model.notes, *notes))
@@ -621,11 +635,20 @@ def compared(model: Model, text: str) -> Model:
     return model._replace(notes=(*model.notes, *notes[:5]))
 
 
+def _are_of(rows: Sequence[_PrintedRow], types: Sequence[str]) -> bool:
+    """Return whether rows have these types, as far as they are printed."""
+    return len(rows) == len(types) and all([_is_type(row.type, type_) for row, type_ in zip(rows, types, strict=True)])
+
+
+def _is_type(printed: str, type_: str) -> bool:
+    return printed == type_ or (printed.endswith("…") and type_.startswith(printed[:-1]))
+
+
 def _other_layers(tables: Sequence[Sequence[_PrintedRow]], types: Sequence[str]) -> str:
     """Return how tables differ from the layers of a model: the only one in the first row that does."""
     if len(tables) > 1:
         return f"none of the {len(tables)} printed tables has the layers of the code as it is read here"
     pairs = zip_longest([row.type for row in tables[0]], types, fillvalue="no layer")
-    at, (printed, read) = next((at, pair) for at, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    at, (printed, read) = next((at, pair) for at, pair in enumerate(pairs, 1) if not _is_type(*pair))
     where = f"layer {at} is {printed} there, {read} here"
     return f"the printed table has other layers than the code as it is read here: {where}"

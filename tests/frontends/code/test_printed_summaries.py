@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.frontends.code.printed import model_of_summary
+from layerexplain.layers.index import types
 
 pytestmark = [pytest.mark.keras]
-pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
 
 
 def _image(k: Any) -> Any:
@@ -153,3 +155,37 @@ def test_a_total_that_is_not_the_sum_is_said() -> None:
 def test_numbers_that_are_none_are_left_open(row: str) -> None:
     table = f"Layer (type)   Output Shape   Param #\n{row}\nTotal params: ,\n"
     assert layerexplain.read(table.encode()).grade == "assumed"
+
+
+def _cut(*rows: tuple[str, str, str, str]) -> str:
+    """The table as Keras 2.0 to 2.3 print it: what is wider than a column is cut off."""
+    lines = [("Layer (type)", "", "Output Shape", "Param #"), *rows]
+    return "\n".join(
+        [
+            f"{f'{name} ({type_})' if type_ else name:<28.28} {shape:<25.25} {count}"
+            for name, type_, shape, count in lines
+        ]
+    )
+
+
+@pytest.mark.parametrize("type_", [one for one in types("") if hasattr(keras.layers, one)])
+def test_a_type_that_is_cut_off_is_known_by_the_name_of_its_layer(type_: str) -> None:
+    name = keras.src.utils.naming.to_snake_case(type_)
+    table = _cut((name, type_, "(None, 4)", "0"), (f"{name}_12", type_, "(None, 4)", "0"))
+    read = model_of_summary(table)
+    assert read is not None
+    seen = [layer.type for layer in read.layers if layer.type != "InputLayer" or type_ == "InputLayer"]
+    assert seen[-2:] == [type_, type_] if len(f"{name}_12 (") <= 28 else type_ in seen, table
+
+
+def test_a_table_whose_types_are_cut_off_is_compared_with_the_code_beside_it() -> None:
+    code = "model = Sequential([Embedding(900, 16, input_length=20, name='a_long_name_of_a_table'), GlobalAveragePooling1D()])\n"
+    rows = (
+        ("a_long_name_of_a_table", "Embedding", "(None, 20, 16)", "14400"),
+        ("b_long_name_of_a_layer", "GlobalAveragePooling1D", "(None, 16)", "0"),
+    )
+    notes = layerexplain.explain((code + "\n" + _cut(*rows) + "\n").encode()).notes
+    assert not [note for note in notes if note.code == "printed-other"]
+    wrong = _cut(rows[0], ("b_long_name_of_a_layer", "GlobalMaxPooling1D", "(None, 16)", "0"))
+    notes = layerexplain.explain((code + "\n" + wrong.replace("(Glob", "(Flat") + "\n").encode()).notes
+    assert [note.message for note in notes if note.code == "printed-other"]
