@@ -232,6 +232,7 @@ WITH_A_MODULE = [
 """Statements behind a module and its call."""
 
 PLACES_OF_TORCH = [
+    "pass",
     "m = nn.Sequential(*s)\nm(torch.ones(5, 3))",
     "m = nn.Sequential(s)\nm(torch.ones(5, 3))",
     "m = nn.Sequential(nn.Linear(3, 3), nn.ModuleList(s))",

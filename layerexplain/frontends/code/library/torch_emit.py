@@ -395,10 +395,13 @@ def list_parts(run: Run) -> None:
 
 
 def _runnable(module: Any) -> Iterator[Any]:
-    """Yield the outermost parts of a module that say what they compute, in order."""
-    waiting = [module]
+    """Yield the outermost parts of a module that say what they compute, in order, each once: a list may hold itself."""
+    waiting, known = [module], set()
     while waiting:
         part = waiting.pop()
+        if id(part) in known:
+            continue
+        known.add(id(part))
         if has_no_forward(part):
             waiting += reversed(children_of(part).values())
         else:
