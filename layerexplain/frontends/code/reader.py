@@ -732,6 +732,10 @@ def _without_model(reading: Program) -> str:
         first = unknown[0]
         why = f" (line {first.line}: {first.reason})"
     classes = [value for value in reading.frame.names.values() if isinstance(value, Class)]
+    lacking = [(one, base) for one in classes for base in one.bases if isinstance(base, Unknown)]
+    for cls, base in lacking[:1]:
+        name = f"the base class {base.name or ''}".strip()
+        why += f"; what {cls.name} is depends on {name} (line {cls.place.line}): {base.reason}"
     own = next((one.name for one in classes if (root := one.root()) and root.last == "Layer"), None)
     if own is not None:
         why += f"; it defines the layer {own}: call it on an input, for example {own}(…)(keras.Input((8, 16)))"
