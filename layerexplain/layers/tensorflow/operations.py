@@ -8,7 +8,7 @@ broadcast. Reference: tf, tf.math, tf.nn.
 from functools import reduce
 from typing import Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import is_int, short
 from layerexplain.layers.keras.operations import limited
@@ -84,7 +84,13 @@ def summed_up(x: Expr, axis: int, exclusive: Any = False, backwards: Any = False
 
 def biased(value: Expr, bias: Expr, data_format: Any) -> Expr:
     """A number for each channel added."""
-    if data_format is not None and str(data_format).startswith("NC") and value.ndim > 2:
+    is_first = data_format is not None and str(data_format).startswith("NC")
+    if value.ndim < 2 + is_first:
+        raise ShapeError(f"bias_add needs {2 + is_first} axes or more, got {value.ndim}")
+    channels = value.shape[1 if is_first else -1]
+    if bias.ndim != 1 or (None not in (channels, bias.shape[0]) and bias.shape[0] != channels):
+        raise ShapeError(f"bias_add needs a bias with one number for each channel, got {bias.shape} for {channels}")
+    if is_first:
         bias = m.reshape(bias, shape=(1, -1, *[1] * (value.ndim - 2)))
     return value + bias
 

@@ -60,6 +60,26 @@ def test_other_names_leave_the_answer_complete(name: str) -> None:
     assert report.grade == "complete" and not any("NameError" in note.message for note in report.notes)
 
 
+@pytest.mark.parametrize("head", ["", "import torch.nn as nn\n", "import keras\n"])
+def test_an_unknown_base_class_is_named(head: str) -> None:
+    code = f"{head}class M(Base):\n    def __init__(self):\n        super().__init__()\nm = M()\n"
+    with pytest.raises(
+        layerexplain.LayerExplainError, match=r"M is depends on the base class Base .*: it is not defined"
+    ):
+        layerexplain.explain(code.encode())
+
+
+TF_OUTSIDE = "import tensorflow as tf\n{}x = keras.Input((8,))\nmodel = keras.Model(x, tf.{}(x))\n"
+
+
+@pytest.mark.parametrize("function", ["nn.relu", "math.abs", "square", "identity", "reduce_mean"])
+def test_a_tensorflow_function_outside_a_layer_is_refused_where_the_program_imports_keras_3(function: str) -> None:
+    report = layerexplain.explain(TF_OUTSIDE.format("import keras\n", function).encode())
+    assert [fault.line for fault in report.faults] == [4] and report.grade == "open"
+    older = layerexplain.explain(TF_OUTSIDE.format("from tensorflow import keras\n", function).encode())
+    assert not older.faults and "Keras 3 refuses" in older.notes[0].message
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize("name", ["after the model", "in a function that nothing calls"])
 def test_a_script_ends_at_the_first_name_that_it_lacks_behind_its_model(name: str, tmp_path: Path) -> None:

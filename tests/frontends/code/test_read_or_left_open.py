@@ -1,5 +1,9 @@
 """Programs of rarer functions and calls are read as the frameworks run them."""
 
+import math
+from typing import Any
+
+import numpy as np
 import pytest
 
 import layerexplain
@@ -63,3 +67,32 @@ def test_a_program_of_pytorch_is_read_as_it_runs(name: str) -> None:
     assert report.totals.params == sum(p.numel() for p in names["model"].parameters())  # type: ignore[attr-defined]
     shape = report.outputs[0].shape
     assert tuple([size or 2 for size in shape]) == tuple(names["result"].shape)  # type: ignore[attr-defined]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("shape", [(3,), (3, 3), (3, 3, 3)])
+@pytest.mark.parametrize("bias", [(), (1,), (3,), (3, 3), (2, 3), (3, 3, 3)])
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_a_bias_is_added_where_keras_2_adds_it(
+    shape: tuple[int, ...], bias: tuple[int, ...], layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What tf_keras refuses is never complete; what is complete has its shape, and its bias on the same axis."""
+    keras = pytest.importorskip("tf_keras", reason="tf_keras is not installed")
+    code = (
+        "import tf_keras as keras\nimport numpy as np\nfrom tf_keras import backend as K, layers\n"
+        f"x = keras.Input({shape})\nb = K.constant(np.arange({math.prod(bias)}).reshape({bias}))\n"
+        f"model = keras.Model(x, layers.Lambda(lambda t: K.bias_add(t, b, data_format={layout!r}))(x))\n"
+    )
+    report = layerexplain.explain(code.encode())
+    space: dict[str, Any] = {}
+    try:
+        exec(code, space)
+    except (ValueError, AttributeError):
+        assert report.grade != "complete"
+        return
+    assert report.grade != "complete" or list(report.layers[-1].output_shapes[0]) == list(space["model"].output_shape)
+    if report.grade == "complete" and bias == (3,) and len(shape) > 1:
+        at = 1 if layout == "channels_first" else len(shape)
+        read = space["model"](np.zeros((1, *shape), "float32")).numpy()
+        assert (read.take(2, axis=at) == 2).all() and ("reshape" in report.layers[-1].operation) == (at == 1)
+    keras.backend.clear_session()

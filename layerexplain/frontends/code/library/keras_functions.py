@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library import keras_datasets as datasets
 from layerexplain.frontends.code.library.keras_attributes import LayerAttributes
 from layerexplain.frontends.code.library.keras_cloning import Cloning, source_inputs
@@ -15,7 +16,8 @@ from layerexplain.frontends.code.machine.interpreter import FunctionTable, Inter
 from layerexplain.frontends.code.recorder.nodes import ModelLibrary, Recorder
 from layerexplain.frontends.code.recorder.own_calls import OwnCalls
 from layerexplain.frontends.code.recorder.tracing import Graphs
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol, Unknown
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import GraphTensor, ModelValue, Tensor, tensors_in
 from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import Partial, layer_of
@@ -67,7 +69,13 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasPa
     last = path.rpartition(".")[2]
     given = tensors_in([*args, *kwargs.values()])
     if any(isinstance(one, GraphTensor) for one in given) and path not in _OF_ANY_OBJECT:
-        keras.recorder.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
+        words = f"Keras 3 refuses tf.{path} on a tensor of Keras"
+        if "keras" in keras.interpreter.import_roots and not keras.recorder.is_older:
+            keras.interpreter.fault(
+                ArgumentError(f"{words} outside of a layer: use keras.ops, or tf.keras before 2.16")
+            )
+        else:
+            keras.recorder.older(f"{words}; keras.ops has what it takes")
     today = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
     if today in ("shape", "size", "rank"):
         return keras.operations.size(last, args, kwargs)
@@ -167,7 +175,7 @@ TODAY = {
 }
 """Functions of keras.backend that are those of keras.ops, in today's names."""
 _OF_TENSORFLOW = {
-    "l2_normalize": "math.l2_normalize", "bias_add": "nn.bias_add", "switch": "where", "gather": "gather",
+    "l2_normalize": "math.l2_normalize", "switch": "where", "gather": "gather",
     "reverse": "reverse",
 }  # fmt: skip
 """Functions of keras.backend that are those of TensorFlow."""
@@ -260,6 +268,27 @@ function.add(
         "dot": lambda args, kwargs, keras: keras.operations.operation("matmul", args, kwargs, "backend.dot"),
     }
 )
+
+
+@function("bias_add")
+def _bias_add(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
+    """Evaluate `K.bias_add(x, bias, data_format)`: a bias of the channels, or of all axes behind that of examples."""
+    given = [keras.own_calls.shape_tuple(one) if isinstance(one, Tensor) else one for one in args[:2]]
+    shapes = [one.shape if isinstance(one, Array) else one for one in given]
+    ranks = [len(shape) for shape in shapes if type(shape) is tuple]
+    if len(ranks) != 2:
+        return call_tensorflow("nn.bias_add", args, kwargs, keras)
+    if ranks[1] not in (1, ranks[0] - 1):
+        wanted = "1 axis" if ranks[0] <= 2 else f"1 or {ranks[0] - 1} axes"
+        words = f"bias_add needs a bias with {wanted}, got {ranks[1]}"
+        raise ProgramError("ValueError", words, keras.interpreter.place())
+    data_format = (args[2] if len(args) > 2 else None) or keras.recorder.data_format or "channels_last"
+    if ranks[1] == 1:
+        layout = "NCHW" if data_format == "channels_first" else None
+        return call_tensorflow("nn.bias_add", args[:2], {"data_format": layout}, keras)
+    if data_format == "channels_first":
+        return keras.recorder.opaque_call("keras.backend.bias_add", args, kwargs)
+    return keras.operations.operation("add", args[:2], {}, "backend.bias_add")
 
 
 @function("batch_dot")

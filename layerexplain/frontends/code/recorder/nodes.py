@@ -58,6 +58,11 @@ class Recorder:
         """Return whether a `call` of the program is followed now."""
         return bool(self.interpreter.followed_calls)
 
+    @property
+    def is_older(self) -> bool:
+        """Return whether something shows that a program is one of a Keras older than 3."""
+        return self.keras_2 or any(one.code == "old-argument" for one in self.interpreter.notes)
+
     def older(self, words: str, *, than: int = 3) -> None:
         """Note that a program is one of a Keras older than 3, or than 2, unless it imports that older one."""
         if self.keras_2 and than == 3:
