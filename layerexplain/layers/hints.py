@@ -128,7 +128,7 @@ LONGEST_REMARK = 160
 def remarks(texts: Iterable[str]) -> tuple[str, ...]:
     """Return texts as remarks that say one thing each: one that is too long is split between its sentences.
 
-    >>> remarks(["Ids are integers.", f"One is {'x' * 120}. It has shape (None, 5). The last one."])[2]
+    >>> remarks(["Ids are integers.", f"One is {'x' * 140}. It has shape (None, 5). The last one."])[2]
     'It has shape (None, 5). The last one.'
     """
     found: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
@@ -53,6 +52,8 @@ def header(columns: Sequence[Column], delimiter: str) -> str:
 
 def delimited(columns: Sequence[Column], rows: Iterable[Any], delimiter: str, ascii_only: bool) -> Iterator[str]:
     """Yield the rows, in pieces of many lines."""
+    import csv
+
     waiting = iter(rows)
     while some := list(islice(waiting, _LINES)):
         out = StringIO()

@@ -370,9 +370,9 @@ class Program:
         if shapes:
             graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
-        made = [one.created_at for one in interpreter.models if not one.is_inner]
+        times = [one.created_at for one in interpreter.models if not one.is_inner]
         # An error ends the program in the making of its last model.
-        if self.text.pasted and not faults and found.value.created_at >= max(made, default=0):
+        if self.text.pasted and not faults and found.value.created_at >= max(times, default=0):
             faults = self._pasted_faults(model, is_open=bool(gaps))
             pasted = [] if faults or shapes else self._pasted_faults(model, is_open=True)
             notes += [self._noted_error(one) for one in pasted]
