@@ -1,4 +1,4 @@
-"""What can go wrong, as one family of errors with one message form.
+"""What can go wrong, as one family of errors with one message form, and the words that messages share.
 
 Code raises the bare fact where it finds it: *what* needs *condition*, got *name = value*; then what to do.
 The layer, the file and the line are added once, at the boundary that knows them (`with_place`).

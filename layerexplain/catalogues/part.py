@@ -1,6 +1,5 @@
-"""What a process does with its share: it reads some sources and writes their rows as a part. It knows no other share,
-and runs alike in a process of this program and on a worker of a cluster.
-"""
+"""The share of one process: it reads some sources and writes their rows as a part; and the same shares on a Dask
+cluster."""
 
 from __future__ import annotations
 

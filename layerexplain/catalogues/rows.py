@@ -1,4 +1,4 @@
-"""The columns of a catalogue: the contract of its two tables, in every format."""
+"""The columns of a catalogue, the rows of one source, and the file of one table in one part."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ from layerexplain.render.quantities import shape_text, shapes_text
 from layerexplain.report import build
 from layerexplain.report.architecture import architecture
 from layerexplain.report.data import LayerReport, Report
-
-# Rows ---------------------------------------------------------------------------------------------------------------
 
 # Columns ------------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The sources of a catalogue, one by one; a server that must be asked about each is asked about several at once."""
+"""One run of a catalogue: list the sources, read what is missing, put the tables together."""
 
 from __future__ import annotations
 

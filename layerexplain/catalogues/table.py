@@ -1,4 +1,4 @@
-"""What is written of a catalogue, so that nothing is read twice and nothing is missing: a file of SQLite.
+"""Where a catalogue is on disk: its two tables, their parts, and the SQLite file that says which source is where.
 
 Each source stands there with its place in the listing, its size and mark, and the part that holds its rows; a URL
 without its password. Memory does not follow the number of sources.

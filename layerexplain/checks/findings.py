@@ -1,4 +1,4 @@
-"""What a check found, as plain data. `to_dict()` is the JSON contract."""
+"""What a check found, as plain data, and the budgets of a model. `to_dict()` is the JSON contract."""
 
 from __future__ import annotations
 

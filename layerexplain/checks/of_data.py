@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
+from layerexplain.checks.data import Data
 from layerexplain.checks.findings import IN_MESSAGE
 from layerexplain.checks.of_faults import code_of
 from layerexplain.checks.rules import Found, Torch, rule, written_faults
-from layerexplain.checks.weight_values import Data
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.fit_data import (
     examples_words,

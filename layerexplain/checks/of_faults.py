@@ -1,4 +1,4 @@
-"""What makes a model no model: errors of a spec, which have codes here. Keras raises them too, in other words."""
+"""Rules on errors of a spec, which make it no model, and the faults of the layers behind the first one."""
 
 from __future__ import annotations
 

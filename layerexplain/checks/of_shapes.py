@@ -1,4 +1,4 @@
-"""Rules on windows: what they skip, what they never read, and what they only pad."""
+"""Rules on windows (what they skip, never read, or only pad) and on sizes that the model leaves open."""
 
 from __future__ import annotations
 

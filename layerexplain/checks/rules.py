@@ -9,8 +9,9 @@ from importlib import import_module
 from itertools import accumulate
 from typing import Any, TypeVar
 
+from layerexplain.checks.data import data_for, data_of_program, unknown_fits
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
-from layerexplain.checks.weight_values import data_for, data_of_program, stored_weights, unknown_fits
+from layerexplain.checks.weight_values import stored_weights
 from layerexplain.errors import LayerExplainError, must_be_known, names_in, raise_any
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.model import TORCH_MODULE, DataArray, InputShapes, InputShapesOf, Model, Note

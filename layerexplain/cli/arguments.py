@@ -1,4 +1,5 @@
-"""A layer's arguments as they are typed: `units=512`, `kernel_size=3,3`, `layer={LSTM: {units: 8}}`."""
+"""A layer's arguments as they are typed (`units=512`), and those of a loss and an optimizer (`--loss`,
+`--optimizer`)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from layerexplain.cli.source_arguments import reach_of
 from layerexplain.cli.sources import collect_for_many
 from layerexplain.errors import SourceError
 from layerexplain.render.quantities import not_models, plural
-from layerexplain.sources.archives import refuse_device
+from layerexplain.sources.regular_file import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.api import Catalogued, CatalogueProgress

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from layerexplain.report.asked_numbers import asked_numbers as asked_numbers
     from layerexplain.report.one_layer import is_layer as is_layer
     from layerexplain.report.one_layer import typed_layer as typed_layer
-    from layerexplain.sources.archives import copy_standard_input as copy_standard_input
+    from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
 
 _HOMES = {
     "CHAIN": "layers.keras.meant_types",
@@ -36,7 +36,7 @@ _HOMES = {
     "begins_with_batch": "frontends.input_shapes",
     "code_settings": "frontends.code_source",
     "code_source": "frontends.code_source",
-    "copy_standard_input": "sources.archives",
+    "copy_standard_input": "sources.regular_file",
     "each_model": "frontends.code_source",
     "holds_no_model": "frontends.not_a_model",
     "input_names": "frontends.input_shapes",

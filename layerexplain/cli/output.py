@@ -1,4 +1,4 @@
-"""Printing a result: to a terminal, a pipe or a file, in characters that can be printed there."""
+"""Printing a result to a terminal, a pipe or a file, and the line that says how far a long command is."""
 
 from __future__ import annotations
 

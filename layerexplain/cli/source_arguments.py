@@ -1,4 +1,4 @@
-"""What is typed as SOURCE: names, URLs, globs and directories, and how files behind URLs are reached."""
+"""What is typed as SOURCE (names, URLs, globs, directories), and input shapes as they are typed (`224,224,3`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command asks of its sources, and prints of each; one that fails is reported, the others still count."""
+"""What a command asks of its sources and prints of each, one after the other or in several processes."""
 
 from __future__ import annotations
 

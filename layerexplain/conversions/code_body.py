@@ -1,4 +1,4 @@
-"""Blocks of calls that a model repeats exactly: the same layers, wired alike, from one tensor to one tensor."""
+"""The statements of a Functional model in Keras code, with a function for each block of calls that repeats exactly."""
 
 from __future__ import annotations
 

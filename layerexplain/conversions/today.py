@@ -1,4 +1,4 @@
-"""Which layers of a model are one object in several places: written once, and named wherever else it stands."""
+"""A model as Keras 3 says it: today's classes and arguments, each object once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.lang.tables import ConstantArray, table
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
-from layerexplain.layers.keras.meant_types import why_not
+from layerexplain.layers.keras.opaque_layers import why_not
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting
 from layerexplain.nesting import formed

@@ -1,4 +1,5 @@
-"""Weights that are read in part: `W[ids]` with ids from a choice of the largest values, as for experts."""
+"""The cost of a formula: multiply-accumulates and FLOPs, without weights that are not read and products that a mask
+hides."""
 
 from __future__ import annotations
 

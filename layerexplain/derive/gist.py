@@ -1,4 +1,4 @@
-"""Fill the `{fields}` in a layer's sentence, the first line of its declaration, with its numbers."""
+"""What a layer computes, in one line and in one sentence, with its numbers filled in."""
 
 from __future__ import annotations
 

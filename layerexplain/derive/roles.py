@@ -1,4 +1,4 @@
-"""The roles of axes: the role given by an op's rule, or the role of the axis that it continues."""
+"""The roles of axes, as rules of ops give them, and which unknown sizes are equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The windows of a convolution or pooling in sentences: the rule for their number, and the positions that they read."""
+"""Explain each axis of a layer's result: the rule for windows, and the way back to the inputs (both, hence the
+length)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the models of a text: each at its place, with what it comes from and what would mend it."""
+"""What an editor shows of the models of a text: what is wrong, each at its place, and hints on layers."""
 
 from __future__ import annotations
 

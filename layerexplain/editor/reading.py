@@ -1,4 +1,4 @@
-"""What a person sets: what hints show, and values for names and inputs that a text leaves open."""
+"""A text in an editor → what is known of its models; the text itself, and the settings of the person."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from layerexplain.model import InputShapes, Model, Shape
 from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple, Record, grouped
 from layerexplain.report.data import LayerReport, Report
-
-# Texts --------------------------------------------------------------------------------------------------------------
 
 # Settings -----------------------------------------------------------------------------------------------------------
 

@@ -194,7 +194,7 @@ def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
 
 
 def _read_directory(path: str) -> Model:
-    from layerexplain.sources.archives import names_in
+    from layerexplain.sources.regular_file import names_in
 
     names = names_in(path)
     if "config.json" not in names and {"saved_model.pb", "keras_metadata.pb"} & names:
@@ -240,7 +240,7 @@ def _is_saved_model(opened: Opened) -> bool:
 
 def _read_saved_model(opened: Opened) -> Model:
     from layerexplain.frontends.keras.saved_model import is_saved_model, read_keras_metadata, read_saved_model_file
-    from layerexplain.sources.archives import folder_of
+    from layerexplain.sources.regular_file import folder_of
 
     folder = None if opened.path is None else folder_of(opened.path)
     is_model = is_saved_model(opened.head)

@@ -164,7 +164,7 @@ def piped(source: Any) -> Any:
     bytes; any other source as it is."""
     if source != "-" or getattr(source, "content", None) is not None:  # code that was read already, to list its models
         return source
-    from layerexplain.sources.archives import standard_input
+    from layerexplain.sources.regular_file import standard_input
 
     found = Piped(standard_input())
     if holds_code(found[:_HEAD], None):
@@ -181,7 +181,7 @@ def _content(source: str) -> bytes | None:
         peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
         if peek is None or not holds_code(peek(_HEAD)[:_HEAD], None):
             return None
-        from layerexplain.sources.archives import standard_input
+        from layerexplain.sources.regular_file import standard_input
 
         return standard_input()
     try:

@@ -14,11 +14,11 @@ from typing import Any, cast
 from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.lang.axes import is_open
 from layerexplain.layers.index import family_of
-from layerexplain.layers.keras.meant_types import example_of
+from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
 from layerexplain.model import TORCH_MODULE, InputShapes, InputShapesOf, Layer, Model, Shape
 
-_OF_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "rnn_cells", "wrappers"})
+_OF_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "rnn_cells", "convolutional_recurrent", "wrappers"})
 """Families whose layers check the number of axes themselves."""
 
 _SIZE = r"(?:[0-9]{1,18}|none|null|\?)"

@@ -1,4 +1,5 @@
-"""JSON bytes → Python values, with every way in which the text can be bad turned into one `SourceError`."""
+"""JSON bytes → Python values, and a number or list typed as text; every way in which it can be bad is one
+`SourceError`."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def holds_no_model(source: str, error: LayerExplainError) -> bool:
         return True
     from layerexplain.frontends.code_source import OTHER_ENDINGS, named_source
     from layerexplain.frontends.opened import is_text
-    from layerexplain.sources.archives import ARCHIVES, open_regular
+    from layerexplain.sources.regular_file import ARCHIVES, open_regular
 
     try:
         with open_regular(named_source(source)) as file:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from layerexplain.errors import LayerExplainError, SourceError, why_unread
 from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
-from layerexplain.sources.archives import refuse_device
+from layerexplain.sources.regular_file import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
@@ -128,7 +128,7 @@ def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
         return
     import tempfile
 
-    from layerexplain.sources.archives import copy_stream
+    from layerexplain.sources.regular_file import copy_stream
 
     with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
         copy_stream(pipe, copy, head)

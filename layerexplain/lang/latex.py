@@ -1,4 +1,4 @@
-"""Formulas as they are typeset: trees, which latex.py prints as LaTeX and the page (render/page/js/math.js) as MathML.
+"""Formulas as trees that are typeset: LaTeX is written here, MathML by the page (render/page/js/math.js).
 
 A node is a text, which is an identifier of one letter, or a tuple whose first item says what it is:
 

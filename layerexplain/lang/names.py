@@ -1,4 +1,4 @@
-"""Which names a text of the formula language uses, and where: what can be said of it before shapes are known."""
+"""Names in the formula language: which a text uses, and which are free."""
 
 from __future__ import annotations
 

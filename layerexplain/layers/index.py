@@ -7,6 +7,7 @@ from functools import cache
 _TYPES = {
     "": """
 keras.activation_layers: ELU LeakyReLU PReLU ReLU Softmax;
+keras.applications: CustomScaleLayer LayerScale StochasticDepth;
 keras.attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention;
 keras.augmentation: AugMix AutoContrast CutMix Equalization MaxNumBoundingBoxes MixUp RandAugment RandomBrightness
 RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip
@@ -15,25 +16,27 @@ RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation Ra
 keras.convolutional: Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D
 Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose DepthwiseConv1D
 DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D;
+keras.convolutional_recurrent: ConvLSTM1D ConvLSTM2D ConvLSTM3D;
 keras.core: Activation Dense EinsumDense Embedding Identity Lambda Masking;
+keras.encoding: CategoryEncoding Discretization IntegerLookup;
+keras.keras_1: BatchNormalization0 Highway MaxoutDense;
 keras.merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract;
 keras.normalization: BatchNormalization GroupNormalization LayerNormalization RMSNormalization SyncBatchNormalization
 UnitNormalization;
-keras.other_layers: BatchNormalization0 CustomScaleLayer Highway LayerScale MaxoutDense Pipeline SpectralNormalization
-StochasticDepth;
+keras.pipeline: Pipeline SpectralNormalization;
 keras.pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
 AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
 AvgPool3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D
 GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D
 GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D;
-keras.preprocessing: CategoryEncoding CenterCrop Discretization IntegerLookup Normalization Rescaling Resizing;
+keras.preprocessing: CenterCrop Normalization Rescaling Resizing;
 keras.regularization: ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
 SpatialDropout2D SpatialDropout3D;
 keras.reshaping: Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D
 UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D;
 keras.reversible_embedding: ReversibleEmbedding;
 keras.rnn: CuDNNGRU CuDNNLSTM GRU LSTM SimpleRNN;
-keras.rnn_cells: ConvLSTM1D ConvLSTM2D ConvLSTM3D GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells;
+keras.rnn_cells: GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells;
 keras.spectrogram: MelSpectrogram STFTSpectrogram;
 keras.wrappers: Bidirectional TimeDistributed
 """,
@@ -45,10 +48,11 @@ torch.einops: Rearrange Reduce Repeat rearrange reduce repeat
 """,
     "losses": """
 keras.losses_of_classes: BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
-CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge
-Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError
-Poisson SparseCategoricalCrossentropy SquaredHinge Tversky bce cosine cosine_proximity huber_loss kld
-kullback_leibler_divergence mae mape mse msle
+CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle Dice KLDivergence SparseCategoricalCrossentropy
+Tversky bce kld kullback_leibler_divergence;
+keras.losses_of_numbers: CategoricalHinge CosineSimilarity Hinge Huber LogCosh MeanAbsoluteError
+MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SquaredHinge cosine cosine_proximity
+huber_loss mae mape mse msle
 """,
     "ops": """
 keras.operations: Abs Absolute Add Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Cast Ceil Celu Clip
@@ -186,7 +190,7 @@ Tile TopKV2 Transpose Unpack
 tensorflow.image_operations: frame
 """,
     "timm": """
-keras.other_layers: DropPath
+keras.applications: DropPath
 """,
     "torch": """
 torch.operations: abs acos adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d

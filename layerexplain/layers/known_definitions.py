@@ -1,5 +1,7 @@
-"""The definitions that were met last, whoever asked for them: alike layers of one model, of many, or of a text that is
-read again after each keystroke are traced once, and what is derived of them is derived once.
+"""The definitions of layers: those that were met last, of layers inside others, and with arguments that are open.
+
+The definitions that were met last are kept, whoever asked for them: alike layers of one model, of many, or of a text
+that is read again after each keystroke are traced once.
 """
 
 from __future__ import annotations

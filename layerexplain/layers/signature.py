@@ -1,4 +1,4 @@
-"""The sentence that describes a layer, with words that only some arguments call for."""
+"""What a layer's declaration says beside its formula: the sentence that describes it, facts, and arguments."""
 
 from __future__ import annotations
 

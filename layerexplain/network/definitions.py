@@ -1,4 +1,4 @@
-"""In what a layer keeps its variables and computes, by its dtype policy."""
+"""The definition of each layer of a model, and the dtypes in which it keeps its variables and computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which faults the layers of a model have, also behind the first of them.
+"""Which faults the layers of a model have, also behind the first of them, and what would mend each.
 
 Behind a fault the shapes are not known, but faults that do not follow from it are found all the same. A guess is a
 shape with the number of axes, and those sizes, that a layer gives whatever the sizes of its input. It is used to look

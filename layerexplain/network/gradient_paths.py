@@ -1,4 +1,4 @@
-"""What a call computes in training."""
+"""What a call computes in training, and which weights a gradient reaches."""
 
 from __future__ import annotations
 

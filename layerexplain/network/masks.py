@@ -1,4 +1,4 @@
-"""Which mask each call of a layer sees: the one that its call names, or the one that its tensor carries.
+"""Which mask each call of a layer sees, and which layers would use a mask but get none.
 
 Keras gives a layer its mask in two ways. One that takes a single tensor and has a `mask` argument (recurrent layers,
 wrappers, pooling) gets the mask that the tensor had when the model was built. All others look at what their tensors

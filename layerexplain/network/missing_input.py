@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 from layerexplain.errors import SpecError
-from layerexplain.layers.keras.meant_types import SHAPES, example_of
+from layerexplain.layers.keras.examples import SHAPES, example_of
 from layerexplain.model import Model, Shape, TensorRef
 from layerexplain.network.scope import Scope
 

@@ -1,4 +1,4 @@
-"""Sizes that a model of tf.keras computes before it reshapes: `tf.shape(x)[1]`, `tf.stack([tf.shape(x)[0], 20])`."""
+"""Shapes that a model of tf.keras computes or records: `tf.shape(x)[1]`, `tf.stack([tf.shape(x)[0], 20])`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model at its place in the whole architecture: what all walks through it share."""
+"""A model at its place in the whole architecture: what all walks through it share, and the notes on it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def has_no_weights(layer: Layer) -> bool:
         return True
     if layer.kind != "layer":
         return False
-    from layerexplain.layers.keras.meant_types import WITHOUT_WEIGHTS
+    from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS
 
     return layer.type in WITHOUT_WEIGHTS or facts_of(layer.type).runs_code
 
@@ -167,11 +167,11 @@ def why_opaque(layer: Layer) -> str:
     if layer.kind == "layer":
         if facts_of(layer.type).runs_code:
             return "what it computes is not known"
-        from layerexplain.layers.keras.meant_types import why_not
+        from layerexplain.layers.keras.opaque_layers import why_not
 
         return why_not(layer.type) or reason
     if layer.kind == "operation":
-        from layerexplain.layers.keras.meant_types import OPERATIONS, why_not
+        from layerexplain.layers.keras.opaque_layers import OPERATIONS, why_not
 
         return why_not(operation_type(layer), OPERATIONS) or reason
     return reason

@@ -1,4 +1,4 @@
-"""Calls that have no formula: of code that is not known, of layers that refuse their tensors, and behind these."""
+"""Calls that have no formula (code that is not known, layers that refuse their tensors), and operations by class."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def opaque_call(
         recorded = [*anyway.results.values()]
         walk.has_open_sizes |= not anyway.is_whole
     if not recorded and known and layer.kind == "layer":
-        from layerexplain.layers.keras.meant_types import known_result
+        from layerexplain.layers.keras.opaque_layers import known_result
 
         result = known_result(layer.type, layer.config, known[0].expr.shape)
         recorded = [] if result is None else [Spec(*result)]

@@ -1,4 +1,4 @@
-"""Ops that rearrange elements: tiles, rolls, triangles and diagonals of matrices, constant tensors, shapes."""
+"""Ops that rearrange elements: tiles, rolls, triangles, diagonals, constants, and patches of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ops that join tensors along an axis, and take them apart: concatenate, split, stack."""
+"""Ops that join tensors along an axis, take them apart, and look up their entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ops that depend on order along an axis: argmax, sorting, cumulative sums and products."""
+"""Ops that depend on order along an axis: argmax, sorting, cumulative sums, quantiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fourier transforms of real and complex signals, as real and imaginary parts."""
+"""Signals: Fourier transforms as real and imaginary parts, and spectrograms of audio."""
 
 from __future__ import annotations
 

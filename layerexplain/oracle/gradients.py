@@ -22,11 +22,12 @@ from layerexplain.oracle.reference import Reference, first_line
 from layerexplain.oracle.tolerance import TOLERANCE, Roundings, allowed, allowed_in_row, judged
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
 from layerexplain.run.activations import ModelRun
-from layerexplain.run.arrays import computed_in, rounded_to, updates
+from layerexplain.run.arrays import computed_in, rounded_to
 from layerexplain.run.given_inputs import GivenInput, traced_at
 from layerexplain.run.gradients import GradientStep, WeightKey
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace import RunnableModel
+from layerexplain.run.updates import updates
 from layerexplain.run.values_inside import moves_of
 
 NO_LOSS = "mse"

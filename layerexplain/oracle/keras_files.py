@@ -24,7 +24,7 @@ from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.frontends.model_builder import layers_among
 from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction, Layer, Model, is_before_keras_3
 from layerexplain.oracle.reference import first_line, load_keras
-from layerexplain.sources.archives import open_regular
+from layerexplain.sources.regular_file import open_regular
 
 Source = str | os.PathLike[str] | bytes
 

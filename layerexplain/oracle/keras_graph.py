@@ -1,4 +1,4 @@
-"""Known faults of Keras and TensorFlow that change values, reported instead of a difference."""
+"""The graph of a real Keras model, called node by node, and known faults of Keras that change values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface to the framework that formulas are compared with: `keras_model`, `keras_graph` and `torch_model`.
+"""The interface to the framework that formulas are compared with, and how Keras is imported for it.
 
 Tensors and weights are the framework's own; `value` converts them to arrays.
 """

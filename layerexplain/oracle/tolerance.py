@@ -1,4 +1,4 @@
-"""The relative difference of two arrays, and the tolerance for it."""
+"""The relative difference of two arrays, and the tolerance that rounding asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Real PyTorch behind the interface of `reference`: modules and functions of PyTorch, called as a model's calls say.
+"""Real PyTorch behind the interface of `reference`: modules and functions called as a model's calls say, and a step
+of training.
 
 They are made from what was read: only types that are declared are looked up, by their names in PyTorch, and no code of
 the source runs.

@@ -21,7 +21,7 @@ from layerexplain.frontends.training import trained_with
 from layerexplain.lang.axes import Shape, examples_from
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.keras.meant_types import USUAL_SIZES
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, fixed_batch
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at

@@ -1,4 +1,4 @@
-"""A report as a document: a few kinds of blocks, which each printer lays out for its format.
+"""A report as a document: a few kinds of blocks, which each printer lays out for its format, and their sections.
 
 The builders in `documents/` make a `Document` of a report. `text`, `markdown` and further printers (a page, LaTeX) walk
 its blocks; a block says what it is, the printer how that looks. sections.py has the blocks of explanations. Texts are

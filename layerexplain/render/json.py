@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: a report's own data, by the contracts in docs/*.schema.json."""
+"""Formats for programs: JSON by the contracts in docs/*.schema.json, CSV and TSV, findings as annotations and SARIF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How shapes, counts and bytes read: one wording for every format."""
+"""How shapes, counts, bytes and excerpts of long texts read: one wording for every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocks of explanations as text: sections with labels at the left, code with comments, lists and figures."""
+"""A document as lines for a terminal, a pipe or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer where it stands in a network, as the hints of layers/ see it."""
+"""What is said of a layer where it stands: its arguments, its targets, and the view of it that hints get."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ from layerexplain.report.objective import OfWeight, holders, setting_formula, se
 from layerexplain.report.settings import setting_of, setting_text, usual_initializer
 from layerexplain.report.training_data import setting_of_output
 from layerexplain.weights.matched import layer_expression
-
-# Argument words -----------------------------------------------------------------------------------------------------
 
 # Hints --------------------------------------------------------------------------------------------------------------
 
@@ -333,7 +331,7 @@ def _in_keras(training: Training, name: str, function: object, shape: Shape) -> 
         return "An output of the model, which has no loss: fit() takes no targets for it"
     suited = [loss for one in suited_losses(str(function)) if (loss := loss_of(one))]
     each = [f"{loss_name(loss)} takes {loss.targets(shape)}" for loss in suited]
-    return ". ".join(["An output of the model; no loss is stated", *each])
+    return ". ".join(["An output of the model; no loss stated", *each])
 
 
 def _in_torch(at: Placed, shape: Shape, *, has_weights: bool) -> str:

@@ -1,4 +1,4 @@
-"""What Keras's `load_weights` would take over of one model into another: by the names of layers, and by their order."""
+"""What differs between two models, what follows from it, and what Keras's `load_weights` would take over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimizers of Keras, by what they keep for each weight: as many numbers as their formulas have slots."""
+"""How many bytes a model needs: weights, activations, the most that lives at once, training, and its optimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real difference between two layers in sentences, derived from what is explained of both.
+"""What differs between two layers in sentences, and between two models as wholes.
 
 What one output element reads, what is learned, of what statistics are, what differs in training, the state that is
 kept from step to step, how the parameters come about, and the shapes: what is the same is said once, of both.

@@ -1,4 +1,4 @@
-"""The functions of TensorFlow that stand between layers of tf.keras, as operations of Keras 3."""
+"""The configuration of layers in one form, whatever version of Keras or format they come from."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
     (('units', 'activation', 'use_bias'), ('units=16',))
     """
     from layerexplain.layers.arguments import Argument
-    from layerexplain.layers.keras.meant_types import example_of
+    from layerexplain.layers.keras.examples import example_of
 
     declaration = declared(type_, read_own_layers(code))
     arguments = []
@@ -175,7 +175,8 @@ def is_layer(type_: str, code: Code = ()) -> bool:
 
 def unknown_type(type_: str, own: Collection[str] = ()) -> ArgumentError:
     """Return the error for a layer type that has no declaration: why it has none, or which one may be meant."""
-    from layerexplain.layers.keras.meant_types import REASONS, what_is_meant, why_not
+    from layerexplain.layers.keras.meant_types import what_is_meant
+    from layerexplain.layers.keras.opaque_layers import REASONS, why_not
 
     words = NOT_ALONE.get(type_) or why_not(type_)
     names = [*type_names(), *REASONS, *own, *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]

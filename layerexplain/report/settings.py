@@ -1,6 +1,5 @@
-"""Initializers, regularizers and constraints as configurations of all generations have them → `TrainingSetting`, with
-the arguments that are not at their default.
-"""
+"""Initializers, regularizers and constraints of all generations → `TrainingSetting`, and the defaults of
+initializers."""
 
 from __future__ import annotations
 

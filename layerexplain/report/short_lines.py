@@ -1,4 +1,4 @@
-"""What a layer costs, in words: multiply-accumulates as named factors, FLOPs, and what several calls come to."""
+"""A layer in short lines: its cost in words, its shape, its parameters as a product, its formula without sizes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, product, shape_text, total
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
-
-# Short lines --------------------------------------------------------------------------------------------------------
 
 # Cost lines ---------------------------------------------------------------------------------------------------------
 

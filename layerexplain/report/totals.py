@@ -1,4 +1,4 @@
-"""What the rows of a report add up to, and what is said where not all of it is known."""
+"""What the rows of a report add up to, the weights of a row, and what is said where not all of it is known."""
 
 from __future__ import annotations
 

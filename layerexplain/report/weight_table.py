@@ -1,4 +1,4 @@
-"""The table of weights: everything that `weights` shows, as frozen plain data. `to_dict()` is the JSON contract.
+"""A source's weights as a table, as frozen plain data. `to_dict()` is the JSON contract.
 
 `size` counts scalars (`count` in JSON), `bytes` are bytes; None is unknown, never 0.
 """

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.checks.calls import activation_of
+from layerexplain.checks.data import layer_of
 from layerexplain.checks.findings import CheckReport
 from layerexplain.checks.of_data import RunFact
 from layerexplain.checks.rules import follow_rules
-from layerexplain.checks.weight_values import layer_of
 from layerexplain.errors import LayerExplainError, SourceError, in_a_row
 from layerexplain.files.limits import MAX_INFLATED_BYTES
 from layerexplain.frontends import model_of
@@ -21,7 +21,7 @@ from layerexplain.model import DataArray, InputShapes, InputShapesOf, Layer, Mod
 from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.trace import trace_model
 from layerexplain.ops.sizes import shape_text
-from layerexplain.sources.archives import open_regular
+from layerexplain.sources.regular_file import open_regular
 
 _EXAMPLES = 32
 """The batch of `fit()` where nothing else is said."""

@@ -1,4 +1,4 @@
-"""The results of `trace --gradient` as immutable data. `to_dict()` is the JSON contract (docs/trace.schema.json)."""
+"""The results of `trace --gradient` as immutable data, and what the sizes of gradients show, in sentences."""
 
 from __future__ import annotations
 

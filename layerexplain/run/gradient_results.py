@@ -14,7 +14,7 @@ from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model
 from layerexplain.records import grouped
 from layerexplain.run.activations import Activation, Progress, dtype_name
-from layerexplain.run.arrays import Add, Update, npz_writer
+from layerexplain.run.arrays import Add, npz_writer
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_report import (
     Extremes,
@@ -29,6 +29,7 @@ from layerexplain.run.gradient_report import (
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
+from layerexplain.run.updates import Update
 
 if TYPE_CHECKING:
     from layerexplain.layer_names import Layers

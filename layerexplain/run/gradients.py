@@ -27,21 +27,21 @@ from layerexplain.report.objective import (
 )
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
-from layerexplain.run.arrays import (
-    Slots,
-    StoredOptimizer,
-    Update,
-    computed_in,
-    optimizer_of,
-    slots_of_weights,
-    stored_optimizer,
-    updates,
-)
+from layerexplain.run.arrays import computed_in
 from layerexplain.run.backpropagation import SentBack, Tape
 from layerexplain.run.given_inputs import GivenInput
 from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.target_option import make_targets
 from layerexplain.run.trace import RunnableModel, must_have_run, ready
+from layerexplain.run.updates import (
+    Slots,
+    StoredOptimizer,
+    Update,
+    optimizer_of,
+    slots_of_weights,
+    stored_optimizer,
+    updates,
+)
 from layerexplain.run.values_inside import Moves, moves_of
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.weighted_layers import weighted_layers

@@ -1,4 +1,4 @@
-"""A picture as the array of an input. It is read by Pillow, which the extra `layerexplain[images]` brings."""
+"""Inputs given on the command line: .npy, .npz and picture files, zeros, ones or random numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from layerexplain.files.zip_members import refuse_coding
 from layerexplain.frontends.input_shapes import no_input, shapes_for
 from layerexplain.lang.axes import BATCH, examples_from
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.keras.meant_types import USUAL_SIZES
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at, trace_model
@@ -28,7 +28,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.run.arrays import must_fit
 from layerexplain.run.given_inputs import GivenInput, ModelInput, inputs_of, meet
 from layerexplain.run.initializers import draw_inputs
-from layerexplain.sources.archives import open_regular
+from layerexplain.sources.regular_file import open_regular
 
 # Pictures -----------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The sources of a run's weights: a file, read layer by layer; a live model; or numbers drawn from a seed."""
+"""The sources of a run's weights (a file, a live model, numbers drawn from a seed), and how two of them differ."""
 
 from __future__ import annotations
 

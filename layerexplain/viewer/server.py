@@ -1,4 +1,4 @@
-"""What a viewer shows: the last page that could be made of its source, and what is at fault with the source now."""
+"""The server of a viewer, for browsers of this machine that know its address, and the last page that it could make."""
 
 from __future__ import annotations
 

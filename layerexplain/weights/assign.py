@@ -1,4 +1,4 @@
-"""Which of the stored arrays, in the file's order, is which of the wanted weights, in Keras's."""
+"""Which stored array is which of the wanted weights, by order; and kernels that older Keras stored in another order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stored array is which weight of which layer, by what the formats say; disagreements are notes.
+"""Which stored array is which weight of which layer, by what the formats say, and what is stored beside formulas.
 
 A file of class layout numbers the variables of each object in the order in which Keras made them; a legacy file lists
 a layer's weights, trainable ones first. Where neither an order nor names fit, nothing is claimed: the layer then has

@@ -1,4 +1,4 @@
-"""The weights of a model side by side with the arrays that a file stores for them, as data."""
+"""The weights of a model side by side with stored arrays, and the Python expression that gives each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that a file stores packed, a few bits a number: which tensors stand for one, and in which form."""
+"""Weights that a file names by the paths of modules, and those that it stores packed."""
 
 from __future__ import annotations
 

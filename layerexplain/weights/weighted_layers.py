@@ -1,4 +1,4 @@
-"""The layers of a model that may have weights, at any depth, each with what its formula says of them."""
+"""The layers of a model that may have weights, at any depth: of formulas, of groups in files, of live models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from layerexplain.model import TORCH_MODULE, Layer, Model, Note, StoredGroup, pa
 from layerexplain.network.scope import has_no_weights
 from layerexplain.network.traced import Network, uses_of
 from layerexplain.records import NamedTuple
-
-# Weighted layers ----------------------------------------------------------------------------------------------------
 
 # Weighted layers ----------------------------------------------------------------------------------------------------
 

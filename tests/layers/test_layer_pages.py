@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
-from layerexplain.layers.keras.meant_types import example_of
+from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find, layer_types
 
 TYPES = [type_ for entries in layer_types().values() for type_, _, _ in entries]

@@ -14,7 +14,7 @@ from layerexplain.cli.arguments import parse_arguments
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.frontends.input_shapes import parse_shape
-from layerexplain.layers.keras.meant_types import example_of
+from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find, layer_types
 from layerexplain.network.trace import trace_at
 from tests.support.tries import some

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import layerexplain
-from layerexplain.layers.keras.meant_types import OPERATIONS as REASONS
+from layerexplain.layers.keras.opaque_layers import OPERATIONS as REASONS
 from layerexplain.layers.registry import find
 from tests.support.operation_rows import KERAS_ROWS
 from tests.support.operation_rows_images import IMAGE_ROWS

@@ -9,8 +9,9 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.layers.keras.meant_types import _OWN as EXAMPLES
-from layerexplain.layers.keras.meant_types import FIRST_ARGUMENTS, REASONS, SYNONYMS, WITHOUT_WEIGHTS
+from layerexplain.layers.keras.examples import _OWN as EXAMPLES
+from layerexplain.layers.keras.meant_types import SYNONYMS
+from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS, REASONS, WITHOUT_WEIGHTS
 from layerexplain.layers.registry import find
 from tests.support.registry import BY_THE_WALK, KERAS_VERSION, coverage_rows, keras_layers
 

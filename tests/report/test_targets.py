@@ -133,6 +133,6 @@ def test_without_a_loss_the_remark_says_so() -> None:
         " ".join(explain(flat(f"Dense: {{units: 3, activation: {one}}}").encode()).layers[-1].explanation.hints)
         for one in ("softmax", "linear")
     ]
-    assert all("no loss is stated. " in one and "fit()" not in one for one in said)
+    assert all("no loss stated. " in one and "fit()" not in one for one in said)
     two = explain((TWO_HEADS + "loss: {a: mse}\n").encode()).layers[-1].explanation.hints[-1]
     assert two == "An output of the model, which has no loss: fit() takes no targets for it."

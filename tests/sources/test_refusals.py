@@ -8,8 +8,8 @@ import pytest
 
 from layerexplain.errors import SourceError
 from layerexplain.sources import fsspec_files
-from layerexplain.sources.archives import open_regular
 from layerexplain.sources.names import Remote
+from layerexplain.sources.regular_file import open_regular
 
 # Files of this machine ----------------------------------------------------------------------------------------------
 

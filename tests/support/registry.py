@@ -8,7 +8,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Marker
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.index import family_of
-from layerexplain.layers.keras.meant_types import OPERATIONS, REASONS
+from layerexplain.layers.keras.opaque_layers import OPERATIONS, REASONS
 from layerexplain.layers.registry import find
 from tests.cases import CASES, DRAWS, Case
 from tests.support.keras_oracle import trace_case

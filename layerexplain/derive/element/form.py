@@ -1,4 +1,4 @@
-"""Decide which nodes of a formula get their own line in the element form, and the roles of all axes."""
+"""The element form: a formula for one element of the result, derived by pushing an index through the expression."""
 
 from __future__ import annotations
 

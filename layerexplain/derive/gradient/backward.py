@@ -1,4 +1,5 @@
-"""Gradients of whole patterns, which read better than those of their parts put together."""
+"""Derive the gradient of a definition: another definition, in the same vocabulary, with patterns that read better
+whole."""
 
 from __future__ import annotations
 

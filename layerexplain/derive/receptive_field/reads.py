@@ -1,4 +1,4 @@
-"""Facts about values that follow from indices alone: which scores are far below 0, and so 0 after a softmax.
+"""The elements that one op reads of its arguments, by its element rule and facts about values that follow from indices.
 
 A causal mask compares positions. An excluded element has the score -1e9, the weight 0, and no influence. Conditions are
 stored as expressions that must be ≥ 0: `t - s` for `t ≥ s`. Facts hold for every input: a mask that depends on values

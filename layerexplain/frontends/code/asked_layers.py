@@ -20,7 +20,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.index import types
-from layerexplain.layers.keras.meant_types import example_of
+from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import TORCH, find, part_of, positional_arguments, torch_part_of
 from layerexplain.layers.torch.construction import asked_inputs
 from layerexplain.records import NamedTuple
@@ -351,8 +351,6 @@ def _config(order: Sequence[str], call: ast.Call, values: Mapping[str, object]) 
 
 
 _NO_INPUT = "the text states no input: {} is an example"
-_SAYS_ITSELF = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Embedding")
-"""How modules begin whose arguments say what they take: the sizes that they do not say are left open."""
 
 
 def _example_note(taken: Mapping[str, object]) -> str:
@@ -373,11 +371,11 @@ def _torch_program(
     note = ""
     for spec in specs:
         asked = tuple([size if isinstance(size, int) else None for size in spec.shape])
-        if name in ("LSTM", "GRU", "RNN", "MultiheadAttention"):
+        if len(asked) == 3 and asked[1] == 1 and asked[2] is not None:  # a sequence: steps, batch, features
             asked = (None, None, asked[2])
         whole = next((fits for one in known if (fits := _whole(one, asked)) is not None), None)
-        if whole is None and name.startswith(_SAYS_ITSELF):
-            return f"layer = {written}", ""
+        if whole is None and (spec.dtype != "float" or any(size is not None for size in asked)):
+            return f"layer = {written}", ""  # its arguments say what it takes: other sizes are left open
         if whole is None:
             is_image = len(asked) > 3
             usual = (1 if is_image or config.get("batch_first") else 9, *[28 if is_image else 1] * (len(asked) - 1))
@@ -421,7 +419,7 @@ def _keras_input(
             return (*shape, 1)
     steps = _STEPS.search(text)
     length = None if steps is None else int(steps[1] or steps[2])
-    if length is not None and declaration.type.endswith("Embedding"):
+    if length is not None and declaration.facts.ids_below:
         return (length,)
     features = _FEATURES.search(text)
     if features is None:

@@ -29,7 +29,7 @@ from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import Model, Note
 from layerexplain.ops import load_all
-from layerexplain.sources.archives import open_regular
+from layerexplain.sources.regular_file import open_regular
 
 _DEFINED = re.compile(rb"^(class|def)[ \t]+(\w+)", re.MULTILINE)
 _MOST_FILES = 5_000

@@ -50,7 +50,7 @@ from layerexplain.frontends.code.recorder.tracing import (
     reaching,
 )
 from layerexplain.frontends.code.sources import Lender, Modules, Text, package_of, text_of, text_of_question
-from layerexplain.frontends.code.stated_inputs import stated_inputs, stated_numbers
+from layerexplain.frontends.code.stated_inputs import sizes_in, stated_inputs, stated_numbers
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -66,6 +66,7 @@ from layerexplain.frontends.code.values.objects import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.reading import MOST_TRIED, Assumption, Exhausted, File, Frame, walk
 from layerexplain.frontends.training import with_training
+from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
@@ -558,7 +559,9 @@ def _without_batch(shape: tuple[int | None, ...], first: str) -> tuple[int | Non
     declaration = find(first)
     axes = None if declaration is None else declaration.ndim
     if axes is None:
-        axes = len(shape) + (shape[0] is not None and (first, len(shape)) != ("Dense", 2))
+        # Rows of numbers are examples with their features for a layer that is usually given features alone.
+        is_table = len(shape) == 2 and declaration is not None and len(sizes_in(example_of(declaration)[1][0])) == 1
+        axes = len(shape) + (shape[0] is not None and not is_table)
     inner = shape if len(shape) == axes - 1 else shape[1:]
     return inner if len(inner) == axes - 1 and None not in inner else None
 

@@ -29,7 +29,7 @@ from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code.values.reading import MOST_SOURCE, MOST_TOKENS, File, walk
 from layerexplain.frontends.hugging_face.entries import names_configuration
 from layerexplain.records import NamedTuple
-from layerexplain.sources.archives import open_regular
+from layerexplain.sources.regular_file import open_regular
 
 # Sources ------------------------------------------------------------------------------------------------------------
 # Which text of a source is code: scripts, notebooks, Markdown, and what people paste from a question.

@@ -1,4 +1,4 @@
-"""The formulas of blocks and of whole models → layers and calls: `h = x + attention(norm_1(x))`."""
+"""A configuration → its model: the formulas of blocks and of whole models become layers and calls."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def read_folder(folder: str) -> Model | None:
     """Return the model that a folder's config.json describes; None where that is no configuration of transformers."""
     from layerexplain.frontends.json_text import parse_json
     from layerexplain.frontends.keras.archive import config_bytes
-    from layerexplain.sources.archives import name_of_folder
+    from layerexplain.sources.regular_file import name_of_folder
 
     document = parse_json(config_bytes(folder, "config.json"), "config.json")
     return read_configuration(document, name_of_folder(folder)) if is_configuration(document) else None

@@ -15,7 +15,7 @@ from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import Piece, RawValues, StoredTensor, file_beside
 from layerexplain.records import NamedTuple
-from layerexplain.sources.archives import in_folder, open_regular
+from layerexplain.sources.regular_file import in_folder, open_regular
 
 ENDING = ".safetensors"
 INDEX = "model.safetensors.index.json"

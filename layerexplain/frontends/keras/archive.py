@@ -57,7 +57,7 @@ def _folder(members: Mapping[str, Any]) -> str:
 
 def read_keras_directory(path: str) -> Model:
     """Return the model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
-    from layerexplain.sources.archives import names_in
+    from layerexplain.sources.regular_file import names_in
 
     names = names_in(path)
     name = _CONFIG if _CONFIG in names else _OLD_CONFIG
@@ -77,7 +77,7 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
 
 def config_bytes(folder: str, name: str) -> bytes:
     """Return the bytes of a file in a folder, as many as a configuration may have and one more."""
-    from layerexplain.sources.archives import in_folder, open_regular
+    from layerexplain.sources.regular_file import in_folder, open_regular
 
     with open_regular(in_folder(folder, name), name) as file:
         return file.read(MAX_CONFIG_BYTES + 1)

@@ -20,7 +20,7 @@ from layerexplain.frontends.model_builder import FreeNames, layers_in_config
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
 from layerexplain.records import NamedTuple
-from layerexplain.sources.archives import in_folder, is_file_in, name_of_folder, names_in, open_regular
+from layerexplain.sources.regular_file import in_folder, is_file_in, name_of_folder, names_in, open_regular
 
 SAVED_MODEL = "saved_model.pb"
 METADATA = "keras_metadata.pb"

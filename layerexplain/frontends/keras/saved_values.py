@@ -24,7 +24,7 @@ from layerexplain.frontends.keras.tensor_bundle import (
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import RawValues, Role, StoredTensor, plain_name, role_of
 from layerexplain.model import StoredVariable
-from layerexplain.sources.archives import in_folder, is_file_in, open_regular
+from layerexplain.sources.regular_file import in_folder, is_file_in, open_regular
 
 # Saved values -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Protocol buffers' wire format, as far as reading needs it: numbered fields, no schema, no generated code.
+"""TensorFlow's checkpoints: their index and the wire format of protocol buffers, as far as reading needs them.
 
 Every length is checked against what is there before it is believed; groups, which nobody writes today, are refused.
 """
@@ -14,7 +14,7 @@ from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS
 from layerexplain.frontends.keras.weight_tensors import Piece, file_beside
 from layerexplain.records import NamedTuple
-from layerexplain.sources.archives import in_folder, open_regular, size_of
+from layerexplain.sources.regular_file import in_folder, open_regular, size_of
 
 # Protobuf -----------------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from layerexplain.frontends.opened import HEAD, is_hdf5
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.sources import is_remote
-from layerexplain.sources.archives import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
+from layerexplain.sources.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 
 WEIGHTS = "model.weights.h5"
 SHARD_INDEX = "model.weights.json"

@@ -31,7 +31,7 @@ from layerexplain.frontends.keras.weight_tensors import (
 )
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.sources.archives import size_of
+from layerexplain.sources.regular_file import size_of
 
 # Weight layouts -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Values that lie in a file as plain numbers, one behind another, as in TensorFlow's checkpoints and TensorFlow.js."""
+"""The tensors of a file of weights, and values that lie there as plain numbers, one behind another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from layerexplain.frontends.model_builder import FreeNames, types_by_default_nam
 from layerexplain.model import Layer, StoredVariable
 from layerexplain.records import NamedTuple
 from layerexplain.sources import is_remote
-from layerexplain.sources.archives import in_folder, is_file_in, open_regular
+from layerexplain.sources.regular_file import in_folder, is_file_in, open_regular
 
 # Raw values ---------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The layers that a tree of weights tells of: a group an object, by the names that Keras gives to groups.
+"""The layers of files of weights alone: by a tree of groups, by lists of variables, and by the older HDF5.
 
 The items of a list or mapping of layers are in groups named after their classes (`layers/dense_1`); a layer in an
 attribute has the attribute's name (`cell`), and since Keras 3.6 its own name beside it. What classes these are is told

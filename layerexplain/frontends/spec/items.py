@@ -171,7 +171,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     meant = "InputLayer" if name == "Input" else class_name(name)
     if _is_declared(meant):
         return meant
-    from layerexplain.layers.keras.meant_types import WITHOUT_WEIGHTS, why_not
+    from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS, why_not
 
     if name in WITHOUT_WEIGHTS:
         return name  # its row says why it has no formula; its shape is known all the same
@@ -298,7 +298,7 @@ def _arguments(type_name: str, value: YamlNode, maker: Maker) -> dict[str, YamlN
     declaration = maker.find(type_name)
     first = _wrapped_argument(type_name, maker) or (next(iter(declaration.arguments), None) if declaration else None)
     if first is None and declaration is None:
-        from layerexplain.layers.keras.meant_types import FIRST_ARGUMENTS
+        from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS
 
         first = FIRST_ARGUMENTS.get(type_name)
     if first is not None:

@@ -1,4 +1,4 @@
-"""Augmentation of images: layers that change their colours, move or cover parts of them, cut and mix.
+"""Augmentation of images, and layers that crop, change the contrast or handle boxes.
 
 At inference these layers return images unchanged; their sentences say what they do in training. With a mapping of
 images, labels and boxes, Keras changes them all in training.

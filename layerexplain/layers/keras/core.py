@@ -235,7 +235,7 @@ def lambda_(
 
     Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
     """
-    from layerexplain.layers.keras.meant_types import known_result
+    from layerexplain.layers.keras.opaque_layers import known_result
 
     known = known_result("Lambda", {"output_shape": output_shape}, xs[0].shape)
     shape: Shape = (batch_of(xs[0].shape), *[None] * (xs[0].ndim - 1)) if known is None else known[0]

@@ -8,7 +8,7 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int
 from layerexplain.layers.keras.losses import inside
 from layerexplain.layers.registry import layer
-from layerexplain.ops import attention, functions, reduce
+from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
 from layerexplain.ops.sizes import misfit, normalize_axis, shape_text
 
@@ -57,7 +57,7 @@ def ctc_decode(
         raise ArgumentError(
             f"ctc_decode is supported only for strategy='greedy' and top_paths=1, got {strategy=} and {top_paths=}"
         )
-    labels, score = attention.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)
+    labels, score = ctc.ctc_decode(inputs, sequence_lengths, blank=mask_index, merge=merge_repeated)
     return {"labels": labels, "score": score}
 
 

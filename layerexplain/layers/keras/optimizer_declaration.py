@@ -1,4 +1,4 @@
-"""The optimizers of keras.optimizers: how one weight, and what is kept for it, change in a step.
+"""The optimizers and schedules of keras.optimizers: how one weight, and what is kept for it, change in a step.
 
 Each takes the weight `W`, the gradient `g` of the loss by it, and the number of the step from 1 on, and gives the new
 weight and the new slots. `@optimizer` adds what all have in common: learning rate schedules, clipping, weight decay,

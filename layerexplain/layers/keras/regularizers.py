@@ -1,4 +1,4 @@
-"""The regularizers of keras.regularizers: what each adds to the loss for one weight.
+"""The regularizers and constraints of Keras: what each adds to the loss for one weight, or does to it after an update.
 
 Input: the weight `W`, or what an `activity_regularizer` is given. Reference: keras/src/regularizers/regularizers.py.
 """

@@ -1,4 +1,4 @@
-"""Which layer of Keras stands in the place of a module of PyTorch, and what is different, in sentences."""
+"""Which layer of Keras stands in the place of a module of PyTorch, what is different, and an example of each module."""
 
 from __future__ import annotations
 

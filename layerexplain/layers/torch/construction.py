@@ -1,4 +1,4 @@
-"""A module of PyTorch by its arguments alone: its formula before it gets an input, and with it its weights."""
+"""A module of PyTorch by its arguments alone, and the kinds of arguments that modules take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patterns of einops, `b c (h p) w -> b (h w) (p c)`: their two sides, and the steps that they stand for at a shape."""
+"""The layers and functions of einops, and their patterns: `b c (h p) w -> b (h w) (p c)`."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The document of `trace`: what the outputs of each layer are like."""
+"""The documents of `trace`: what the outputs of each layer are like, and one element worked out."""
 
 from __future__ import annotations
 

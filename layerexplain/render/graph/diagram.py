@@ -204,7 +204,7 @@ _OF_MODULES = {
     "pooling": "windows", "operations_reduce": "windows",
     "reshaping": "shape", "operations_shape": "shape", "operations_repeat": "shape", "operations_image": "shape",
     "normalization": "normal", "activation_layers": "activation", "activations": "activation", "core": "activation",
-    "rnn": "sequence", "rnn_cells": "sequence", "wrappers": "sequence",
+    "rnn": "sequence", "rnn_cells": "sequence", "convolutional_recurrent": "sequence", "wrappers": "sequence",
     "attention": "attention", "merging": "join",
     "regularization": "random", "augmentation": "random", "preprocessing": "random",
 }  # fmt: skip

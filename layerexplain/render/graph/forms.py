@@ -1,4 +1,4 @@
-"""Mermaid: the graph of a model as a flowchart, with the shapes on its edges."""
+"""The forms in which a graph is written: SVG and what is made of it, DOT and Mermaid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another order of the strands of a graph, in which fewer lines cross.
+"""Where the nodes of a graph stand: in which row and lane, in the order in which fewest lines cross.
 
 Strands run straight down, so that two lines can cross only in the gap between two rows, where one at least goes from
 one strand to another. Which do depends on the order of strands from left to right alone. Sifting takes one strand after

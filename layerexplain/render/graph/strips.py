@@ -1,4 +1,4 @@
-"""Branches that are alike and meet in one node are one box, "40 branches", which opens."""
+"""Layouts of a shape: alike branches as one box that opens, an encoder and a decoder beside each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of pages of single layers, each without a model: js/what_if.js and js/gallery.js show them.
+"""The data of pages of single layers, each without a model, and of a page that compares two models.
 
 Both have `model`, of which the `title` counts, and `layers`, `definitions` and `forms` as data.py says. Beside them:
 

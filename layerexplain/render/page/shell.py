@@ -1,4 +1,4 @@
-"""The modules of js/ as one script: a browser loads no modules from a file beside the page, so they are joined."""
+"""The HTML file around the data: style sheet and scripts as one file each, and the frame of `layerexplain view`."""
 
 from __future__ import annotations
 

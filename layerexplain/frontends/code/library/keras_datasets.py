@@ -1,4 +1,5 @@
-"""The shapes of the data sets that ship with Keras and scikit-learn, and of what their preprocessing gives."""
+"""The shapes of data sets of Keras and scikit-learn, of what preprocessing gives, and of images read from
+directories."""
 
 from __future__ import annotations
 

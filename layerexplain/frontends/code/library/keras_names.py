@@ -93,7 +93,7 @@ def inside_keras(path: str) -> str | None:
 def layer_names() -> frozenset[str]:
     """Return the names of all layers, other names of them too."""
     from layerexplain.frontends.keras.old_names import OLD_CLASSES
-    from layerexplain.layers.keras.meant_types import REASONS
+    from layerexplain.layers.keras.opaque_layers import REASONS
 
     return frozenset({*known_types(), *REASONS, *OLD_CLASSES, "InputLayer"})
 
@@ -169,7 +169,7 @@ _OTHER_OPERATIONS = {
 def operation_types() -> dict[str, str]:
     """Return the classes of Keras's operations by the names of their functions, without underscores."""
     from layerexplain.layers.index import types
-    from layerexplain.layers.keras.meant_types import OPERATIONS
+    from layerexplain.layers.keras.opaque_layers import OPERATIONS
 
     names = [name.removeprefix("ops.") for name in types("ops")]
     return {name.lower(): name for name in [*OPERATIONS, *names]}

@@ -37,7 +37,7 @@ from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.reading import walk
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.keras.meant_types import USUAL_SIZES
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import asked_inputs, traced_alone
 from layerexplain.model import Layer, Model, SharedObject, StoredGroup, StoredVariable, TensorRef

@@ -30,7 +30,7 @@ from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.reading import MOST_TRIED, Assumption, Budget, Exhausted, File, Frame, walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.keras.meant_types import USUAL_SIZES
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.model import Note
 from layerexplain.ops.sizes import product
 

@@ -51,7 +51,7 @@ from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.reading import Budget, Exhausted, kept_with_tree, walk
 from layerexplain.lang.axes import BATCH, Batch
-from layerexplain.layers.keras.meant_types import USUAL_SIZES
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
