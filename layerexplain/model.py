@@ -1,4 +1,6 @@
-"""The architecture as it was read: names, configurations and wires. Nothing here is computed.
+"""The architecture as it was read: names, configurations and wires (one data model, hence the length).
+
+Nothing here is computed.
 
 A reader makes a `Model`; everything after it reads one. Tensors are named by who makes them: the layer,
 the number of its call (0, 1, … in the order in which the file lists them) and the number of the output.

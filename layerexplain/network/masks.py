@@ -227,7 +227,7 @@ def _computes_with_masks(call: TracedCall) -> bool:
     """Return whether a layer leaves out what a mask marks, where it has one."""
     declaration = call.declaration
     if declaration is not None and declaration.mask == "pass" and declaration.holds and call.definition is not None:
-        # A wrapper that hands its mask on gives it to what it wraps.
+        # A wrapper passes its mask to the layer inside it.
         declaration = getattr(call.definition.arguments.get(declaration.holds), "declaration", None)
     if declaration is None or declaration.facts.runs_code:
         return False
@@ -235,7 +235,7 @@ def _computes_with_masks(call: TracedCall) -> bool:
 
 
 def _missed_after(start: TracedCall, network: Network) -> Iterable[str]:
-    """Yield the layers behind a call that would use a mask and get none. Ends where no axis of steps is left."""
+    """Yield the layers behind a call that use masks but get none, as far as tensors have an axis of steps."""
     seen: set[CallKey] = set()
     waiting = [start]
     for call in waiting:

@@ -272,7 +272,7 @@ _NONE: dict[_Fact, str] = {
     _states: "keeps no state from step to step",
     _statistics: "computes no statistics",
 }
-"""What is said of a layer that has nothing of a kind, beside one that has."""
+"""For each kind of difference, the words for the layer that has nothing of the kind when the other layer has."""
 
 
 # Model differences --------------------------------------------------------------------------------------------------

@@ -301,8 +301,8 @@ class TodaysTraining(NamedTuple):
 
 
 def todays_training(model: Model, *, every: bool = False) -> TodaysTraining | None:
-    """Return what a model is trained with in today's words; None where nothing is said of it. With `every`, what
-    today's Keras does not have is there too, as the source says it."""
+    """Return the training setup of a model by the names of Keras 3; None where the source has none. With `every`,
+    arguments that Keras 3 does not have are kept as the source writes them."""
     training = model.training
     if training is None:
         return None

@@ -360,7 +360,7 @@ def _times(count: int, text: str) -> str:
 # The formula of a layer whose input shape, or an argument, is not known: what holds whatever the sizes are.
 
 _TRIED = ((30, 24), (42, 36))
-"""Sizes of axes, and numbers for arguments, that are tried; what is said of both is said of all."""
+"""Sizes of axes, and numbers for arguments, that are tried: a sentence that is true for both is printed."""
 
 _MOST_AXES = 5
 

@@ -289,6 +289,6 @@ def _by_place(layer: Any, places: Sequence[Steps]) -> list[Any]:
 
 
 def _to_nested_model(at: Steps) -> Steps:
-    """Return the steps to the last layer of a nested model on the way; none where there is no model on it."""
+    """Return the part of a path that ends at its last nested model; empty where the path has none."""
     ends = [end for end, step in enumerate(at, 1) if isinstance(step, LayerNamed)]
     return at[: ends[-1]] if ends else ()

@@ -36,7 +36,7 @@ ALLOWED = {
     "frontends/code/library/keras_refused_calls.py": "the layer whose argument Keras ignores",
     "frontends/code/library/numpy.py": "operators of Python that are called like layers",
     "frontends/code/library/python.py": "operators of Python that are called like layers",
-    "frontends/code/library/torch_framework.py": "transforms of torchvision that are called like layers",
+    "frontends/code/library/torch_data.py": "transforms of torchvision that are called like layers",
     "frontends/code/library/torch_training.py": "operators of Python that are called like layers",
     "frontends/code/library/keras_operations.py": "operations of Keras that are called like layers",
     "frontends/code/values/operators.py": "operations of Keras that are called like layers",

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.element.form import ElementForm, ElementLine, element_form, element_of, kind_of
+from layerexplain.derive.element.form import ElementForm, ElementLine, element_form, element_of
+from layerexplain.derive.element.plan import kind_of
 from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.element.text import equations, inner_names
 from layerexplain.derive.roles import AxisRoles, Roles

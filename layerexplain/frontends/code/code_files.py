@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.library.keras_framework import keras_of
 from layerexplain.frontends.code.library.keras_names import base_of
-from layerexplain.frontends.code.reader import Program, imports_of, program
+from layerexplain.frontends.code.read_program import Program, imports_of
+from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.recorder.shapes import with_ready_layers
 from layerexplain.frontends.code.recorder.tracing import FoundModel

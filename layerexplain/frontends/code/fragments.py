@@ -94,7 +94,7 @@ def _is_bare(method: ast.stmt) -> bool:
 
 
 def _new_class(loose: list[ast.stmt], first: ast.stmt) -> ast.ClassDef:
-    """Return a class of PyTorch or Keras with a constructor that calls that of its base."""
+    """Return a new class of PyTorch or Keras, whose constructor calls `super().__init__()`."""
     nodes = walk(*loose)
     names = [
         node.args[0].id

@@ -117,8 +117,8 @@ def todays_form(type_: str, argument: str, shape: Shape | None) -> str:
 
 
 class Objects:
-    """The layers of a spec as they are made, at any depth, by the paths that notes show (`encoder/td.layer`), and which
-    of them are used again in another model or inside another layer."""
+    """All layers of a spec, nested ones included, by the paths that notes show (`encoder/td.layer`), and which of them
+    another model or layer uses again."""
 
     def __init__(self) -> None:
         self._placed: list[tuple[Steps, Layer]] = []

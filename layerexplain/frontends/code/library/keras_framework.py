@@ -429,7 +429,7 @@ def keras_folder() -> str | None:
 
 @cache
 def _homes() -> dict[str, str]:
-    """Return the file of each class of Keras's layers."""
+    """Return the source file of each layer class of the installed Keras, by class name."""
     folder = keras_folder()
     found: dict[str, str] = {}
     for place, _, names in os.walk(os.path.join(folder, "src", "layers")) if folder is not None else ():
@@ -443,7 +443,7 @@ def _homes() -> dict[str, str]:
 
 
 def source_class(interpreter: Interpreter, name: str) -> Class | None:
-    """Return a class of Keras's layers as its source has it; None where no Keras is installed that has it."""
+    """Return a layer class as the source of the installed Keras defines it; None where it has no such class."""
     path, folder = _homes().get(name), keras_folder()
     read = None if path is None or folder is None else read_module(path, os.path.relpath(path, os.path.dirname(folder)))
     if read is None:

@@ -8,9 +8,10 @@ from layerexplain.frontends.code.library.keras_attributes import LayerAttributes
 from layerexplain.frontends.code.library.keras_cloning import Cloning, source_inputs
 from layerexplain.frontends.code.library.keras_making import Calling, LayerFactory
 from layerexplain.frontends.code.library.keras_names import KerasName, tensorflow_function
-from layerexplain.frontends.code.library.keras_operations import SIZES, Operations, RunTimeSizes, holds_size
+from layerexplain.frontends.code.library.keras_operations import SIZES, Operations
 from layerexplain.frontends.code.library.keras_refused_calls import Refusals
 from layerexplain.frontends.code.library.keras_refused_data import DataChecks
+from layerexplain.frontends.code.library.keras_run_time_sizes import RunTimeSizes, holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.machine.interpreter import FunctionTable, Interpreter
 from layerexplain.frontends.code.recorder.nodes import ModelLibrary, Recorder

@@ -1,5 +1,5 @@
-"""The calls of one run of a PyTorch model: PyTorch computes as it goes, so that the shape of each tensor is known where
-the program asks for it."""
+"""The calls of one run of a PyTorch model (one object, hence the length). PyTorch computes
+as it goes, so that the shape of each tensor is known where the program asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Modules of PyTorch in a program: those of torch.nn, user-defined classes, and their children and parameters."""
+"""Modules of PyTorch in a program: those of torch.nn, user-defined classes, their children and parameters
+(modules answer for each other, hence the length)."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class TorchProgram:
         self.begun: list[Instance] = []
         """The modules whose `__init__` has called that of PyTorch."""
         self.finished: list[ProgramValue] = []
-        """The modules of its own classes and the containers that it has made, but for those inside of the first."""
+        """Instances of the program's own classes, and the containers outside of these instances."""
         self.open_trainable: Unknown | None = None
         """What the program freezes, where that is not known: it may be any parameter."""
         self._in_parallel: list[ProgramValue] = []

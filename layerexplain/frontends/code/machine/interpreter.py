@@ -1,4 +1,5 @@
-"""The interpreter of a program's `ast` by what its values are known to be: calls, and how libraries are declared."""
+"""The interpreter of a program's `ast` by what its values are known to be
+(one object, hence the length): calls, and how libraries are declared."""
 
 from __future__ import annotations
 
@@ -496,8 +497,7 @@ class Library:
 
 
 class FrameworkLibrary(Library):
-    """A library that models are made with: its framework, which knows the layers that the program has made, says what
-    its names give."""
+    """A library of models, such as Keras: its framework object keeps the layers of the program and resolves names."""
 
     def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         return interpreter.framework_of(path).call_symbol(Symbol(path), args, kwargs)

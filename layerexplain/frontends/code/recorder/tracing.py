@@ -384,7 +384,7 @@ def models_in(result: ProgramValue) -> list[ModelValue]:
 
 
 # Reach --------------------------------------------------------------------------------------------------------------
-# What reaches a model of a program: choices that were taken before it was made, errors of the program.
+# Choices and errors of a program that affect a model: those before the line that builds it.
 
 
 def parts_of(model: ModelValue) -> dict[int, LayerValue]:

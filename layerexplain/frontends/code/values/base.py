@@ -1,4 +1,4 @@
-"""What every value of a program answers, and what is not known."""
+"""What every value of a program answers, and what is not known (all of one protocol, hence the length)."""
 
 from __future__ import annotations
 
