@@ -74,5 +74,6 @@ def test_append_extends_the_text_and_runs_again(tmp_path: Path) -> None:
             best = int(np.argmax(layerexplain.trace(spec, padded)["next"][0, len(text) - 1]))
             page.get_by_role("button", name="Append").click()
             text = [*text, best][-7:]
-        assert page.locator(".token").all_inner_texts() == [str(one) for one in text]
+        tokens = "Array.from(document.querySelectorAll('.token'), (one) => one.innerText).join()"
+        until(page, f"{tokens} === '{','.join(map(str, text))}'")
         assert page.input_value(".playids") == " ".join(map(str, text))

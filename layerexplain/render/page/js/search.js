@@ -85,7 +85,7 @@ export function search(views, twin = () => -1) {
   };
   field.addEventListener("input", seek);
   field.addEventListener("focus", seek);
-  field.addEventListener("blur", () => setTimeout(() => show(false), 150));
+  field.addEventListener("blur", () => setTimeout(() => document.activeElement === field || show(false), 150)); // it may be back
   field.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const count = Math.min(found.length, SHOWN);
