@@ -9,16 +9,17 @@ _TYPES = {
 keras.activation_layers: ELU LeakyReLU PReLU ReLU Softmax;
 keras.applications: CustomScaleLayer LayerScale StochasticDepth;
 keras.attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention;
-keras.augmentation: AugMix AutoContrast CutMix Equalization MaxNumBoundingBoxes MixUp RandAugment RandomBrightness
-RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip
-RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization
-RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
+keras.augmentation: AugMix CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration
+RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale
+RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
+RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
 keras.convolutional: Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D
 Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose DepthwiseConv1D
 DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D;
 keras.convolutional_recurrent: ConvLSTM1D ConvLSTM2D ConvLSTM3D;
 keras.core: Activation Dense EinsumDense Embedding Identity Lambda Masking;
 keras.encoding: CategoryEncoding Discretization IntegerLookup;
+keras.image_transforms: AutoContrast MaxNumBoundingBoxes RandomCrop;
 keras.keras_1: BatchNormalization0 Highway MaxoutDense;
 keras.merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract;
 keras.normalization: BatchNormalization GroupNormalization LayerNormalization RMSNormalization SyncBatchNormalization
@@ -210,12 +211,13 @@ reshape roll setitem split squeeze stack take_along_dim transpose tril triu unfl
 view_as_real windows zeros zeros_like
 """,
     "torch.nn": """
+torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish
+PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign Tanh Tanhshrink
+Threshold;
 torch.attention: MultiheadAttention TransformerDecoderLayer TransformerEncoderLayer;
 torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d;
-torch.core: AlphaDropout Bilinear Buffer CELU CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d ELU Embedding
-EmbeddingBag FeatureAlphaDropout Flatten GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh Identity LeakyReLU Linear
-LogSigmoid LogSoftmax Mish PReLU PairwiseDistance Parameter RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d
-Softmin Softplus Softshrink Softsign Tanh Tanhshrink Threshold Unflatten;
+torch.core: AlphaDropout Bilinear Buffer CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
+FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Parameter Unflatten;
 torch.losses: BCELoss BCEWithLogitsLoss CrossEntropyLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss
 MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss PoissonNLLLoss SmoothL1Loss SoftMarginLoss;
 torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d

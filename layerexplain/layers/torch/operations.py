@@ -21,7 +21,7 @@ from layerexplain.layers.keras.operations_shape import (
     squeezed,
     swapped,
 )
-from layerexplain.layers.torch import core
+from layerexplain.layers.torch import activations
 from layerexplain.layers.torch.attention import FAR_BELOW
 from layerexplain.layers.torch.construction import LAYOUT, Amounts
 from layerexplain.layers.torch.core import cosine_similarity, flatten, unflatten
@@ -424,8 +424,8 @@ few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in
 
 
 patches, image_of_patches = unfold_module, fold_module
-softmax_module, log_softmax_module, softmin_module = core.softmax, core.log_softmax, core.softmin
-softplus_module, bell = core.softplus, core.gelu
+softmax_module, log_softmax_module, softmin_module = activations.softmax, activations.log_softmax, activations.softmin
+softplus_module, bell = activations.softplus, activations.gelu
 
 
 def _convolved(x: Expr, W: Expr, b: Expr | None, *, rank: int, groups: int, **window: Any) -> Expr:

@@ -206,7 +206,7 @@ _OF_MODULES = {
     "normalization": "normal", "activation_layers": "activation", "activations": "activation", "core": "activation",
     "rnn": "sequence", "rnn_cells": "sequence", "convolutional_recurrent": "sequence", "wrappers": "sequence",
     "attention": "attention", "merging": "join",
-    "regularization": "random", "augmentation": "random", "preprocessing": "random",
+    "regularization": "random", "augmentation": "random", "preprocessing": "random", "image_transforms": "random",
 }  # fmt: skip
 """The family of a module of declarations."""
 
