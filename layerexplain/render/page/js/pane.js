@@ -16,6 +16,8 @@ const LARGEST = 8;
 export function showLayer(pane, at, data) {
   const layer = data.layers[at];
   const front = layer.path.slice(0, layer.path.length - layer.name.length);
+  // Before anything is filled: behind it, the browser would lay out the whole pane at once.
+  pane.scrollTop = 0;
   pane.replaceChildren(heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : ""));
   // Panels are filled where they stand: some fit themselves into the room that they have.
   const fill = (/** @type {HTMLElement} */ around, /** @type {import("./panels.js").Row[]} */ rows) => {
@@ -36,7 +38,6 @@ export function showLayer(pane, at, data) {
     fill(part, rows);
     if (part.childElementCount === 1) part.remove();
   }
-  pane.scrollTop = 0;
 }
 
 /** The parts of layers that somebody has closed: they stay so, whatever layer is chosen. @type {Set<string>} */

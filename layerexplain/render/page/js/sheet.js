@@ -16,6 +16,7 @@ export function sheet(pane, view) {
   const element = make("div", "sheet", handle, pane);
   const phone = window.matchMedia("(max-width: 760px)");
   let at = 0;
+  const reveal = () => view.look.active && view.reveal(view.look.active);
   const put = (/** @type {number} */ to) => {
     at = Math.max(0, Math.min(to, HEIGHTS.length - 1));
     element.dataset.at = `${at}`;
@@ -23,8 +24,10 @@ export function sheet(pane, view) {
     handle.setAttribute("aria-expanded", `${at > 0}`);
     const [name, kind] = ["h2", ".title .type"].map((one) => pane.querySelector(one)?.textContent ?? "");
     title.replaceChildren(name, " ", make("span", "type", at ? kind : "tap for more"));
+    const before = view.covered;
     view.covered = at && phone.matches ? Math.max(0, view.canvas.getBoundingClientRect().bottom - (1 - HEIGHTS[1]) * window.innerHeight) : 0;
-    if (view.look.active) view.reveal(view.look.active);
+    // Elsewhere than on a phone nothing is covered, and to ask for places would lay out at once what is in the pane.
+    if (view.covered !== before) reveal();
   };
   let from = 0;
   let moved = 0;
@@ -44,7 +47,10 @@ export function sheet(pane, view) {
   });
   // What is chosen raises it, the model as a whole lowers it.
   new MutationObserver(() => put(view.look.active ? Math.max(at, 1) : 0)).observe(pane, { childList: true });
-  new ResizeObserver(() => put(at)).observe(view.canvas);
+  new ResizeObserver(() => {
+    put(at);
+    reveal();
+  }).observe(view.canvas);
   put(0);
   return element;
 }
