@@ -163,6 +163,31 @@ class Sizes:
                 return False
         return True
 
+    def holding(
+        self, conditions: Sequence[Condition], given: Mapping[str, int], name: str, values: Sequence[int]
+    ) -> list[int]:
+        """Return those values of a name at which all conditions hold, the other names as they are given. Each node is
+        computed once, for all values."""
+        columns: dict[int, list[Any]] = {}
+
+        def column(at: int) -> list[Any]:
+            if at not in columns:
+                node = self.nodes[at]
+                if isinstance(node, tuple):
+                    pairs = zip(column(node[1]), column(node[2]), strict=True)
+                    columns[at] = [_applied(_OPERATIONS[node[0]], a, b) for a, b in pairs]
+                elif node == name:
+                    columns[at] = list(values)
+                else:
+                    columns[at] = [node if isinstance(node, int) else given[node]] * len(values)
+            return columns[at]
+
+        held = [True] * len(values)
+        for sign, at, holds in conditions:
+            for i, value in enumerate(column(at)):
+                held[i] &= value is not None and (value == 0 if sign == "==" else value < 0) is holds
+        return [value for value, holds in zip(values, held, strict=True) if holds]
+
     def filled(self, shown: Any, given: Mapping[str, int], known: dict[int, int]) -> Any:
         """Return what was written with marks, as JSON has it, with values in their places."""
         if isinstance(shown, str):
@@ -351,6 +376,14 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "%": operator.mod,
     "min": min,
 }
+
+
+def _applied(operation: Callable[[Any, Any], Any], a: int | None, b: int | None) -> Any:
+    """Return the result of an operation; None where something was divided by zero."""
+    try:
+        return None if a is None or b is None else operation(a, b)
+    except ZeroDivisionError:
+        return None
 
 
 def _operation(sign: str, turned: bool) -> Callable[[OpenSize, Any], Any]:

@@ -361,12 +361,12 @@ class _Finder:
         self.examples = dict(examples)
         self.run = run
         self.names = SizeNames(examples, run.sizes)
-        self.accepted: dict[str, list[int]] = {}
+        self.own: dict[str, list[int]] = {}
+        """The sizes of each name at which the model goes the way of the examples."""
 
     def report(self, name: str) -> SizeReport:
         """Return what is taken in place of a name."""
-        mine = self.alone(self.run, name)
-        own = self.sizes_of(self.run, mine, name)
+        own = self.own[name] = self.sizes_of(self.run, name)
         accepted = set(own)
         counts_layers = False
         for _ in range(_MOST_WAYS):
@@ -378,8 +378,7 @@ class _Finder:
                 one: run.size(one, other if one == name else at) for one, at in self.examples.items()
             })  # fmt: skip
             counts_layers = counts_layers or (isinstance(layers, int) and layers != self.attempt(self.examples))
-            accepted |= {other, *self.sizes_of(run, self.alone(run, name), name)}
-        self.accepted[name] = sorted(accepted)
+            accepted |= {other, *self.sizes_of(run, name)}
         conditions = [*_as_conditions(name, sorted(own)), *self.relations(name)]
         decides = " (decides how many layers there are)" if counts_layers else "; other sizes go another way"
         others = decides if len(own) == 1 < len(accepted) else ""
@@ -393,9 +392,7 @@ class _Finder:
     def remainders(self) -> dict[str, tuple[int, int]]:
         """Return what is known of the remainders of each name, on the way of the examples."""
         return {
-            name: (step, own[0] % step)
-            for name in self.examples
-            if len(own := self.sizes_of(self.run, self.alone(self.run, name), name)) > 1 and (step := _step(own)) > 1
+            name: (step, own[0] % step) for name, own in self.own.items() if len(own) > 1 and (step := _step(own)) > 1
         }
 
     def alone(self, run: Recording, name: str) -> list[Condition]:
@@ -405,10 +402,9 @@ class _Finder:
         rows = [(one, names.terms(one[1])) for one in run.conditions if one[0] == "<" or one[2]]
         return [one for one, terms in rows if terms.names() == {name}]
 
-    def sizes_of(self, run: Recording, conditions: Sequence[Condition], name: str) -> list[int]:
-        """Return the sizes up to the largest at which conditions hold."""
-        at = self.examples
-        return [size for size in range(1, _LARGEST + 1) if _meets(run.sizes, conditions, {**at, name: size})]
+    def sizes_of(self, run: Recording, name: str) -> list[int]:
+        """Return the sizes of a name up to the largest with which the model goes the way of a run."""
+        return run.sizes.holding(self.alone(run, name), self.examples, name, range(1, _LARGEST + 1))
 
     def doubtful(self, accepted: Sequence[int], name: str) -> Iterator[int]:
         """Yield sizes that the conditions exclude and that tell most: next to the example and below the smallest."""
