@@ -8,7 +8,7 @@ whoever shows it puts numbers into it and needs no rule of a layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, islice, product
+from itertools import combinations, product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -239,9 +239,9 @@ class _Layer:
         return arguments, [tuple(shape) for shape in shapes]
 
     def case(self, sizes: Sizes, chosen: Mapping[str, Any], there: Mapping[str, int], show: Any, detail: bool) -> Case:
-        """Derive what is shown at sizes, and for which others it holds. There and at some others it is compared with
-        the explanation of plain numbers. Where they differ, something read a size in a way that is not recorded (by its
-        hash, as a dictionary does), and the case holds for these sizes only."""
+        """Derive what is shown at sizes, and for which others it holds. It is compared with the explanation of plain
+        numbers there. Where they differ, something read a size in a way that is not recorded (by its hash, as a
+        dictionary does), and the case holds for these sizes only."""
 
         def said(at: Mapping[str, int]) -> Any:
             row = self.row(chosen, at, detail)
@@ -249,26 +249,13 @@ class _Layer:
 
         run = Recording(sizes)
         shown = said(self.open_sizes(run, there))
-        others = islice(self.near(sizes, run.conditions, there), 2)
-        if all(sizes.filled(shown, at, {}) == said(at) for at in (there, *others)):
+        plain = said(there)
+        if sizes.filled(shown, there, {}) == plain:
             return Case(run.conditions, shown)
         run = Recording(sizes)
         for name, value in there.items():
             run.known(name, value)
-        return Case(run.conditions, said(there))
-
-    def near(
-        self, sizes: Sizes, conditions: Sequence[Condition], there: Mapping[str, int]
-    ) -> Iterator[Mapping[str, int]]:
-        """Yield sizes that meet conditions and are unlike those there, few of which differ in all."""
-        same = set(there)
-        for distance in (2, 1, 3, 5, -1):
-            moved = {name: max(there[name] + distance, 0) for name in there}
-            for at in (moved, *[{**there, name: value} for name, value in moved.items()]):
-                others = {name for name in same if at[name] != there[name]}
-                if others and sizes.hold(conditions, at, {}):
-                    same -= others
-                    yield at
+        return Case(run.conditions, plain)
 
     def open_sizes(self, run: Recording, there: Mapping[str, int]) -> dict[str, int]:
         """Return the sizes for a run. Axes of one input that are equal are one size in it, as are the numbers of one

@@ -89,8 +89,8 @@ def test_each_choice_beside_another_kernel_is_explained_as_a_whole() -> None:
 
 
 def test_what_asks_no_size_for_its_number_holds_at_that_number_alone() -> None:
-    """A key of a dictionary is found by its hash, which is no condition: what is found is compared at other sizes, and
-    rests on none where it differs there."""
+    """A key of a dictionary is found by its hash, which is no condition: what is found is compared with plain numbers,
+    and holds at these sizes alone where it differs."""
     words = {12: "twelve"}
     found = what_if("Dense", {"units": 4}, [(3,)], most=9, show=lambda row: [words.get(+(row.params or 0), "other")])
     said = [found.at(0, {"units": units, "x features": 3}) for units in (3, 4, 5)]
