@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +11,18 @@ from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import LanguageModel
 
 _PRODUCT = r"\d{1,9}(?: ?[*×x·] ?\d{1,9}){1,7}"
+_ALONE = r"(?<![\w.,*×+/])(?<![*×+/] )"
+"""Before a number that is no part of a longer product or sum."""
 _ASKED = re.compile(
-    rf"(?<![\w.,]){_PRODUCT}(?![\w*×·])|(?<![\w.,])\d{{1,3}}(?:,\d{{3}})+(?![\w,])|(?<![\w.,=])\d{{2,12}}(?![\w.]\d|\w)"
+    rf"{_ALONE}{_PRODUCT}(?![\w*×·])|{_ALONE}\d{{1,3}}(?:,\d{{3}})+(?![\w,])"
+    rf"|{_ALONE}(?<!=)\d{{2,12}}(?![\w.]\d|\w| ?[*×+/])"
 )
+_EXPECTS = re.compile(r"\b(?:expect|should|would|instead|thought|think|but|why|wrong)", re.IGNORECASE)
+"""What a line has in which somebody says which number was expected."""
+_EXPECTED = re.compile(r"expect\w*\b[^.?!\n\d]{0,40}(\d)(?![\w.]\d|\w| ?[*×+/])", re.IGNORECASE)
+"""A number of a single digit that was expected."""
+_TERM = re.compile(r"(\d+)((?: [A-Za-z][a-z]*)*)")
+"""A number of a count, with what it counts."""
 _ENTRY = re.compile(r"[\"'][\w ]+[\"']: *[\w.\"'-]*")
 """An entry of a configuration."""
 _TOKENS = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d{1,9}) ?(k|K)?[ -]?(?:tokens?|context)\b")
@@ -31,17 +41,77 @@ def asked_numbers(text: str, report: Report) -> list[str]:
     )
     if report.language is not None and report.language.cache_bytes:
         return _caches(prose, report.language)[:_MOST]
-    if len(report.layers) <= _FEW:
-        return []
     lines = [*_lines(report.layers)]
     found: dict[str, str] = {}
-    for written in _ASKED.findall(prose):
+    other: list[str] = []
+    for written in dict.fromkeys([*_ASKED.findall(prose), *_EXPECTED.findall(prose)]):
         sizes = [int(one) for one in re.findall(r"\d+", written.replace(",", ""))]
         matches = [(name, words) for name, words in lines if _computes(words, sizes)]
         if len({words for _, words in matches}) == 1:  # of several nobody knows which is meant
             name, words = matches[0]
             found.setdefault(words, f"{written}: {name}, {words}")
-    return list(found.values())[:_MOST]
+        if not matches and len(sizes) == 1:
+            other.append(written)
+    said = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
+    other = [one for one in other if one in said]
+    is_short = len(report.layers) <= _FEW
+    counts = [(name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in found)]
+    expected = [line for written in other for line in _expected(written, counts)]
+    return [*([] if is_short else found.values()), *expected][:_MOST]
+
+
+def _expected(written: str, counts: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the line on a number that a layer has not, but would have if its count had one number less.
+
+    >>> _expected("9", [("gru", "parameters 12 = 3 gates × 1 unit × (1 input + 1 state + 2 bias rows)")])
+    ['9: gru would have 9 parameters with 1 in place of "2 bias rows"']
+    >>> _expected("256", [("fc", "parameters 264 = 32 × 8 + 8")])
+    ['256: fc would have 256 parameters without "+ 8"']
+    >>> _expected("7", [("fc", "parameters 264 = 32 × 8 + 8")])
+    []
+    """
+    wanted = int(written.replace(",", ""))
+    for name, words in counts:
+        count = re.sub(r"(?<=\d),(?=\d{3})", "", words).partition(" = ")[2]
+        if _value(count) is None:
+            continue
+        for term in reversed([*_TERM.finditer(count)]):
+            before, behind = count[: term.start()], count[term.end() :]
+            is_added = before.endswith("+ ") and not behind.startswith(" ×")
+            less = f'with 1 in place of "{term[0]}"' if is_added and term[1] == "2" else ""
+            without = f'without "+ {term[0]}"' if is_added else f'without the factor "{term[0]}"'
+            is_factor = before.endswith("× ") or behind.startswith(" ×")
+            changes = [(1, less)] if less else []
+            changes += [(0, without)] if is_added else [(1, without)] if is_factor else []
+            for number, change in changes:
+                if _value(f"{before}{number}{behind}") == wanted:
+                    return [f"{written}: {name} would have {wanted:,} parameters {change}"]
+    return []
+
+
+def _value(count: str) -> int | None:
+    """Return the value of a count in words; None for one that is no sum of products.
+
+    >>> _value("3 gates × 1 unit × (1 input + 2 bias rows)"), _value("the sum of its layers")
+    (9, None)
+    """
+    sum_ = re.sub(r"[A-Za-z ]", "", count).replace("×", "*")
+    if not re.fullmatch(r"[\d+*()]{1,200}", sum_):
+        return None
+    try:
+        return _computed(ast.parse(sum_, mode="eval").body)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _computed(node: ast.AST) -> int:
+    """Return the value of a sum of products. Raises ValueError for anything else."""
+    if isinstance(node, ast.BinOp):
+        left, right = _computed(node.left), _computed(node.right)
+        return left + right if isinstance(node.op, ast.Add) else left * right
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    raise ValueError(ast.dump(node))
 
 
 def _caches(prose: str, model: LanguageModel) -> list[str]:

@@ -388,6 +388,38 @@ def test_the_number_that_is_asked_about_is_traced() -> None:
     ]
 
 
+def _counts(kind: str, inputs: int, units: int) -> tuple[int, int, str]:
+    """Return by longhand what a layer has, what somebody expects who forgets a part, and the words on the part."""
+    gates = 3 * units * (inputs + units + 2)
+    return {
+        "Dense({u})": (inputs * units + units, inputs * units, f'without "+ {units}"'),
+        "Conv1D({u}, 3)": (3 * inputs * units + units, inputs * units + units, 'without the factor "3"'),
+        "LSTM({u})": (
+            4 * units * (inputs + units + 1), units * (inputs + units + 1), 'without the factor "4 gates"'),
+        "GRU({u})": (gates, gates - 3 * units, 'with 1 in place of "2 bias rows"'),
+        "Bidirectional(GRU({u}))": (2 * gates, gates, 'without the factor "2"'),
+    }[kind]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Dense({u})", "Conv1D({u}, 3)", "LSTM({u})", "GRU({u})", "Bidirectional(GRU({u}))"])
+@pytest.mark.parametrize(("inputs", "units"), [(5, 11), (17, 40), (31, 8)])
+@pytest.mark.parametrize("behind", ["", "m.add(Dropout(0.5)); m.add(Dense(7)); m.add(Dense(3))\n"])
+def test_a_number_that_was_expected_says_which_part_it_lacks(kind: str, inputs: int, units: int, behind: str) -> None:
+    count, expected, lacks = _counts(kind, inputs, units)
+    code = f"m = Sequential([Input((9, {inputs})), {kind.format(u=units)}])\n{behind}"
+    text = f"The summary prints {count}, but I expect {expected} parameters. Why?\n\n{code}"
+    report = layerexplain.explain(text.encode())
+    lines = asked_numbers(text, report)
+    assert report.layers[1].params == count
+    assert lines[-1] == f"{expected}: {report.layers[1].layer} would have {expected:,} parameters {lacks}"
+    assert not asked_numbers(text.replace(f"expect {expected}", "expect 1000003"), report)[len(lines) - 1 :]
+
+
+def test_numbers_of_a_longer_product_are_not_asked_about() -> None:
+    text = CNN.format(channels=1) + "\nMy input is 1x28x28.\nShould it not be ((10+24)*24 + 10) * 3 * 24?\n"
+    assert asked_numbers(text, layerexplain.explain(text.encode())) == []
+
+
 KERAS_MODELS = [
     ("m = Sequential([Conv2D(3, 3), Flatten(), Dense(2)])", "My images are 12x12x3.", (12, 12, 3)),
     ("m = Sequential()\nm.add(Dense(3))\nm.add(Dense(2))", "I feed batches of shape (32, 7).", (7,)),
