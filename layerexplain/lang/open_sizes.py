@@ -182,11 +182,11 @@ class Sizes:
                     columns[at] = [node if isinstance(node, int) else given[node]] * len(values)
             return columns[at]
 
-        held = [True] * len(values)
+        is_met = [True] * len(values)
         for sign, at, holds in conditions:
             for i, value in enumerate(column(at)):
-                held[i] &= value is not None and (value == 0 if sign == "==" else value < 0) is holds
-        return [value for value, holds in zip(values, held, strict=True) if holds]
+                is_met[i] &= value is not None and (value == 0 if sign == "==" else value < 0) is holds
+        return [value for value, holds in zip(values, is_met, strict=True) if holds]
 
     def filled(self, shown: Any, given: Mapping[str, int], known: dict[int, int]) -> Any:
         """Return what was written with marks, as JSON has it, with values in their places."""
