@@ -24,11 +24,13 @@ CREDENTIALS = (  # compiled where it is first needed, as the patterns of render/
     r":(?!:[\w+.-]+://)(?:[^/\n]*|(?!\d*(?:[/?#\s]|::|$))\S*)(@[^/@\s]*)"
     r"|(?:(?<=http)|(?<=https))(:/+)[^/:\s]+(@[^/@\s]*)"
     r"|((?::/+|//)[^:\s\[]*/[^/:\s]*):[^/:\s@]+(@[^/@\s]*)"
+    r"|(?<![^\s'\"(,=])([\w.+%@-]{1,200}):(?!/)\S{1,400}(@[\w.-]*:\d+|@[\w.-]+\.[a-z]+/)"
+    r"|([?&;#][\w.%-]*(?:token|secret|sig(?![a-z])|signature|key|passw|pwd|auth|credential|jwt)[\w.%-]*=)[^&;#\s'\"]+"
 )
 """User, password and host of a URL. The host begins behind the last @ in front of the path, since a user may be an
 address of mail and a password may hold an @. A password with a slash would end the host; what stands there is no port
-then. The user alone is a token over HTTP. Mistyped URLs count (`https:/`, `//`, the login behind a folder), since
-libraries quote and shorten them so."""
+then. The user alone is a token over HTTP. Mistyped URLs count (`https:/`, `//`, the login behind a folder, no scheme
+before a host with a port), since libraries quote and shorten them so. Of a query, values count that sign or grant."""
 
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
@@ -211,17 +213,19 @@ def without_passwords(text: str) -> str:
 
     >>> without_passwords("sftp://me@a.example:pass@word@host/m.h5, https://token@host/m.h5, http://host:80/a@b")
     'sftp://me@a.example:***@host/m.h5, https://***@host/m.h5, http://host:80/a@b'
+    >>> without_passwords("me:secret@host:80/m.h5, https://host/m.h5?X-Amz-Expires=60&X-Amz-Signature=0f3a")
+    'me:***@host:80/m.h5, https://host/m.h5?X-Amz-Expires=60&X-Amz-Signature=***'
     """
-    if "@" not in text:
+    if "@" not in text and ("=" not in text or re.search("[?&;#]", text) is None):
         return text
     return re.sub(CREDENTIALS, hidden_login, text)
 
 
 def hidden_login(found: re.Match[str]) -> str:
     """Return what `CREDENTIALS` has found without the password or token."""
-    if found[3] is not None:
-        return f"{found[3]}***{found[4]}"
-    return f"{found[1] or found[5]}:***{found[2] or found[6]}"
+    groups = found.groups(default="")
+    before, after = "".join(groups[::2]), "".join(groups[1::2])
+    return f"{before}***{after}" if found[3] or found[9] else f"{before}:***{after}"
 
 
 def _shortened(text: str) -> str:

@@ -52,7 +52,9 @@ class Passwords(dict[str, str]):
             self.update(source.passwords)
             return str(source)
         self.update({hidden_login(found): found[0] for found in re.finditer(CREDENTIALS, source)})
-        return without_passwords(source)
+        printed = without_passwords(source)
+        self[printed] = source  # two hosts may have a `?token=***` each
+        return printed
 
     def hidden_in(self, text: str) -> str:
         """Return a text of a library, which may quote a URL in parts, without the passwords; also one that it cuts.
@@ -75,7 +77,9 @@ class Passwords(dict[str, str]):
 
     def put_back(self, source: str) -> str:
         """Return a source with the passwords that were taken out of it."""
-        return re.sub(CREDENTIALS, lambda found: self.get(found[0], found[0]), source) if self else source
+        if source in self or not self:
+            return self.get(source, source)
+        return re.sub(CREDENTIALS, lambda found: self.get(found[0], found[0]), source)
 
 
 class Remote(str):

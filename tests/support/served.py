@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 
 class Asked(NamedTuple):
@@ -210,6 +211,14 @@ class Handler(BaseHTTPRequestHandler):
     def as_to(self, name: str) -> None:
         """Redirects to `elsewhere`, or to the URL behind it."""
         self.head(302, 0, {"Location": self.server.elsewhere or f"/{name}"})
+
+    def as_signed(self, name: str) -> None:
+        """Lets in only whose query ends in the login."""
+        path, _, query = name.partition("?")
+        if unquote(query).endswith(f"={self.server.login}"):
+            self.answer_as(path)
+        else:
+            self.as_status("403")
 
     def as_locked(self, name: str) -> None:
         """Only for who gives user and password."""
