@@ -366,6 +366,7 @@ def _mended(lines: list[str]) -> Iterator[list[str]]:
 
 def _is_noise(line: str) -> bool:
     """Return whether a line that is no Python says that it is not meant to be: it is printed, or prose."""
+    line = line.lstrip("`") if line.count("`") == 1 else line  # opens code of several lines
     code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", line, count=1))
     is_bare = not re.search(r"[=(\[{]", line) and not _KEYWORD.match(line)
     return is_bare or bool(_PRINTED.match(line)) or is_prose(code)

@@ -106,14 +106,14 @@ def fitting_inputs(
 
     >>> fitting_inputs([(64, 1, 28, 28), (28, 28), (32, 32, 3)], (1, None, None))
     [(1, 28, 28)]
-    >>> fitting_inputs([(32, 32, 3)], (3, None, None)), fitting_inputs([(5, 3, 10)], (None, 10), 1)
-    ([(3, 32, 32)], [(5, 10)])
+    >>> fitting_inputs([(32, 32, 3), (64, 64)], (3, None, None)), fitting_inputs([(5, 3, 10)], (None, 10), 1)
+    ([(3, 32, 32), (3, 64, 64)], [(5, 10)])
     """
     found = []
     rank = len(asked)
     for shape in stated:
         one = (*shape[:axis], *shape[axis + 1 :]) if len(shape) == rank + 1 else shape
-        one = (1, *one) if asked[:1] == (1,) and len(one) == rank - 1 > 1 else one
+        one = (asked[0], *one) if asked[:1] in ((1,), (3,)) and len(one) == rank - 1 > 1 else one
         if len(one) == rank > 2 and one[0] != asked[0] == one[-1]:
             one = (one[-1], *one[:-1])
         if rank == 1 and len(shape) > 2 and shape[-1] == asked[0]:

@@ -84,6 +84,8 @@ def prose(code: str, draw: random.Random) -> str:
 
 
 def backticks(code: str, draw: random.Random) -> str:
+    if draw.random() < 0.4:
+        return f"My model:\n\n`{code.strip()}`\n\nWhy?\n"
     return "My model:\n" + "".join(f"`{line}`\n" if line.strip() else "\n" for line in code.splitlines()) + "Why?\n"
 
 

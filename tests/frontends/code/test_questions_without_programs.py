@@ -373,7 +373,7 @@ class Net(nn.Module):
 
 @pytest.mark.parametrize(
     ("channels", "words"),
-    [(1, "My input is 1x28x28."), (1, "images of 28×28"), (3, "I feed a batch of shape (64, 3, 28, 28)."), (3, "summary(Net(), (3, 28, 28))")],
+    [(1, "My input is 1x28x28."), (1, "images of 28×28"), (3, "My images are 28x28 RGB."), (3, "I feed a batch of shape (64, 3, 28, 28)."), (3, "summary(Net(), (3, 28, 28))")],
 )  # fmt: skip
 def test_a_stated_input_is_that_of_the_model(channels: int, words: str) -> None:
     report = layerexplain.explain(f"{CNN.format(channels=channels)}\n\n{words}\nWhy 6 * 24 * 24?\n".encode())
