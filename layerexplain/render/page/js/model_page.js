@@ -7,7 +7,7 @@ import { address, pageKeys, printsAs, setAddress } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
 import { faults } from "./panel_facts.js";
-import { showBox, showLayer } from "./pane.js";
+import { showBox, showLayerInParts } from "./pane.js";
 import { printed } from "./print.js";
 import { search } from "./search.js";
 import { sheet } from "./sheet.js";
@@ -25,7 +25,7 @@ export async function startPage(data, above) {
     walk.end();
     if (item && item.call >= 0) {
       const [layer] = data.calls[item.call];
-      showLayer(pane, layer, data);
+      showLayerInParts(pane, layer, data);
       setAddress(data.layers[layer].path, true);
     } else if (item) showBox(pane, item, view);
     else {

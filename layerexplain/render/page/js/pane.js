@@ -1,9 +1,10 @@
 /** What is told of what is chosen: a layer, a box that holds several, or the model. */
 import { amount, amountText, measured, measuresOf } from "./amounts.js";
 import { titleOf } from "./box_text.js";
+import { nextSlice } from "./bytes.js";
 import { button, count, make, points, short, table } from "./dom.js";
 import { linkTo } from "./panel_facts.js";
-import { ABOVE, PARTS } from "./panels.js";
+import { PARTS } from "./panels.js";
 
 /** @typedef {import("./types.js").Data} Data */
 /** @typedef {import("./placing.js").Item} Item */
@@ -11,32 +12,55 @@ import { ABOVE, PARTS } from "./panels.js";
 
 const COPIES_SHOWN = 60;
 const LARGEST = 8;
+/** A pane is filled for so many milliseconds before the page answers again. */
+const MOST_FILLING = 8;
 
-/** @param {HTMLElement} pane @param {number} at the layer @param {Data} data */
+/** Shows all of a layer at once. @param {HTMLElement} pane @param {number} at the layer @param {Data} data */
 export function showLayer(pane, at, data) {
+  for (const _ of filling(pane, at, data)) continue;
+}
+
+/** Shows a layer part by part, so that the page answers meanwhile; `aria-busy` says that there is more to come. @param {HTMLElement} pane @param {number} at the layer @param {Data} data */
+export async function showLayerInParts(pane, at, data) {
+  const round = ++rounds;
+  pane.setAttribute("aria-busy", "true");
+  let begin = performance.now();
+  for (const title of filling(pane, at, data)) {
+    if (performance.now() - begin < MOST_FILLING) continue;
+    await nextSlice();
+    if (!title.isConnected) break;
+    begin = performance.now();
+  }
+  if (round === rounds) pane.removeAttribute("aria-busy");
+}
+
+let rounds = 0;
+
+/** Fills a pane, and stops behind each panel. @param {HTMLElement} pane @param {number} at the layer @param {Data} data @returns {Generator<HTMLElement>} */
+function* filling(pane, at, data) {
   const layer = data.layers[at];
   const front = layer.path.slice(0, layer.path.length - layer.name.length);
+  const title = heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : "");
   // Before anything is filled: behind it, the browser would lay out the whole pane at once.
   pane.scrollTop = 0;
-  pane.replaceChildren(heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : ""));
+  pane.replaceChildren(title);
   // Panels are filled where they stand: some fit themselves into the room that they have.
-  const fill = (/** @type {HTMLElement} */ around, /** @type {import("./panels.js").Row[]} */ rows) => {
-    for (const [id, title, panel] of rows) {
+  for (const [name, rows] of PARTS) {
+    const part = name ? make("details", "part", make("summary", "", name)) : pane;
+    if (part instanceof HTMLDetailsElement) {
+      part.open = !CLOSED.has(name);
+      part.addEventListener("toggle", () => (part.open ? CLOSED.delete(name) : CLOSED.add(name)));
+      pane.append(part);
+    }
+    for (const [id, words, panel] of rows) {
       const section = make("section", `panel ${id}`);
-      around.append(section);
+      part.append(section);
       panel(layer, data, section);
       if (!section.childNodes.length) section.remove();
-      else if (title) section.prepend(make("h3", "", title));
+      else if (words) section.prepend(make("h3", "", words));
+      yield title;
     }
-  };
-  fill(pane, ABOVE);
-  for (const [title, rows] of PARTS) {
-    const part = make("details", "part", make("summary", "", title));
-    part.open = !CLOSED.has(title);
-    part.addEventListener("toggle", () => (part.open ? CLOSED.delete(title) : CLOSED.add(title)));
-    pane.append(part);
-    fill(part, rows);
-    if (part.childElementCount === 1) part.remove();
+    if (part.childElementCount === 1 && part !== pane) part.remove();
   }
 }
 

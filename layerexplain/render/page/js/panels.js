@@ -13,11 +13,9 @@ import { panelCost, panelFaults, panelKeras, panelNotes, panelTraining, panelWir
 
 /** @typedef {[string, string, Panel]} Row the id of a section, its title ("" for none), what fills it */
 
-/** What stands above the parts. @type {Row[]} */
-export const ABOVE = [["faults", "", panelFaults], ["wiring", "", panelWiring]];
-
-/** What is shown of a layer, in three parts. @type {[string, Row[]][]} */
+/** What is shown of a layer: what stands above, and three parts. @type {[string, Row[]][]} */
 export const PARTS = [
+  ["", [["faults", "", panelFaults], ["wiring", "", panelWiring]]],
   ["The idea", [["what", "", panelWhat], ["formula", "Formula", panelFormula], ["looks", "Where it looks", panelHeads], ["reads", "What one element reads", panelReads], ["hints", "Worth knowing", panelHints], ["notes", "Notes", panelNotes]]],
   ["The numbers", [["values", "Values", panelValues], ["shape", "Shape", panelShape], ["weights", "Weights", panelWeights], ["spreads", "", panelSpreads], ["cost", "Cost and reach", panelCost]]],
   ["The reference", [["arguments", "Arguments", panelArguments], ["training", "Training", panelTraining], ["keras", "In Python", panelKeras]]],
