@@ -139,6 +139,8 @@ def _computes(words: str, sizes: Sequence[int]) -> bool:
 
     >>> _computes("16 × 5 × 5 = 400 features", [16, 5, 5]), _computes("16 × 5 × 5 = 400 features", [400])
     (True, True)
+    >>> _computes("64 × 7 × 7 = 3136 features", [7, 7, 64]), _computes("64 × 7 × 7 = 3136 features", [7, 64])
+    (True, False)
     >>> _computes("parameters 264 = 32 × 8 + 8", [264]), _computes("parameters 264 = 32 × 8 + 8", [32])
     (True, False)
     >>> _computes("parameters 264 = 32 × 8 + 8", [8]), _computes("floor((50 - 3) / 2) + 1 = 24 rows", [24])
@@ -146,6 +148,6 @@ def _computes(words: str, sizes: Sequence[int]) -> bool:
     """
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", words)
     if len(sizes) > 1:
-        product = " × ".join(map(str, sizes))
-        return re.search(rf"(?<![\d×] ){re.escape(product)}(?! ×|\d)", plain) is not None
+        products = re.findall(r"(?<![\d×] )\d+(?: × \d+)+(?! ×|\d)", plain)  # in any order: 7 * 7 * 64 is 64 × 7 × 7
+        return any(sorted(map(int, one.split(" × "))) == sorted(sizes) for one in products)
     return re.search(rf"(?<!\d){sizes[0]} =|= {sizes[0]}(?!\d)(?! [×+/-])", plain) is not None
