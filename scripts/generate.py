@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -363,9 +364,54 @@ _KINDS = {
 
 def catalogue_schema() -> str:
     """docs/catalogue.schema.json."""
-    from layerexplain.catalogues.rows import json_schema
+    return json.dumps(catalogue_row_schema(), indent=2, ensure_ascii=False) + "\n"
 
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+_SHAPE = {"type": ["array", "null"], "items": {"type": ["integer", "null"], "minimum": 0}}
+_TENSOR_SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "shape": _SHAPE, "dtype": {"type": ["string", "null"]}},
+    "required": ["name", "shape", "dtype"],
+    "additionalProperties": False,
+}
+_CELLS: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "count": {"type": "integer", "minimum": 0},
+    "time": {"type": "string", "format": "date-time"},
+    "texts": {"type": "array", "items": {"type": "string"}},
+    "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
+    "shapes": {"type": "array", "items": _SHAPE},
+    "tensors": {"type": "array", "items": _TENSOR_SCHEMA},
+}
+
+
+def catalogue_row_schema() -> dict[str, Any]:
+    """The columns of a catalogue as a JSON Schema: a row of either table."""
+    from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A row of a catalogue: a model or a layer",
+        "anyOf": [{"$ref": "#/$defs/model"}, {"$ref": "#/$defs/layer"}],
+        "$defs": {"model": _row_schema(MODEL_COLUMNS), "layer": _row_schema(LAYER_COLUMNS)},
+    }
+
+
+def _row_schema(columns: tuple[Any, ...]) -> dict[str, Any]:
+    from layerexplain.catalogues.rows import VERSION
+
+    properties = {}
+    for column in columns:
+        type_ = _CELLS[column.kind]
+        kind = type_ if column.always else {**type_, "type": [type_["type"], "null"]}
+        properties[column.name] = {**kind, "description": column.meaning}
+    properties.get("schema", {}).update({"const": VERSION})
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [column.name for column in columns],
+        "additionalProperties": False,
+    }
 
 
 def picture(source: str, depth: int, shown: tuple[str, ...], horizontal: bool) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from typing import Any
 
 from layerexplain.catalogues.rows import TABLES, ModelRows, Writer, failed, rows_of
@@ -227,63 +228,57 @@ def on_cluster(
     except ImportError:
         hint = "`pip install '.[catalogue]'` in a clone"
         raise LayerExplainError(f"--dask needs dask[distributed], which is not installed; {hint}") from None
-    with ExitStack() as stack:
-        stack.enter_context(_in_our_words())
+    with _in_our_words(), ExitStack() as stack:
         try:
-            cluster: Any = address
-            if address == "local":
-                from dask import config
-
-                if not may_spawn():
-                    raise LayerExplainError("--dask local starts no workers under python -E; use python -P -E")
-                stack.enter_context(SafeSpawning())
-                stack.enter_context(config.set(_LOCAL))
-                cluster = stack.enter_context(
-                    distributed.LocalCluster(
-                        n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None
-                    )
-                )
-            client = stack.enter_context(distributed.Client(cluster, timeout=_CONNECTING))
+            client = stack.enter_context(distributed.Client(_scheduler(address, jobs, stack), timeout=_CONNECTING))
         except (OSError, TimeoutError, ValueError) as error:
             words = str(error) or type(error).__name__
             raise LayerExplainError(f"--dask: the cluster {address} cannot be reached: {words}") from None
         pace = gc.get_threshold()
-        given: dict[Any, Any] = {}
-        waiting = True
-        while waiting or given:
-            most = _AHEAD * max(sum(client.nthreads().values()), 1)
-            while waiting and len(given) < most:
-                item = next(items, None)
-                if item is None:
-                    waiting = False
-                else:
-                    given[client.submit(_worked, work, item, pace, pure=False)] = item
-            if not given:
+        sent: dict[Any, Any] = {}
+        while True:
+            room = _AHEAD * max(sum(client.nthreads().values()), 1) - len(sent)
+            for item in islice(items, max(room, 0)):
+                sent[client.submit(_worked, work, item, pace, pure=False)] = item
+            if not sent:
                 return
             try:
-                ended = distributed.wait(list(given), timeout=tick, return_when="FIRST_COMPLETED").done
+                ended = distributed.wait(list(sent), timeout=tick, return_when="FIRST_COMPLETED").done
             except TimeoutError:
                 yield None
                 continue
             except CancelledError:
                 raise LayerExplainError(f"--dask: {_LOST}") from None
             for future in ended:
-                item = given.pop(future)
-                yield _result(future, item)
+                yield _result(future, sent.pop(future))
+
+
+def _scheduler(address: str, jobs: int, stack: ExitStack) -> Any:
+    """Return the address of a cluster, or a cluster on this machine, which ends with the stack."""
+    if address != "local":
+        return address
+    import distributed
+    from dask import config
+
+    if not may_spawn():
+        raise LayerExplainError("--dask local starts no workers under python -E; use python -P -E")
+    stack.enter_context(SafeSpawning())
+    stack.enter_context(config.set(_LOCAL))
+    workers = {"n_workers": jobs, "threads_per_worker": 1, "processes": True}
+    return stack.enter_context(distributed.LocalCluster(**workers, dashboard_address=None))
 
 
 @contextmanager
 def _in_our_words() -> Iterator[None]:
     """Keep Dask from logging what it meets, with tracebacks: what there is to say of it we say."""
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("distributed", "tornado")]
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+    levels = {logger: logger.level for logger in map(logging.getLogger, names)}
     try:
+        for logger in levels:
+            logger.setLevel(logging.CRITICAL)
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in levels.items():
             logger.setLevel(level)
 
 

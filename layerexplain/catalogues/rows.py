@@ -100,49 +100,6 @@ LAYER_COLUMNS = (
     Field("place", "text", "Its line in the code or the spec: `train.py:41`."),
 )  # fmt: skip
 
-_SHAPE = {"type": ["array", "null"], "items": {"type": ["integer", "null"], "minimum": 0}}
-_TENSOR_SCHEMA = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "shape": _SHAPE, "dtype": {"type": ["string", "null"]}},
-    "required": ["name", "shape", "dtype"],
-    "additionalProperties": False,
-}
-_TYPES: dict[str, dict[str, Any]] = {
-    "text": {"type": "string"},
-    "count": {"type": "integer", "minimum": 0},
-    "time": {"type": "string", "format": "date-time"},
-    "texts": {"type": "array", "items": {"type": "string"}},
-    "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}},
-    "shapes": {"type": "array", "items": _SHAPE},
-    "tensors": {"type": "array", "items": _TENSOR_SCHEMA},
-}
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the contract as a JSON Schema, docs/catalogue.schema.json: a row of either table."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A row of a catalogue: a model or a layer",
-        "anyOf": [{"$ref": "#/$defs/model"}, {"$ref": "#/$defs/layer"}],
-        "$defs": {"model": _object(MODEL_COLUMNS), "layer": _object(LAYER_COLUMNS)},
-    }
-
-
-def _object(columns: tuple[Field, ...]) -> dict[str, Any]:
-    properties = {}
-    for column in columns:
-        type_ = _TYPES[column.kind]
-        kind = type_ if column.always else {**type_, "type": [type_["type"], "null"]}
-        properties[column.name] = {**kind, "description": column.meaning}
-    properties.get("schema", {}).update({"const": VERSION})
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [column.name for column in columns],
-        "additionalProperties": False,
-    }
-
-
 # Rows ---------------------------------------------------------------------------------------------------------------
 # The rows of one source: of its models, and of their layers.
 
@@ -361,7 +318,11 @@ class ParquetWriter(Writer):
         self._file = pyarrow.parquet.ParquetWriter(self._new, self._schema, compression="zstd")
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._waiting += rows
+        # Numbers by name are pairs in Arrow.
+        for row in rows:
+            self._waiting.append(
+                {name: [*cell.items()] if isinstance(cell, dict) else cell for name, cell in row.items()}
+            )
         self.at += len(rows)
         if len(self._waiting) >= _ROWS_AT_ONCE:
             self._flush()
@@ -449,22 +410,10 @@ def _arrow_table(rows: Sequence[Row], schema: Any) -> Any:
     import pyarrow as pa
 
     try:
-        return _converted(rows, schema)
+        return pa.Table.from_pylist(rows, schema)
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
         # A number that is too large for a column, or a name that is no text: it costs that cell alone.
-        return _converted([{name: _fitting(value) for name, value in row.items()} for row in rows], schema)
-
-
-def _converted(rows: Sequence[Row], schema: Any) -> Any:
-    import pyarrow as pa
-
-    arrays = []
-    for field in schema:
-        values = [row[field.name] for row in rows]
-        if pa.types.is_map(field.type):
-            values = [None if value is None else list(value.items()) for value in values]
-        arrays.append(pa.array(values, field.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+        return pa.Table.from_pylist([_fitting(row) for row in rows], schema)
 
 
 def _fitting(value: Any) -> Any:
@@ -473,5 +422,5 @@ def _fitting(value: Any) -> Any:
     if isinstance(value, int):
         return value if value <= _MOST_COUNT else None
     if isinstance(value, dict):
-        return {_fitting(name): _fitting(one) for name, one in value.items()}
-    return [_fitting(one) for one in value] if isinstance(value, list | tuple) else value
+        return {_fitting(name): _fitting(inner) for name, inner in value.items()}
+    return tuple([_fitting(inner) for inner in value]) if isinstance(value, list | tuple) else value

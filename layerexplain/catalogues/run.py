@@ -12,15 +12,13 @@ from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from itertools import chain, islice, takewhile
-from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from layerexplain.catalogues.part import Ask, PartResult, Share, begun, deaths, write_part
 from layerexplain.catalogues.rows import TABLES
 from layerexplain.catalogues.table import (
     CatalogueTable,
-    Done,
     Listed,
     Manifest,
     assemble,
@@ -85,54 +83,28 @@ def overlapped(
     items: Iterable[_Item], work: Callable[[_Item], _Result], quick: Callable[[_Item], _Result | None]
 ) -> Iterator[_Result]:
     """Yield the result of each item, in their order: what `quick` gives, or where that is None what `work` gives, for
-    which some threads wait at the same time."""
-    threads = _Threads(work)
-    waiting: deque[_Result | Future[_Result]] = deque()
-    try:
-        for item in items:
-            result = quick(item)
-            waiting.append(threads.given(item) if result is None else result)
-            while waiting and (len(waiting) >= 2 * AT_ONCE or not isinstance(waiting[0], Future) or waiting[0].done()):
-                yield _done(waiting.popleft())
-        while waiting:
-            yield _done(waiting.popleft())
-    finally:
-        threads.end()
-
-
-def _done(result: _Result | Future[_Result]) -> _Result:
-    return result.result() if isinstance(result, Future) else result
-
-
-class _Threads(Generic[_Item, _Result]):
-    """Threads for which nobody waits when the program is interrupted: a server may be silent for long."""
-
-    def __init__(self, work: Callable[[_Item], _Result]) -> None:
-        self._work = work
-        self._given: SimpleQueue[tuple[_Item, Future[_Result]] | None] = SimpleQueue()
-        self._count = 0
-
-    def given(self, item: _Item) -> Future[_Result]:
-        """Return what will come of an item."""
+    which some threads wait at the same time. Nobody waits for these where the program is interrupted, as for those of a
+    ThreadPoolExecutor: a server may be silent for long."""
+    waiting: deque[Future[_Result]] = deque()
+    for item in items:
         future: Future[_Result] = Future()
-        self._given.put((item, future))
-        if self._count < AT_ONCE:
-            self._count += 1
-            Thread(target=self._serve, daemon=True).start()
-        return future
+        waiting.append(future)
+        result = quick(item)
+        if result is None:
+            Thread(target=_settled, args=(future, work, item), daemon=True).start()
+        else:
+            future.set_result(result)
+        while waiting and (len(waiting) >= AT_ONCE or waiting[0].done()):
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
-    def end(self) -> None:
-        """Let the threads end."""
-        for _ in range(self._count):
-            self._given.put(None)
 
-    def _serve(self) -> None:
-        while (task := self._given.get()) is not None:
-            item, future = task
-            try:
-                future.set_result(self._work(item))
-            except BaseException as error:  # it is raised where the result is asked for
-                future.set_exception(error)
+def _settled(future: Future[_Result], work: Callable[[_Item], _Result], item: _Item) -> None:
+    try:
+        future.set_result(work(item))
+    except BaseException as error:  # it is raised where the result is asked for
+        future.set_exception(error)
 
 
 # Run ----------------------------------------------------------------------------------------------------------------
@@ -272,20 +244,17 @@ class _Run:
 
     def _without_stale(self, manifest: Manifest) -> None:
         """Take the rows of sources that have changed or are gone out of the parts."""
-        tasks = ((part, self._name(manifest), manifest.kept(part)) for part in manifest.stale_parts())
-        with closing(shared(tasks, partial(_renewed, self.table), 1)) as results:
-            for result in results:
-                if result is None:
-                    continue
-                part, other, kept = result.item
-                if result.died or isinstance(result.value, str):
-                    fault = "a part could not be rewritten: its process was killed" if result.died else result.value
-                    raise LayerExplainError(fault, source=self.shown)
-                manifest.replace(part, (other if self.table.is_parts else part) if kept else None, result.value)
-                if self.table.is_parts:
-                    for name in TABLES:
-                        with suppress(OSError):
-                            os.unlink(self.table.file(name, part))
+        for part in manifest.stale_parts():
+            other, kept = self._name(manifest), manifest.kept(part)
+            try:
+                renewed = without_stale_rows(self.table, part, other, kept)
+            except Exception as error:  # a full disk, or a part that pyarrow cannot read
+                raise LayerExplainError(f"cannot be written: {error}", source=self.shown) from None
+            manifest.replace(part, (other if self.table.is_parts else part) if kept else None, renewed)
+            if self.table.is_parts:
+                for name in TABLES:
+                    with suppress(OSError):
+                        os.unlink(self.table.file(name, part))
 
     def _read_all(self, manifest: Manifest) -> None:
         """Sweep over what is waiting until nothing is: a part may end before all of its share is read."""
@@ -373,12 +342,3 @@ class _Run:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-def _renewed(table: CatalogueTable, task: tuple[str, str, Sequence[Done]]) -> Any:
-    """Return a part without the rows that are not true any more; why not, as text, where it cannot be written."""
-    try:
-        part, other, kept = task
-        return without_stale_rows(table, part, other, kept)
-    except Exception as error:
-        return f"cannot be written: {error}"

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from importlib.util import find_spec
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -453,21 +454,16 @@ def without_stale_rows(table: CatalogueTable, part: str, other: str, kept: Itera
     found = list(kept)
     if not table.is_parts:  # of a text only the ranges of the manifest are used
         return found
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    moved: dict[str, list[tuple[int, int]]] = {}
+    moved: dict[str, list[Range]] = {}
     for name in TABLES:
-        whole = pq.read_table(table.file(name, part))
-        at, slices = 0, []
-        moved[name] = []
-        for one in found:
-            begin, end = one.models_range if name == "models" else one.layers_range
-            slices.append(whole.slice(begin, end - begin))
-            moved[name].append((at, at + end - begin))
-            at += end - begin
+        ranges = [range(*(one.models_range if name == "models" else one.layers_range)) for one in found]
+        ends = list(accumulate(map(len, ranges), initial=0))
+        moved[name] = list(pairwise(ends))
         path = table.file(name, other)
-        pq.write_table(pa.concat_tables([whole.slice(0, 0), *slices]), unfinished(path), compression="zstd")
+        rows = pq.read_table(table.file(name, part)).take([row for some in ranges for row in some])
+        pq.write_table(rows, unfinished(path), compression="zstd")
         os.replace(unfinished(path), path)
-    ranges = zip(found, moved["models"], moved["layers"], strict=True)
-    return [one._replace(models_range=models, layers_range=layers) for one, models, layers in ranges]
+    both = zip(found, moved["models"], moved["layers"], strict=True)
+    return [one._replace(models_range=models, layers_range=layers) for one, models, layers in both]

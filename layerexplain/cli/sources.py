@@ -200,7 +200,7 @@ def _shared(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Gen
 
     # Standard input is the program's own.
     elsewhere = [source for source in sources if source != "-"]
-    with closing(shared(elsewhere, partial(outcome, ask), jobs, ahead=4)) as results:
+    with closing(shared(elsewhere, partial(outcome, ask), jobs, ahead=2)) as results:
         for source in sources:
             found = None if source == "-" else next(results)
             if found is None:

@@ -16,10 +16,11 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.catalogues import rows as making
-from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS, json_schema
+from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS
 from layerexplain.cli.main import program
 from layerexplain.layers import known_definitions
 from layerexplain.layers.known_definitions import KnownDefinitions
+from scripts.generate import catalogue_row_schema
 from tests.support.paths import ROOT
 from tests.support.zoo import SPEC, rows, zoo
 
@@ -142,7 +143,7 @@ def plain_value(value: Any) -> Any:
 
 
 def test_the_json_schema_of_the_columns_with_type_object_and_required_is_that_of_the_docs() -> None:
-    assert json_schema() == SCHEMA
+    assert catalogue_row_schema() == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"source": "a"}, SCHEMA)
