@@ -356,10 +356,12 @@ class OpenSize(OpenNumber):
         return known if isinstance(known, int) else of.open(value, node)
 
 
-def names_of_sizes(leaves: Iterable[Expr]) -> set[str]:
-    """Return the names of the sizes that are open in the shapes of leaves."""
+def names_in(leaves: Iterable[Expr]) -> set[str]:
+    """Return the names in a formula, which no letter may have: those of leaves, and of the sizes in their shapes."""
+    leaves = list(leaves)
     runs = {id(size.recording): size.recording for e in leaves for size in e.shape if type(size) is OpenSize}
-    return {node for run in runs.values() for node in run.sizes.nodes if isinstance(node, str)}
+    sizes = {node for run in runs.values() for node in run.sizes.nodes if isinstance(node, str)}
+    return sizes | {str(e.label) for e in leaves}
 
 
 def _number(value: Any) -> int:

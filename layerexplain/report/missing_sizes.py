@@ -89,7 +89,8 @@ def _report_with(
 
     small = [name for name, kind in names.kinds.items() if kind == "size"]
     counts = {name: _ROUNDS for name, kind in names.kinds.items() if kind == "rounds"}
-    return named_report(lambda sizes: make(*at(sizes)), attempt, [*in_shapes, *names.kinds], small, counts)
+    every = tuple(dict.fromkeys([*in_shapes, *names.kinds]))
+    return named_report(lambda sizes: make(*at(sizes)), attempt, every, small, counts)
 
 
 def _readings(model: Model) -> Iterator[_NamesOfCode]:

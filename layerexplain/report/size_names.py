@@ -531,9 +531,11 @@ def _in_words(sizes: Sequence[int]) -> str:
 
     >>> _in_words(range(8, 513, 8)), _in_words(range(1, 513)), _in_words(range(33, 513)), _in_words([50])
     ('multiples of 8', 'any', 'from 33', 'only 50')
+    >>> _in_words([28, 29])
+    'only 28 or 29'
     """
-    if len(sizes) == 1:
-        return f"only {sizes[0]}"
+    if len(sizes) < 4:
+        return f"only {' or '.join(map(str, sizes))}"
     step, first, last = _step(sizes), sizes[0], sizes[-1]
     rest = first % step
     words = "any" if step == 1 else f"multiples of {step}" if not rest else f"{rest} more than a multiple of {step}"

@@ -168,3 +168,21 @@ def test_a_word_of_the_framework_is_no_name_of_a_size() -> None:
                     assert not names_in_arguments(declaration, {name: word}), (type_, name, word)
     padding = find("torch.nn.Conv2d")
     assert padding is not None and names_in_arguments(padding, {"padding": "p"}) == ("p",)
+
+
+@pytest.mark.parametrize("names", ["HWCFk", "ijmuv", "nvuij", "kuvmi"])
+def test_no_index_of_a_sum_has_the_name_of_a_size(names: str) -> None:
+    rows, columns, channels, filters, window = names
+    report = layerexplain.explain_layer(
+        "Conv2D", filters=filters, kernel_size=window, input_shape=(rows, columns, channels)
+    )
+    written = report.layers[0].to_latex()
+    summed = re.findall(r"(\w)<(\w)", written.replace("\\,", ""))
+    assert [size for _, size in summed][:3] == [window, window, channels]
+    assert not {index for index, _ in summed} & set(names)
+
+
+def test_a_name_of_the_input_and_of_the_code_is_one_size() -> None:
+    code = b"from keras import Sequential, layers\nmodel = Sequential([layers.LSTM(E)])\n"
+    report = layerexplain.explain(code, inputs=[("T", "E")])
+    assert [size.name for size in report.sizes] == ["T", "E"] and str(report.totals.params) == "8·E² + 4·E"

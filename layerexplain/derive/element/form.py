@@ -21,7 +21,7 @@ from layerexplain.lang.expr import (
     picked,
 )
 from layerexplain.lang.names import free
-from layerexplain.lang.open_sizes import names_of_sizes
+from layerexplain.lang.open_sizes import names_in
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
 from layerexplain.ops.joining import split, split_element
@@ -153,7 +153,7 @@ class _FormWriter:
         self.plan.roles.update({self.plan.results[name]: given for name, given in roles.items()})
         self.form = ElementForm(definition, dict(forms))
         self.form.stable = self.plan.stable
-        self.form.names = {str(leaf.label) for leaf in definition.leaves} | names_of_sizes(definition.leaves)
+        self.form.names = names_in(definition.leaves)
         self.lines: dict[Expr, ElementLine] = {}
         self.states: dict[Expr, ElementLine] = {}
         self._work: list[tuple[ElementLine, Expr, Expr | None]] = []

@@ -49,6 +49,7 @@ from layerexplain.lang.latex import (
 from layerexplain.lang.names import free
 from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice
 from layerexplain.lang.opaque import opaque
+from layerexplain.lang.open_sizes import names_in
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
 from layerexplain.lang.visit import ExprInterpreter, inner_definitions
 from layerexplain.ops.contract import dot, matmul
@@ -118,7 +119,7 @@ class _StatementTypesetter(ExprInterpreter[Typeset]):
         self.sums: dict[Expr, bool] = {}
         self.results = set(definition.results)
         self.changed = {symbol(name) for name in definition.results} if definition.kind == "update" else set()
-        self.taken = {str(leaf.label) for leaf in definition.leaves} | self.results
+        self.taken = names_in(definition.leaves) | self.results
         for leaf in definition.leaves:
             self._bind(leaf, str(leaf.label), ())
         results = {e: name for name, e in reversed(list(definition.results.items()))}
