@@ -133,3 +133,9 @@ def test_keras_has_these_modules_and_lacks_the_others() -> None:
     for module in LACKING:
         with pytest.raises(ModuleNotFoundError):
             importlib.import_module(module)
+
+
+@pytest.mark.parametrize("greeting", ["Hello", "Hello,", "Hi, all", "Hello\n\nThanks"])
+def test_a_greeting_is_no_name(greeting: str) -> None:
+    report = layerexplain.explain(f"{greeting}\n\n{HEAD}{MODEL}\nThanks\n".encode())
+    assert (report.grade, report.notes) == ("complete", ())

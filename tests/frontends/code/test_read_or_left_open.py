@@ -96,3 +96,24 @@ def test_a_bias_is_added_where_keras_2_adds_it(
         read = space["model"](np.zeros((1, *shape), "float32")).numpy()
         assert (read.take(2, axis=at) == 2).all() and ("reshape" in report.layers[-1].operation) == (at == 1)
     keras.backend.clear_session()
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"),
+    [
+        ("K.tile(t, 2)", None),
+        ("K.tile(t, (1, 2))", None),
+        ("K.tile(t, (1, 1, 2))", (None, 4, 5)),
+        ("K.batch_flatten(t)", None),
+    ],
+)
+def test_a_dense_layer_behind_a_function_of_the_backend(call: str, shape: tuple[int | None, ...] | None) -> None:
+    """tf_keras and Keras 3 raise where there is no shape: TensorFlow's tile wants a number for each axis, and the sizes
+    of batch_flatten are known at run time alone."""
+    code = (
+        "from keras import backend as K, layers\nimport keras\nx = keras.Input((4, 3))\n"
+        f"model = keras.Model(x, layers.Dense(5)(layers.Lambda(lambda t: {call})(x)))\n"
+    )
+    report = layerexplain.explain(code.encode(), partial=True)
+    assert report.grade == ("open" if shape is None else "complete")
+    assert shape is None or report.layers[-1].output_shapes == (shape,)

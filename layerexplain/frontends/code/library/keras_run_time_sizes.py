@@ -75,6 +75,7 @@ POSITIONS = _declared("Positions", movement.positions, ("x",), None, "axis")
 FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
 RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
+BATCH_FLATTEN = _declared("BatchFlatten", lambda x: movement.reshape(x, shape=(x.shape[0], None)), ("x",), None)
 TILE = _declared("Tile", _tile, ("x",), "likes", "times")
 SIZE = _declared("SizeOf", lambda x, *, axis: movement.size_of(x, axis=(axis,)), ("x",), None, "axis")
 

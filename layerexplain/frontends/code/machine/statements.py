@@ -94,6 +94,13 @@ class Statements(InterpreterPart):
         return None if handler is None else self.followed(node, frame, handler)
 
     def on_expr(self, node: ast.Expr, frame: Frame) -> Signal:
+        words = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+        if (
+            self.is_excerpt
+            and frame.outer is None
+            and all(isinstance(one, ast.Name) and frame.holder(one.id) is None for one in words)
+        ):
+            return None  # a greeting does nothing
         self.value(node.value, frame)
         return None
 
