@@ -534,7 +534,7 @@ def _in_words(sizes: Sequence[int]) -> str:
     >>> _in_words([28, 29])
     'only 28 or 29'
     """
-    if len(sizes) < 4:
+    if len(sizes) == 1 or (len(sizes) < 4 and sizes[-1] <= _LARGEST - _step(sizes)):
         return f"only {' or '.join(map(str, sizes))}"
     step, first, last = _step(sizes), sizes[0], sizes[-1]
     rest = first % step
