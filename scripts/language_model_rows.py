@@ -483,6 +483,10 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
      {**_TINY, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 1]},
       "vision_config": {"depth": 2, "embed_dim": 16, "hidden_size": 24, "num_heads": 2, "mlp_ratio": 3, "patch_size": 4,
                         "image_size": 24}}),
+    ("qwen2_vl, in parts", "qwen2_vl",
+     _seeing("qwen2_vl_text", {**_TINY, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 1]}},
+             {"depth": 2, "embed_dim": 16, "hidden_size": 24, "num_heads": 2, "mlp_ratio": 3, "patch_size": 4,
+              "image_size": 24})),
 ]  # fmt: skip
 
 
