@@ -254,10 +254,15 @@ def floor_of(above: Terms, below: Terms, known: Remainders) -> Terms:
 def rest_of(above: Terms, below: Terms, known: Remainders) -> Terms:
     """Return `above % below`."""
     above, below = above.expanded(), below.expanded()
-    outside, inside, by = _divided(above, below, known)
-    if inside.products and by == below and inside.number is None:
-        return Terms({((Rest(inside, below), 1),): 1})
-    return above - below * (outside + floor_of(inside, by, known))
+    by = below.number
+    if by is not None and by < 0:
+        return -rest_of(-above, -below, known)
+    _, inside = _reduced(above, below, known)
+    if by is not None and inside.number is not None:
+        return number_terms(inside.number)
+    if by is not None and _is_negative(inside, by):  # adding multiples of the divisor changes no rest
+        inside = Terms({product: factor + by if factor < 0 else factor for product, factor in inside.products.items()})
+    return Terms({((Rest(inside, below), 1),): 1}) if inside.products else inside
 
 
 def least_of(a: Terms, b: Terms) -> Terms:
@@ -276,30 +281,35 @@ def least_of(a: Terms, b: Terms) -> Terms:
     return Terms({((Least(a, b), 1),): 1})
 
 
-def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Terms, Terms]:
-    """Return what is whole in a quotient, and the numerator and denominator of what is left under the floor."""
+def _reduced(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Terms]:
+    """Return what is whole in a quotient, whose divisor is not negative, and the numerator of the rest."""
     by = below.number
+    outside, left = Terms(), Terms()
     if by is None:
-        outside = Terms()
         if len(below.products) == 1:
             (product, factor), *_ = below.products.items()
             parts = {p: f for p, f in above.products.items() if _divides(product, p) and (f / factor).denominator == 1}
             outside = Terms(parts).divided(product, factor)
             above = Terms({p: f for p, f in above.products.items() if p not in parts})
         elif above == below:
-            return number_terms(1), Terms(), below
-        return outside, above, below
-    if by < 0:
-        return _divided(-above, -below, known)
-    outside, left = Terms(), Terms()
+            return number_terms(1), Terms()
+        return outside, above
     for product, factor in above.products.items():
         is_whole, rest = _whole_part(product, factor, by, known)
         outside, left = outside + is_whole, left + rest
     constant = left.products.get((), Fraction(0))
     whole = constant // by
-    outside, left = outside + number_terms(int(whole)), left + Terms({(): -whole * by})
-    if left.number is not None or not left.products:
-        return outside + number_terms(int((left.number or 0) // by)), Terms(), below
+    return outside + number_terms(int(whole)), left + Terms({(): -whole * by})
+
+
+def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Terms, Terms]:
+    """Return what is whole in a quotient, and the numerator and denominator of what is left under the floor."""
+    by = below.number
+    if by is not None and by < 0:
+        return _divided(-above, -below, known)
+    outside, left = _reduced(above, below, known)
+    if by is None or left.number is not None:
+        return outside, Terms() if by is not None else left, below
     lead = min(left.products.items(), key=lambda row: (-_degree(row[0]), _product_key(row[0])))
     if lead[1] < 0:  # floor(-a/b) is -floor((a + b - 1)/b)
         more, inside, by_now = _divided(-left + number_terms(by - 1), below, known)
@@ -372,6 +382,16 @@ def _atom_key(atom: Atom) -> str:
 # Texts ----------------------------------------------------------------------------------------------------------------
 
 
+_Way: TypeAlias = tuple[bool, bool, str]
+"""How a product is written: whether all names are subtracted inside a floor, whether a minus stands before it, and its
+text."""
+
+
+def _is_negative(terms: Terms, by: int | None) -> bool:
+    """Return whether all is subtracted above a divisor, but for a number that rounds up."""
+    return all([factor < 0 for product, factor in terms.products.items() if product or by is None])
+
+
 class Signs:
     """How sizes are written: `times` between factors, powers, and floors."""
 
@@ -393,16 +413,16 @@ class Signs:
         """Return a quotient that is whole."""
         return f"{above}/{below}"
 
-    def floor(self, atom: Floor) -> tuple[bool, str]:
-        """Return a quotient that is rounded, and whether a minus stands before it: `floor(H/2)`, `ceil(H/2)`, or
-        `-floor(-H/s)` as `ceil(H/s)`, whichever has no minus inside at its begin, then none before it, then the
-        shortest."""
+    def floors(self, atom: Floor) -> list[_Way]:
+        """Return the ways to write a quotient that is rounded: as `floor((H - k)/2)`, and as `-ceil((k - H)/2)`."""
         by, ways = atom.below.number, [(False, "floor", atom.above), (True, "ceil", -atom.above)]
         if by is not None:
             up = atom.above - number_terms(by - 1)
             ways += [(False, "ceil", up), (True, "floor", -up)]
-        texts = [(minus, f"{word}({self._inside(inside, atom.below)})") for minus, word, inside in ways]
-        return min(texts, key=lambda way: ("(-" in way[1], way[0], len(way[1])))
+        return [
+            (_is_negative(inside, by), minus, f"{word}({self._inside(inside, atom.below)})")
+            for minus, word, inside in ways
+        ]
 
     def rest(self, atom: Rest) -> str:
         """Return what a division leaves."""
@@ -426,8 +446,13 @@ class _Python(Signs):
     def quotient(self, above: str, below: str) -> str:
         return f"{above}//{below}"
 
-    def floor(self, atom: Floor) -> tuple[bool, str]:
-        return False, f"({self._inside(atom.above, atom.below, '//')})"
+    def floors(self, atom: Floor) -> list[_Way]:
+        by, ways = atom.below.number, [(False, atom.above)]
+        if by is not None:
+            ways.append((True, number_terms(by - 1) - atom.above))
+        return [
+            (_is_negative(inside, by), minus, f"({self._inside(inside, atom.below, '//')})") for minus, inside in ways
+        ]
 
 
 class _LatexSigns(Signs):
@@ -441,10 +466,9 @@ class _LatexSigns(Signs):
     def name(self, name: str) -> str:
         return name if len(name) == 1 else rf"\mathrm{{{_escaped(name)}}}"
 
-    def floor(self, atom: Floor) -> tuple[bool, str]:
-        minus, text = super().floor(atom)
-        kind, inside = text.split("(", 1)
-        return minus, rf"\l{kind} {inside.removesuffix(')')} \r{kind}"
+    def floors(self, atom: Floor) -> list[_Way]:
+        ways = [(is_negative, minus, text.split("(", 1)) for is_negative, minus, text in super().floors(atom)]
+        return [(a, b, rf"\l{word} {inside.removesuffix(')')} \r{word}") for a, b, (word, inside) in ways]
 
     def rest(self, atom: Rest) -> str:
         return super().rest(atom).replace("%", r"\bmod")
@@ -480,15 +504,15 @@ def _sum_text(terms: Terms, signs: Signs) -> str:
     if by > 1 and (len(terms.products) > 1 or signs is PYTHON):
         above = _sum_text(terms.times(by), signs)
         return signs.quotient(_bracketed(above) if len(terms.products) > 1 or signs is PYTHON else above, str(by))
-    rows = [
-        ((factor < 0) is not _has_minus(product, signs), -_degree(product), _term_text(product, abs(factor), signs))
-        for product, factor in terms.products.items()
-    ]
-    rows.sort(key=lambda row: (row[1], row[0], row[2]))
+    rows = []
+    for product, factor in terms.products.items():
+        is_negative, part = _term_text(product, factor, signs)
+        rows.append((is_negative, -_degree(product), not all(isinstance(atom, str) for atom, _ in product), part))
+    rows.sort(key=lambda row: (row[1], row[0], *row[2:]))
     if rows and rows[0][0]:
         rows.sort(key=lambda row: row[0])
     text = ""
-    for is_negative, _, part in rows:
+    for is_negative, *_, part in rows:
         if not text:
             text = f"-{part}" if is_negative else part
         else:
@@ -496,41 +520,43 @@ def _sum_text(terms: Terms, signs: Signs) -> str:
     return text or "0"
 
 
-def _has_minus(product: Product, signs: Signs) -> bool:
-    """Return whether the atoms of a product are written with an odd number of minus signs before them."""
-    return sum([power for atom, power in product if type(atom) is Floor and signs.floor(atom)[0]]) % 2 == 1
-
-
 def _factored_text(terms: Terms, signs: Signs) -> str:
     if len(terms.products) < 2:
         return ""
     product, number = terms.common_factor()
-    if (not product and number == 1) or number.denominator > 1 or _has_minus(product, signs):
+    if (not product and number == 1) or number.denominator > 1:
         return ""
-    inner = _sum_text(terms.divided(product, number), signs)
-    outer = _term_text(product, number, signs)
+    is_negative, outer = _term_text(product, number, signs)
+    inner = _sum_text(terms.divided(product, -number if is_negative else number), signs)
     return inner if outer == "1" else f"{outer}{signs.times}({inner})"
 
 
-def _term_text(product: Product, factor: Fraction, signs: Signs) -> str:
-    text = _product_text(product, signs)
-    if factor.numerator != 1 or not text:
-        text = f"{signs.number(factor.numerator)}{signs.times}{text}" if text else signs.number(factor.numerator)
-    return text if factor.denominator == 1 else signs.quotient(text, str(factor.denominator))
-
-
-def _product_text(product: Product, signs: Signs) -> str:
-    return signs.times.join([signs.power(_atom_text(atom, signs), power) for atom, power in product])
+def _term_text(product: Product, factor: Fraction, signs: Signs) -> tuple[bool, str]:
+    """Return whether a minus stands before a product with its factor, and its text. Of the ways to write a quotient
+    that is rounded it has the one in which not all names are subtracted, then the one that needs no minus before it,
+    then the shortest: the order of names, on which the normal form depends, is not seen."""
+    ways: list[_Way] = [(False, factor < 0, "")]
+    for atom, power in product:
+        own = signs.floors(atom) if type(atom) is Floor else [(False, False, _atom_text(atom, signs))]
+        ways = [
+            (a or b, minus is not (more and power % 2 == 1), (text and text + signs.times) + signs.power(base, power))
+            for a, minus, text in ways
+            for b, more, base in own
+        ]
+        ways = sorted(ways, key=lambda way: (*way[:2], len(way[2]), way[2].count("ceil"), way[2]))[:16]
+    _, is_negative, text = ways[0]
+    number = abs(factor.numerator)
+    if number != 1 or not text:
+        text = f"{signs.number(number)}{signs.times}{text}" if text else signs.number(number)
+    return is_negative, text if factor.denominator == 1 else signs.quotient(text, str(factor.denominator))
 
 
 def _atom_text(atom: Atom, signs: Signs) -> str:
-    if isinstance(atom, str):
-        return signs.name(atom)
     if isinstance(atom, Sum):
         return f"({text_of(atom.terms, signs)})"
     if isinstance(atom, Least):
         return f"min({text_of(atom.above, signs)}, {text_of(atom.below, signs)})"
-    return signs.rest(atom) if isinstance(atom, Rest) else signs.floor(atom)[1]
+    return signs.rest(atom) if isinstance(atom, Rest) else signs.name(str(atom))
 
 
 def _bracketed(text: str, *, for_divisor: bool = False) -> str:
