@@ -98,22 +98,41 @@ def test_a_bias_is_added_where_keras_2_adds_it(
     keras.backend.clear_session()
 
 
-@pytest.mark.parametrize(
-    ("call", "shape"),
-    [
-        ("K.tile(t, 2)", None),
-        ("K.tile(t, (1, 2))", None),
-        ("K.tile(t, (1, 1, 2))", (None, 4, 5)),
-        ("K.batch_flatten(t)", None),
-    ],
-)
-def test_a_dense_layer_behind_a_function_of_the_backend(call: str, shape: tuple[int | None, ...] | None) -> None:
-    """tf_keras and Keras 3 raise where there is no shape: TensorFlow's tile wants a number for each axis, and the sizes
-    of batch_flatten are known at run time alone."""
+@pytest.mark.keras
+@pytest.mark.parametrize("shape", [(None, 6, 4), (2, 6, 4), (None, None, 4), (2, 3)])
+@pytest.mark.parametrize("call", ["K.batch_flatten(t)", *[f"{name}.tile(t, {n})" for name in ("K", "tf") for n in ("2", "(2,)", "[1, 2]", "(1, 1, 2)", "n=[1, 2, 3]")]])  # fmt: skip
+def test_a_dense_layer_behind_a_function_of_the_backend(call: str, shape: tuple[int | None, ...]) -> None:
+    """TensorFlow's tile wants a number for each axis; batch_flatten knows no size where one of the input is unknown."""
+    keras = pytest.importorskip("tf_keras", reason="tf_keras is not installed")
     code = (
-        "from keras import backend as K, layers\nimport keras\nx = keras.Input((4, 3))\n"
-        f"model = keras.Model(x, layers.Dense(5)(layers.Lambda(lambda t: {call})(x)))\n"
+        "import tensorflow as tf\nfrom tf_keras import backend as K, layers\nimport tf_keras as keras\n"
+        f"x = keras.Input(batch_shape={shape})\n"
+        f"model = keras.Model(x, layers.Dense(5)(layers.Lambda(lambda t: {call.replace('tf.tile(t, n=', 'tf.tile(t, multiples=')})(x)))\n"
     )
     report = layerexplain.explain(code.encode(), partial=True)
-    assert report.grade == ("open" if shape is None else "complete")
-    assert shape is None or report.layers[-1].output_shapes == (shape,)
+    space: dict[str, Any] = {}
+    try:
+        exec(code, space)
+    except ValueError:
+        assert report.grade != "complete"
+    else:
+        assert (report.grade, report.totals.params) == ("complete", space["model"].count_params())
+        assert report.outputs[0].shape == space["model"].output_shape
+    keras.backend.clear_session()
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("inner", ["Own()", "layers.Lambda(lambda t: K.batch_flatten(t), output_shape=(24,))"])
+def test_a_layer_that_states_its_shape_is_believed(inner: str) -> None:
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    code = (
+        "import keras\nfrom keras import layers\nfrom tensorflow.keras import backend as K\nclass Own(layers.Layer):\n"
+        "    def call(self, x):\n        return K.batch_flatten(x * 2)\n"
+        "    def compute_output_shape(self, shape):\n        return (shape[0], shape[1] * shape[2])\n"
+        f"x = keras.Input((6, 4))\nmodel = keras.Model(x, layers.Dense(5)({inner}(x)))\n"
+    )
+    space: dict[str, Any] = {}
+    exec(code, space)
+    report = layerexplain.explain(code.encode())
+    assert (report.grade, report.totals.params) == ("complete", space["model"].count_params())
+    keras.backend.clear_session()

@@ -9,7 +9,7 @@ from layerexplain.frontends.code.library.keras_cloning import Cloning, source_in
 from layerexplain.frontends.code.library.keras_making import Calling, LayerFactory
 from layerexplain.frontends.code.library.keras_names import KerasName, tensorflow_function
 from layerexplain.frontends.code.library.keras_operations import SIZES, Operations
-from layerexplain.frontends.code.library.keras_refused_calls import Refusals
+from layerexplain.frontends.code.library.keras_refused_calls import Refusals, input_shapes
 from layerexplain.frontends.code.library.keras_refused_data import DataChecks
 from layerexplain.frontends.code.library.keras_run_time_sizes import BATCH_FLATTEN, RunTimeSizes, holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
@@ -181,7 +181,7 @@ _OF_TENSORFLOW = {
 }  # fmt: skip
 """Functions of keras.backend that are those of TensorFlow."""
 _LAYERS = {
-    "repeat": "RepeatVector", "temporal_padding": "ZeroPadding1D", "dropout": "Dropout",
+    "repeat": "RepeatVector", "batch_flatten": "Flatten", "temporal_padding": "ZeroPadding1D", "dropout": "Dropout",
     "spatial_2d_padding": "ZeroPadding2D", "spatial_3d_padding": "ZeroPadding3D",
 }  # fmt: skip
 """Functions of keras.backend that compute what a layer does."""
@@ -316,20 +316,24 @@ def _relu(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
 
 @function("batch_flatten")
 def _batch_flatten(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    """Evaluate `K.batch_flatten(x)`, whose second size Keras does not know before run time."""
-    if not args or not isinstance(args[0], Tensor):
+    """Evaluate `K.batch_flatten(x)`: the layer Flatten, but Keras knows its sizes only where it knows the batch, or the
+    layer around it says its shape."""
+    inputs = input_shapes(args[0], layers_only=False) if args and isinstance(args[0], Tensor) else ()
+    if keras.own_calls.states_shape() or (inputs is not None and all(shape[0] is not None for shape in inputs)):
         return NotImplemented
     return keras.sizes.run_time_operation(BATCH_FLATTEN, args[:1], {})
 
 
 @function("tile")
+@tensorflow("tile")
 def _tile(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
-    """Evaluate `K.tile(x, n)`: Keras takes a number for each axis, where `keras.ops.tile` puts ones before fewer."""
+    """Check `K.tile(x, n)` and `tf.tile(x, multiples)`, which take one number for each axis, where `keras.ops.tile`
+    puts ones before fewer."""
     shape = keras.own_calls.shape_tuple(args[0]) if args and isinstance(args[0], Tensor) else ()
     given = args[1] if len(args) > 1 else None
     count = len(given) if isinstance(given, list | tuple) else 1 if isinstance(given, int) else None
     if type(shape) is tuple and shape and count not in (None, len(shape)):
-        words = f"K.tile needs n to have {len(shape)} numbers, one for each axis, got {count}"
+        words = f"tile needs one number for each of {len(shape)} axes, got {count}"
         raise ProgramError("ValueError", words, keras.interpreter.place())
     return NotImplemented
 

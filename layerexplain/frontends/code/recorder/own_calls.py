@@ -156,6 +156,13 @@ class OwnCalls:
             value.node.layer.config[STATED_SHAPE] = (None, *sizes[1:])
             value.node.specs = None
 
+    def states_shape(self) -> bool:
+        """Return whether the layer whose `call` is followed says what shape it has: Keras believes it."""
+        model = self.recorder.tracing[-1][0] if self.recorder.tracing else None
+        instance = None if model is None else model.instance
+        method = None if instance is None else instance.cls.find("compute_output_shape")
+        return method is not None or (model is not None and model.config.get("output_shape") is not None)
+
     def _stated_result(self, model: ModelValue, outputs: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of a `call` that cannot be followed to its end, where the class tells its shape itself
         (`compute_output_shape`): a function that is not read, of all that goes in."""

@@ -140,7 +140,7 @@ class Graphs:
         key = id(layer)
         if key not in self.lambdas:
             model = self.recorder.model("own", "Lambda", layer.name, layer.place)
-            model.config = {"function": layer.config["function"], "arguments": layer.config.get("arguments")}
+            model.config = {key: layer.config.get(key) for key in ("function", "arguments", "output_shape")}
             self.lambdas[key] = (layer, model)
         found: ModelValue = self.lambdas[key][1]
         return found
