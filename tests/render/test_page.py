@@ -15,7 +15,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.shell import modules, script
-from tests.support.browser import NEXT_FRAME, shown, until
+from tests.support.browser import FILLED, NEXT_FRAME, rested, shown, until
 from tests.support.hostile_names import NAMES, document
 from tests.support.paths import ROOT
 from tests.truth import load
@@ -29,7 +29,7 @@ CHOSEN = "document.querySelector('#pane h2').textContent"
 
 def chosen(page: Any, name: str) -> None:
     """Assert that the pane shows a layer; the browser tells of a new address a moment after the click."""
-    until(page, f"(name) => {CHOSEN} === name", name)
+    until(page, f"(name) => {CHOSEN} === name && {FILLED}", name)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,6 @@ def test_a_layer_is_chosen_by_address_link_and_keys(resnet: str, tmp_path: Path)
         assert page.evaluate("location.hash") == "#conv2_block2_2_conv"
 
 
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 ACTIVE = "layerexplain.view.look.active"
 
 
@@ -292,7 +291,6 @@ def test_what_leads_to_no_output_stands_aside(transformer: str, tmp_path: Path) 
         page.click("text=Side operations")
         assert page.evaluate(count) == main
         page.evaluate("location.hash = 'logical_or_2'")
-        page.evaluate(DRAWN)
         chosen(page, "logical_or_2")
         assert page.get_attribute("text=Side operations", "aria-pressed") == "true"
 
@@ -326,12 +324,12 @@ def test_dark_and_light(transformer: str, tmp_path: Path) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     pixel = "[...document.querySelector('canvas.graph').getContext('2d').getImageData(3, 3, 1, 1).data].slice(0, 3)"
     with shown(transformer, tmp_path, complains="Canvas2D", color_scheme="dark") as page:
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.evaluate(pixel)[0] == 21
         assert page.evaluate(background) == "rgb(21, 23, 26)"
         page.click("[aria-label='Light or dark']")
         assert page.evaluate(background) == "rgb(255, 255, 255)"
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.evaluate(pixel)[0] == 255
 
 
@@ -389,7 +387,7 @@ def test_paper_is_light_where_the_page_is_dark(transformer: str, tmp_path: Path)
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         pixel = "[...document.querySelector('.printed canvas').getContext('2d').getImageData(2, 2, 1, 1).data]"
         assert page.evaluate(pixel) == [255, 255, 255, 255]
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.evaluate(pixel.replace(".printed canvas", "canvas.graph"))[0] == 21, "the page stays as it is"
 
 
@@ -424,7 +422,7 @@ def test_nothing_is_wider_than_its_place(transformer: str, width: int, tmp_path:
         assert first["y"] >= head["y"] + head["height"] - 0.5, "the head does not cover the first layer"
         page.evaluate("location.hash = 'block1_attention'")
         chosen(page, "block1_attention")
-        page.evaluate(DRAWN)
+        rested(page)
         assert page.evaluate(wide) == []
     # What stands unseen in a bracket that is cut into lines makes no room to scroll.
     convolution = b"input: [12, 12, 3]\nlayers:\n  - Conv2D: {filters: 6, kernel_size: 3, activation: relu}\n"
@@ -445,7 +443,7 @@ def test_a_phone_has_one_column(transformer: str, tmp_path: Path) -> None:
 def test_a_screen_reader_hears_names_and_formulas_whole(transformer: str, tmp_path: Path) -> None:
     with shown(transformer, tmp_path, "block1_attention", complains="Canvas2D") as page:
         chosen(page, "block1_attention")
-        page.evaluate(DRAWN)
+        rested(page)
         heard = page.evaluate("""[...document.querySelectorAll(".wiring a, .formula [role=math]")]
             .map((one) => one.getAttribute("aria-label"))""")
         assert heard[0] == "block1_attention_norm (None, 64, 128)"
@@ -469,7 +467,7 @@ def test_axe_finds_nothing_serious(transformer: str, tmp_path: Path, scheme: str
         steps = ["location.hash = 'block1_attention'", "document.querySelectorAll('.bar button')[3].click()"]
         for step in ["", *steps] if scheme == "dark" else steps[:1]:
             page.evaluate(step)
-            page.evaluate(DRAWN)
+            rested(page)
             found = axe.run(page).response["violations"]
             serious = [one for one in found if one["impact"] in ("serious", "critical")]
             assert [(one["id"], [node["html"][:90] for node in one["nodes"][:3]]) for one in serious] == []
@@ -528,4 +526,5 @@ def test_a_long_path_and_a_shape_stay_whole_on_a_phone(tmp_path: Path) -> None:
             <= 0
         )
         page.evaluate("layerexplain.view.chooseCall(1)")
+        rested(page)
         assert page.inner_text(".wiring .whole") == "(None, 7, 8)"

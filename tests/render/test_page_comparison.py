@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
-from tests.support.browser import shown, until
+from tests.support.browser import NEXT_FRAME, shown, until
 from tests.support.paths import ROOT
 
 np = pytest.importorskip("numpy")
@@ -42,7 +42,6 @@ layers:
 CAPPED = (
     RUNS.replace(b"{}", b"{max_value: 1.5}").replace(b"name: shares", b"name: parts").replace(b"numbers", b"figures")
 )
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +127,7 @@ def test_a_stroke_on_the_one_pad_reaches_both(tmp_path: Path) -> None:
             before,
         )
         until(page, "!layerexplain.lives.some((one) => one.busy)")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.evaluate("layerexplain.lives.map((one) => [...one.program.tensors[0].buffer.values].join())[0]")
         pairs = [one.split(" → ") for one in page.locator(".playvalue").all_inner_texts()]
         assert len(pairs) == 10 and all(one == other for one, other in pairs)
@@ -157,11 +156,11 @@ def test_a_search_lights_layers_of_both_and_lists_each_pair_once(html: str, tmp_
         assert [marked(page, side) for side in (0, 1)] == rest
         page.locator("h1").click()
         page.keyboard.press("0")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         before = page.evaluate("layerexplain.views.map((one) => one.view.scale)")
         page.keyboard.press("+")
-        page.evaluate(DRAWN)
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
+        page.evaluate(NEXT_FRAME)
         after = page.evaluate("layerexplain.views.map((one) => one.view.scale)")
         assert all(now > 1.1 * then for now, then in zip(after, before, strict=True))
         page.keyboard.press("?")
@@ -171,12 +170,12 @@ def test_a_search_lights_layers_of_both_and_lists_each_pair_once(html: str, tmp_
 def test_the_graphs_move_together(html: str, tmp_path: Path) -> None:
     scales = "layerexplain.views.map((one) => one.view.scale / one.whole().scale)"
     with shown(html, tmp_path) as page:
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         box = page.locator("canvas.graph").first.bounding_box()
         page.mouse.move(box["x"] + 100, box["y"] + 200)
         page.mouse.wheel(0, -400)
-        page.evaluate(DRAWN)
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
+        page.evaluate(NEXT_FRAME)
         one, other = page.evaluate(scales)
         assert one > 1.2 and other == pytest.approx(one, rel=0.01)
         before = page.evaluate("layerexplain.views[0].view.y")
@@ -185,7 +184,7 @@ def test_the_graphs_move_together(html: str, tmp_path: Path) -> None:
         page.mouse.down()
         page.mouse.move(second["x"] + 30, second["y"] + 300, steps=3)
         page.mouse.up()
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.evaluate("layerexplain.views[0].view.y") > before + 20
 
 
@@ -193,7 +192,7 @@ def test_the_graphs_move_together(html: str, tmp_path: Path) -> None:
 def test_no_column_is_out_of_sight(html: str, tmp_path: Path, width: int) -> None:
     with shown(html, tmp_path, width=width) as page:
         page.click(".changes button >> text=first")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         hidden = "[...document.querySelectorAll('.table')].map((one) => one.scrollWidth - one.clientWidth)"
         assert page.evaluate(hidden) == [0, 0, 0]
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -223,7 +222,7 @@ def test_axe_finds_nothing_serious(html: str, tmp_path: Path, scheme: str) -> No
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
     with shown(html, tmp_path, color_scheme=scheme) as page:
         page.click(".changes button >> text=last")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         serious = [one for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
         assert [(one["id"], [node["html"][:90] for node in one["nodes"][:3]]) for one in serious] == []
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
-from tests.support.browser import NEXT_FRAME, browser, shown, until
+from tests.support.browser import NEXT_FRAME, browser, rested, shown, until
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -280,7 +280,7 @@ def test_a_page_whose_sizes_have_names_draws_each_layer_and_no_numbers_that_are_
     with shown((tmp_path / "m.html").read_text("utf-8"), tmp_path) as page:
         for call in range(page.evaluate("layerexplain.data.calls.length")):
             page.evaluate("(call) => layerexplain.view.chooseCall(call)", call)
-            page.evaluate(NEXT_FRAME)
+            rested(page)
             assert "NaN" not in page.inner_text("#pane"), call
 
 
@@ -350,9 +350,7 @@ SHEET = """
 
 
 def settled(page: Any) -> dict[str, Any]:
-    page.evaluate(NEXT_FRAME)
-    page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
-    page.evaluate(NEXT_FRAME)
+    rested(page)
     return page.evaluate(SHEET)
 
 
@@ -377,6 +375,24 @@ def test_a_tap_on_a_box_raises_a_sheet_with_formula_and_picture_and_swipes_move_
         page.locator(".sheethandle").focus()
         page.keyboard.press("Enter")
         assert settled(page)["top"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_tap_presses_the_box_under_it_and_not_what_rises_there(tmp_path: Path) -> None:
+    digits = layerexplain.page(str(ROOT / "sample_models" / "digits.keras"))
+    # Without motion, the sheet is there before the browser sends the click of a tap.
+    with shown(digits, tmp_path, width=390, reduced_motion="reduce", **PHONE) as page:
+        until(page, "layerexplain.data.live.hasRun")
+        places = set()
+        for name in page.evaluate("layerexplain.view.drawing.items.map((one) => one.box.lines[0])"):
+            page.evaluate("layerexplain.view.choose(null); layerexplain.view.fit()")
+            rested(page)
+            x, y = at_box(page, name)
+            page.touchscreen.tap(x, y)
+            found = settled(page)
+            assert (found["chosen"], found["clear"]) == (name, True)
+            assert found["top"] == pytest.approx(0.5, abs=0.02)
+            places.add(y > 400)
+        assert True in places, "some stand where the sheet rises"
 
 
 def test_a_walk_on_a_phone_keeps_each_box_in_sight_above_the_sheet(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import layerexplain
-from tests.render.test_page_picture import DRAWN, SAMPLES, u_net
-from tests.support.browser import shown
+from tests.render.test_page_picture import SAMPLES, u_net
+from tests.support.browser import NEXT_FRAME, shown
 
 BRANCHES = 12
 
@@ -60,7 +60,7 @@ def test_no_label_crosses_a_frame_or_another_label(source: str, tmp_path: Path) 
             page.evaluate(f"layerexplain.view.toggleAll({str(opened).lower()})")
             for zoom in (1, 2, 1.5, 1.5, 1.5):
                 page.evaluate(f"layerexplain.view.zoom({zoom})")
-                page.evaluate(DRAWN)
+                page.evaluate(NEXT_FRAME)
                 labels += page.evaluate("layerexplain.view.picture.labels.length")
                 assert page.evaluate(CROSSED) == []
         assert labels > 20
@@ -80,7 +80,7 @@ def test_of_more_boxes_each_frame_says_which_copy_it_shows(tmp_path: Path) -> No
         page.evaluate("layerexplain.view.toggleAll(true)")
         for copy, zoom in ((1, 0.6), (2, 1), (3, 1.4)):
             page.evaluate(f"layerexplain.view.zoom({zoom}, [100, 100])")
-            page.evaluate(DRAWN)
+            page.evaluate(NEXT_FRAME)
             (badge,) = page.evaluate("layerexplain.view.picture.labels.filter(({text}) => text.endsWith('›'))")
             assert (badge["text"], round(badge["h"])) == (f"{copy} of 60 ›", 12)
             press(page, badge)
@@ -89,7 +89,7 @@ def test_of_more_boxes_each_frame_says_which_copy_it_shows(tmp_path: Path) -> No
 def press(page: Any, place: dict[str, float]) -> None:
     corner = page.locator("canvas.graph").bounding_box()
     page.mouse.click(corner["x"] + place["x"] + place["w"] / 2, corner["y"] + place["y"] + place["h"] / 2)
-    page.evaluate(DRAWN)
+    page.evaluate(NEXT_FRAME)
 
 
 def test_alike_branches_are_a_strip_and_others_share_one_line(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ import pytest
 
 import layerexplain
 from layerexplain.render.page.data import page_data
-from tests.support.browser import shown, until
+from tests.support.browser import NEXT_FRAME, shown, until
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OUTSIDE = """(() => {
     const {view} = layerexplain;
     const {clientWidth, clientHeight} = view.canvas;
@@ -89,7 +88,7 @@ def test_arguments_that_were_set_stand_before_those_at_their_defaults(tmp_path: 
 def test_fit_shows_everything_folded_and_open(resnet: str, size: tuple[int, int], tmp_path: Path) -> None:
     with shown(resnet, tmp_path, complains="Canvas2D", width=size[0]) as page:
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         for step in ("fit()", "toggleAll(true)"):
             page.evaluate(f"layerexplain.view.{step}")
             assert page.evaluate(OUTSIDE) == 0, step
@@ -114,7 +113,7 @@ def test_the_wheel_zooms_where_the_pointer_is(resnet: str, tmp_path: Path) -> No
         for turn in (-300, -300, 900, 2000):
             before, scale = page.evaluate(under), page.evaluate("layerexplain.view.view.scale")
             page.mouse.wheel(0, turn)
-            page.evaluate(DRAWN)
+            page.evaluate(NEXT_FRAME)
             now = page.evaluate("layerexplain.view.view.scale")
             assert page.evaluate(under) == pytest.approx(before, abs=1 / min(now, scale)), "within a pixel"
             assert now > scale if turn < 0 else now <= scale
@@ -132,10 +131,10 @@ def test_from_afar_blocks_grow_with_what_layers_give(net: str, tmp_path: Path) -
 
 def test_a_legend_names_the_colours_that_the_graph_has(net: str, tmp_path: Path) -> None:
     with shown(net, tmp_path) as page:
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.locator(".legend li").all_inner_texts() == ["convolution, dense", "pooling", "merging"]
         page.select_option("#measure", "macs")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert not page.is_visible(".legend")
 
 
@@ -230,7 +229,7 @@ def test_names_of_narrow_boxes_are_whole_where_there_is_room(resnet: str, tmp_pa
             assert {"input_layer", "pool1_pad", "conv2_block2 … conv2_block3"} <= {*texts}, scale
             assert {*names[:6]} <= {*texts}
         page.set_viewport_size({"width": 390, "height": 560})
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         page.evaluate("layerexplain.view.fit()")
         texts = [text for text, *_ in page.evaluate(WRITTEN)]
         shorter = "conv2_block2 … block3  ×2"
@@ -264,9 +263,9 @@ def test_no_name_is_under_the_buttons_or_the_legend_when_all_is_in_view(size: tu
     html = layerexplain.page(str(SAMPLES / "resnet50.json"))
     with shown(html, tmp_path, width=size[0]) as page:
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         page.evaluate("layerexplain.view.fit()")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.is_visible(".legend")
         covers = page.evaluate("""[...document.querySelectorAll(".tools, .legend")].map((one) => {
             const {left, top, width, height} = one.getBoundingClientRect();
@@ -337,10 +336,10 @@ def test_the_share_of_each_row_in_the_cost_stands_at_the_left(resnet: str, tmp_p
         numbers = [(text, y) for text, _x, y, _wide in page.evaluate(WRITTEN) if text.endswith(" %")]
         for title, share in wanted.items():
             assert any(text == f"{100 * share:.0f} %" and abs(y - rows[title]) < 6 for text, y in numbers), title
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.locator("p.legend").inner_text() == "share of the MACs"
         page.select_option("#measure", "params")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.locator("p.legend").inner_text() == "share of the parameters"
         assert page.evaluate(COSTS)["predictions"] == pytest.approx(2_049_000 / 25_636_712)
         page.evaluate("layerexplain.view.lookAt(1.5, 0, 300)")
@@ -360,7 +359,7 @@ def test_each_call_of_a_nested_model_has_its_part_open_and_closed(opened: tuple[
                 "(name) => layerexplain.view.toggle(layerexplain.view.drawing.items.find((one) => one.box.lines[0] === name))",
                 "tower (call 2)" if call else "tower",
             )
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         shares = page.evaluate(COSTS)
     assert shares["wide"] == shares["narrow"] == pytest.approx(77 / total)
     assert shares["last"] == pytest.approx(21 / total)
@@ -374,7 +373,7 @@ def test_costs_of_sizes_that_are_not_known_are_shares_of_the_parameters(tmp_path
     spec = b"input: [null, 3]\nlayers:\n  - LSTM: {units: 5, return_sequences: true}\n    name: steps\n"
     spec += b"  - LSTM: 7\n    name: last\n  - Dense: 2\n    name: out\n"
     with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.locator("p.legend").inner_text() == "share of the parameters"
         steps, last, out = 4 * 5 * (3 + 5 + 1), 4 * 7 * (5 + 7 + 1), 7 * 2 + 2
         shares = page.evaluate(COSTS)
@@ -384,7 +383,7 @@ def test_costs_of_sizes_that_are_not_known_are_shares_of_the_parameters(tmp_path
         assert widths["steps"] == widths["input"], "steps of any number are drawn as the largest"
         assert 0 < widths["out"] < widths["last"] < 0.9 * widths["steps"]
         page.select_option("#measure", "macs")
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert not page.is_visible("p.legend")
         assert not any(text.endswith(" %") for text, *_ in page.evaluate(WRITTEN))
 
@@ -431,7 +430,7 @@ def test_what_is_all_in_view_stays_so_when_the_window_changes(resnet: str, tmp_p
         page.evaluate("layerexplain.view.zoom(2)")
         near = page.evaluate(scale)
         page.set_viewport_size({"width": 1200, "height": 800})
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         assert page.evaluate(scale) == near, "what was moved stays as it is"
 
 
@@ -440,7 +439,7 @@ def test_legend_and_buttons_stand_below_the_graph_at_every_scale(resnet: str, wi
     with shown(resnet, tmp_path, width=width) as page:
         for step in ("fit()", "zoom(4)"):
             page.evaluate(f"layerexplain.view.{step}")
-            page.evaluate(DRAWN)
+            page.evaluate(NEXT_FRAME)
             graph = page.locator("canvas.graph").bounding_box()
             for below in page.locator(".legend, .tools").all():
                 box = below.bounding_box()
@@ -457,7 +456,7 @@ def test_a_nested_model_says_how_many_layers_it_has_and_costs_what_they_cost(tmp
             assert len(shares) == count
             assert shares["last"] == pytest.approx(last / (inside + last))
             page.evaluate("layerexplain.view.toggleAll(true)")
-            page.evaluate(DRAWN)
+            page.evaluate(NEXT_FRAME)
     shown_boxes = boxes(page_data(layerexplain.explain(spec), fold=False))
     assert shown_boxes["tower"]["lines"][1] == "Sequential, 3 layers"
 
@@ -487,7 +486,7 @@ def test_a_box_with_room_for_one_line_has_what_tells_it_apart_beside_its_name(tm
             "layerexplain.view.lookAt(0.45, layerexplain.view.drawing.width / 2, layerexplain.view.drawing.height / 2)"
         )
         page.set_viewport_size({"width": 390, "height": 1400})
-        page.evaluate(DRAWN)
+        page.evaluate(NEXT_FRAME)
         for measure, beside in (("", "3×3, 24, relu"), ("params", "2.62 k")):
             page.select_option("#measure", measure)
             page.evaluate(

@@ -9,7 +9,7 @@ import pytest
 import layerexplain
 from layerexplain.render.graph.svg import THEMES
 from tests.render.test_page_picture import SAMPLES, u_net
-from tests.support.browser import shown
+from tests.support.browser import rested, shown
 
 TEXTS = """[...document.querySelectorAll('body *')].filter((one) =>
     !one.closest('math, script, style, noscript, option, .printed, .unseen, dialog') && one.checkVisibility() &&
@@ -57,6 +57,7 @@ def test_five_sizes_of_type_of_at_least_12_pixels_and_the_formula_is_the_largest
     with shown(layerexplain.page(str(SAMPLES / source)), tmp_path, width=width) as page:
         if layer:
             page.evaluate(f"layerexplain.view.chooseCall({layer})")
+            rested(page)
         sizes: list[Any] = page.evaluate(SIZES)
         assert [one for one in sizes if one[0] < 11.99] == []
         used = {round(size, 1) for size, _ in sizes}
@@ -75,6 +76,7 @@ def test_texts_have_the_contrast_that_wcag_asks(scheme: str, tmp_path: Path) -> 
             for layer in ("", "4"):
                 if layer:
                     page.evaluate(f"layerexplain.view.chooseCall({layer})")
+                    rested(page)
                 colours = page.evaluate(COLOURS)
                 contrasts = [(contrast(rgb(own), below(layers)), text) for own, layers, text in colours]
                 assert len(contrasts) > 20 and [row for row in contrasts if row[0] < 4.5] == []

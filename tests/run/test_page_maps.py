@@ -7,7 +7,7 @@ import pytest
 
 import layerexplain
 from tests.run.test_page_runs import ran
-from tests.support.browser import NEXT_FRAME, until
+from tests.support.browser import NEXT_FRAME, rested, until
 from tests.support.paths import ROOT
 
 np = pytest.importorskip("numpy")
@@ -156,7 +156,7 @@ def test_numbers_never_crop_a_picture(digits: str, width: int, numbered: bool, t
     with ran(digits, tmp_path) as page:
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("layerexplain.view.chooseCall(2)")
-        page.evaluate(NEXT_FRAME)
+        rested(page)
         output = page.locator("svg.cells[data-of=out]")
         assert output.locator("rect").count() == 64
         texts = output.locator("text:not(.more)").all_text_contents()
@@ -172,7 +172,7 @@ def test_formulas_have_room_beside_a_graph_on_a_small_screen(tmp_path: Path) -> 
         for width in (1024, 1280, 1440):
             page.set_viewport_size({"width": width, "height": 768})
             page.evaluate("layerexplain.view.chooseCall(1)")
-            page.evaluate(NEXT_FRAME)
+            rested(page)
             wide = page.evaluate(
                 "[...document.querySelectorAll('.math')].map(one => one.scrollWidth - one.clientWidth)"
             )

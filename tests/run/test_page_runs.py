@@ -20,7 +20,7 @@ from layerexplain.ops import load_all
 from layerexplain.render.page.shell import script
 from layerexplain.report.element_forms import form_of
 from layerexplain.run.page_program import NoProgram, page_program
-from tests.support.browser import NEXT_FRAME, shown, until
+from tests.support.browser import NEXT_FRAME, rested, shown, until
 from tests.support.drawn_values import TYPES, definitions, values_for
 from tests.support.page_models import MODELS, assert_close, drawn, of_page
 from tests.support.paths import ROOT
@@ -310,7 +310,7 @@ def test_each_layer_around_a_mask_is_shown_with_its_numbers(tmp_path: Path) -> N
     with ran(layerexplain.page(spec, values=np.array([[3, 5, 0, 22, 1, 7, 0, 0, 0]])), tmp_path) as page:
         for call in range(1, 5):
             page.evaluate(f"layerexplain.view.chooseCall({call})")
-            page.evaluate(NEXT_FRAME)
+            rested(page)
             drawn_tiles = page.locator(".tilesfigure figcaption").all_inner_texts()
             assert drawn_tiles and not any("NaN" in one or "Infinity" in one for one in drawn_tiles), call
             assert " = " in page.inner_text(".readshere"), call

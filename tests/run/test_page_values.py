@@ -13,7 +13,7 @@ from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.run.page_values import page_values
-from tests.support.browser import shown
+from tests.support.browser import rested, shown
 
 np = pytest.importorskip("numpy")
 
@@ -146,6 +146,7 @@ def test_the_page_says_which_input_is_which_and_what_values_select(tmp_path: Pat
         assert told == "query = table (None, 7, 8), value = table (None, 7, 8) → (None, 7, 8)"
         page.evaluate("location.hash = 'table'")
         page.wait_for_selector("h2:text-is('table')")
+        rested(page)
         # One of 20 rows, in the column of the element: 20 of 20 × 8 weights are possible.
         assert page.inner_text(".readsstatus").endswith("reads 1 of 7 in ids, what values select among 20 of 160 in E.")
 

@@ -39,6 +39,17 @@ def until(page: Any, holds: str, arg: Any = None) -> None:
     raise AssertionError(f"it does not come: {holds}")
 
 
+FILLED = "!document.querySelector('[aria-busy]')"
+"""Whether all of what is chosen is there: a pane is filled part by part."""
+
+
+def rested(page: Any) -> None:
+    """Wait until what is chosen is all there and drawn, and nothing moves any more."""
+    page.evaluate(NEXT_FRAME)
+    until(page, f"{FILLED} && document.getAnimations().every((one) => one.playState === 'finished')")
+    page.evaluate(NEXT_FRAME)
+
+
 _BLANK: dict[tuple[tuple[str, Any], ...], list[Any]] = {}
 """Pages that are open and show nothing, for the next tests, by the options of their contexts: a page in a new context
 takes a new process, and three times the time."""
@@ -84,6 +95,7 @@ def shown(
             page.on(event, listener)
         page.goto(f"{file.as_uri()}{f'#{anchor}' if anchor else ''}")
         page.wait_for_selector("body.ready")
+        until(page, FILLED)
         yield page
         assert [text for text in said if not complains or complains not in text] == []
         assert [url.partition("#")[0] for url in asked if not url.startswith("blob:")] == [file.as_uri()]

@@ -320,12 +320,17 @@ export class GraphView {
       }
       this.pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     });
-    const released = (/** @type {PointerEvent} */ event) => {
-      const pressed = this.pointers.delete(event.pointerId);
-      if (pressed && event.type === "pointerup" && moved < 6) this.press(event.offsetX, event.offsetY);
-    };
-    canvas.addEventListener("pointerup", released);
-    canvas.addEventListener("pointercancel", released);
+    for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) canvas.addEventListener(end, (event) => this.pointers.delete(event.pointerId));
+    // Not when the finger is lifted: the browser's click comes later, and would press what has been raised under it.
+    let presses = false;
+    canvas.addEventListener("mousedown", (event) => event.preventDefault());
+    canvas.addEventListener("click", (event) => {
+      if (moved >= 6) return;
+      presses = true;
+      this.element.focus({ preventScroll: true });
+      presses = false;
+      this.press(event.offsetX, event.offsetY);
+    });
     canvas.addEventListener("pointerleave", () => this.hover(null));
     canvas.addEventListener("dblclick", (event) => {
       const item = this.at(event.offsetX, event.offsetY);
@@ -346,7 +351,7 @@ export class GraphView {
     }, { passive: false });
     element.addEventListener("keydown", (event) => this.key(event));
     element.addEventListener("focus", () => {
-      if (!this.look.active) this.choose(this.firstItem(), false);
+      if (!this.look.active && !presses) this.choose(this.firstItem(), false);
     });
   }
 
@@ -362,7 +367,6 @@ export class GraphView {
 
   /** @param {number} px @param {number} py */
   press(px, py) {
-    this.element.focus({ preventScroll: true });
     if (this.onMap(px, py)) return;
     const corner = this.picture.corners.find((one) => px >= one.x - 4 && px <= one.x + one.w + 4 && py >= one.y - 6 && py <= one.y + one.h + 6);
     if (!corner) return this.choose(this.at(px, py), false);
