@@ -1,11 +1,11 @@
 """Parts of a class that are pasted without its head → the class: methods with `self`, assignments to `self.fc`; and
-modules that a text calls one after the other, without any class."""
+modules that a text calls one after the other, without any class; and which statements of a text are one program."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 from layerexplain.frontends.code.values.reading import walk
 
@@ -230,3 +230,142 @@ def _result(last: ast.stmt) -> ast.expr | None:
         else:
             return value
     return None
+
+
+# Several programs ---------------------------------------------------------------------------------------------------
+# A text that shows one attempt, and then another: names that both give a value are those of two programs.
+
+_MAKES_OTHERS = re.compile(r"Loss|Entropy|Adam|SGD|RMS|Ada|Data|Token|Scal|Stopping|Checkpoint")
+"""Which constructors make what is no part of a model: a second one of these may stand in the same program."""
+_INPUT_SHAPES = frozenset(["input_shape", "input_dim", "batch_input_shape", "shape"])
+
+
+def lines_of_others(tree: ast.Module, kept: str, written: str, error: int) -> tuple[set[int], list[int]]:
+    """Return the lines of a text that are no part of the program which is meant, and where its other programs begin.
+
+    `kept` is the text that the tree was parsed from, `written` the same with prose and the fences of Markdown. The
+    program that is meant is that before the line of an `error`, else the last one that is fitted or compiled, or the
+    last. A fence that repeats statements quotes them.
+
+    >>> text = "```\\na = Input(3)\\nb = Dense(2)(a)\\n```\\nor\\n```\\na = Input(4)\\n```"
+    >>> kept = text.replace("```", "").replace("or", "")
+    >>> lines_of_others(ast.parse(kept), kept, text, 0), lines_of_others(ast.parse(kept), kept, text, 5)
+    (({2, 3}, [2]), ({7}, [7]))
+    """
+    programs: list[list[ast.stmt]] = [[]]
+    starts: list[int] = []
+    for fenced, block in _blocks(tree, kept.split("\n"), written.split("\n")):
+        before = programs[-1]
+        if fenced and before and _repeats(block, before):
+            continue
+        again = _made_again(before, block)
+        if again:
+            programs.append([*_independent(before, again), *block])
+        else:
+            before += block
+        if again or not starts:
+            starts.append(_first_line(block[0]))
+    at = len(starts) - 1
+    if error:
+        at = max([number for number, line in enumerate(starts) if line < error], default=0)
+    else:
+        for method in ("compile", "fit"):
+            calls = [number for number, one in enumerate(programs) if _calls_method(one, method)]
+            at = calls[-1] if calls else at
+    inside = {line for one in programs[at] for line in _lines(one)}
+    dropped = {line for one in tree.body for line in _lines(one)} - inside
+    return dropped, [line for number, line in enumerate(starts) if number != at]
+
+
+def _first_line(statement: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *[one.lineno for one in decorators]])
+
+
+def _lines(statement: ast.stmt) -> range:
+    return range(_first_line(statement), (statement.end_lineno or statement.lineno) + 1)
+
+
+def _blocks(tree: ast.Module, kept: Sequence[str], written: Sequence[str]) -> Iterator[tuple[bool, list[ast.stmt]]]:
+    """Yield the statements that no prose stands between, and whether the fence of one of Markdown does."""
+    end, block, fenced = 0, list[ast.stmt](), False
+    for statement in tree.body:
+        between = range(end, min(_first_line(statement) - 1, len(kept), len(written)))
+        left_out = [written[at].strip() for at in between if written[at].strip() and not kept[at].strip()]
+        if left_out and block:
+            yield fenced, block
+            block, fenced = [], any(line.startswith(("```", "~~~")) for line in left_out)
+        block.append(statement)
+        end = statement.end_lineno or statement.lineno
+    if block:
+        yield fenced, block
+
+
+def _repeats(block: Sequence[ast.stmt], before: Sequence[ast.stmt]) -> bool:
+    known = {ast.dump(one) for one in walk(*before) if isinstance(one, ast.stmt)}
+    return all(ast.dump(one) in known for one in block)
+
+
+def _stored(statement: ast.stmt) -> list[str]:
+    """Return what a statement gives a value: names, `self.fc`, and the name of a class or a function."""
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+        return [statement.name]
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    each = [part for one in targets for part in (one.elts if isinstance(one, ast.Tuple | ast.List) else [one])]
+    return [ast.unparse(one) for one in each if isinstance(one, ast.Name) or _is_of_self(one)]
+
+
+def _made(statements: Sequence[ast.stmt]) -> set[str]:
+    """Return the names of classes and functions, and of what constructors make."""
+    found = set[str]()
+    for one in statements:
+        function = one.value.func if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call) else None
+        name = ast.unparse(function).rpartition(".")[2] if isinstance(function, ast.Name | ast.Attribute) else ""
+        if isinstance(one, ast.ClassDef | ast.FunctionDef) or (name[:1].isupper() and not _MAKES_OTHERS.search(name)):
+            found.update(_stored(one))
+    return found
+
+
+def _made_again(before: Sequence[ast.stmt], block: Sequence[ast.stmt]) -> set[str]:
+    """Return the names of what a block makes that the program before it has made already, and of Sequential models
+    that it begins anew, with a layer that says the shape of their input."""
+    added = [_added(one) for one in before]
+    begun = [(name, layer) for one in block for name, layer in [_added(one)] if name]
+    first = dict(reversed(begun))
+    again = {name for name, layer in first.items() if layer and any(name == known for known, _ in added)}
+    return again | (_made(before) & _made(block))
+
+
+def _added(statement: ast.stmt) -> tuple[str, bool]:
+    """Return the name of a model that a statement adds a layer to, and whether that says the shape of its input."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "add":
+        return "", False
+    layer = call.args[0] if call.args else None
+    names = {one.arg for one in layer.keywords} if isinstance(layer, ast.Call) else set()
+    return ast.unparse(call.func.value), not _INPUT_SHAPES.isdisjoint(names)
+
+
+def _independent(statements: Sequence[ast.stmt], names: Collection[str]) -> list[ast.stmt]:
+    """Return the statements that do not use these names, and what makes those of them that are used on."""
+    gone, found = {*names}, list[ast.stmt]()
+    for one in statements:
+        stored = _stored(one)
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            found.append(one)
+        elif stored and gone.issuperset(stored):
+            value = one.value if isinstance(one, ast.Assign) else None
+            if isinstance(value, ast.Call) and not (value.args or value.keywords):
+                found.append(one)  # `model = Sequential()`, to which both programs may add
+        elif isinstance(one, ast.ClassDef | ast.FunctionDef) or gone.isdisjoint(
+            [ast.unparse(each) for each in walk(one) if isinstance(each, ast.Name | ast.Attribute)]
+        ):
+            found.append(one)
+        else:
+            gone.update(stored)
+    return found
+
+
+def _calls_method(statements: Sequence[ast.stmt], name: str) -> bool:
+    calls = [one.func for one in walk(*statements) if isinstance(one, ast.Call)]
+    return any(isinstance(one, ast.Attribute) and one.attr == name for one in calls)

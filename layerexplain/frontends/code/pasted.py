@@ -90,6 +90,12 @@ _HEADS = (
 """How the head of a block begins, and what makes a whole statement of it."""
 
 
+def line_of_error(text: str) -> int:
+    """Return the line in which a text tells of its last error; 0 where it tells of none."""
+    found = [match.start() for match in re.finditer(r"\b[A-Z]\w*(?:Error|Exception)\b:?", text)]
+    return text.count("\n", 0, found[-1]) + 1 if found else 0
+
+
 def without_magics(lines: list[str]) -> list[str]:
     """Return lines of a cell with magics and shell commands empty, also where a command goes on in the next line."""
     kept, goes_on = [], False

@@ -34,12 +34,14 @@ from layerexplain.frontends.code.read_program import Program
 
 
 @lru_cache(maxsize=4)
-def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...]) -> Program:
-    found = _with_arrays(_with_printed(Program(text_of(data, path), path, dict(given))))
+def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...], *, whole: bool = True) -> Program:
+    text = text_of(data, path)
+    text = text if whole or text.alone is None else text.alone
+    found = _with_arrays(_with_printed(Program(text, path, dict(given))))
     if found.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
         return found
     # A package that is too large to be read whole: its modules are read when a name of theirs is used.
-    return Program(text_of(data, path), path, dict(given), lazy=True)
+    return Program(text, path, dict(given), lazy=True)
 
 
 def _with_printed(found: Program) -> Program:
@@ -82,9 +84,12 @@ def _with_arrays(found: Program) -> Program:
     return Program(found.text, found.path, found.given, found.modules, arrays_are_inputs=True)
 
 
-def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> Program:
-    """Read a program: one that is asked for again is read once."""
-    return _program(data, path, tuple(sorted(given.items())))
+def program(
+    data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({}), *, whole: bool = True
+) -> Program:
+    """Read a program: one that is asked for again is read once. Of a text with several programs all are read as one,
+    unless only that which is meant is wanted."""
+    return _program(data, path, tuple(sorted(given.items())), whole=whole)
 
 
 forget_programs = _program.cache_clear
@@ -150,7 +155,7 @@ def read_code(
 
 def _read_code(data: bytes, path: str | None, request: str, given: Mapping[str, str], lend: Lender | None) -> Model:
     reading = (
-        program(data, path, given)
+        program(data, path, given, whole=bool(request))
         if lend is None
         else _with_printed(Program(text_of(data, path), path, given, Modules(None, lend)))
     )

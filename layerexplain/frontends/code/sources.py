@@ -12,13 +12,14 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import asked_layers
-from layerexplain.frontends.code.fragments import with_classes
+from layerexplain.frontends.code.fragments import lines_of_others, with_classes
 from layerexplain.frontends.code.pasted import (
     BETWEEN_TICKS,
     CODE,
     ERROR,
     OF_IPYTHON,
     TRACEBACK,
+    line_of_error,
     parsed,
     repaired,
     without_magics,
@@ -51,6 +52,8 @@ class Text(NamedTuple):
     """The whole text where it may hold more than code: an error, prose."""
     is_changed: bool = False
     """Whether it is a changed program that is tried: what an error says was raised by another one."""
+    alone: Text | None = None
+    """The program that is meant, of a text with several."""
     printed: PrintedModule | None = None
     """The module of PyTorch that the text has printed: it stands for the model of code that makes none."""
 
@@ -133,9 +136,26 @@ def read_text(data: bytes, path: str | None) -> Text:
     found = repaired(text, prose=not is_script)
     if found.tree is None:
         raise _syntax(found.error or first, text, written)
-    tree, pasted = found.tree, "" if is_script else text
-    said = found.said if is_script else (*found.said, *without_unshown(tree), *with_classes(tree))
-    return Text(_with_columns(tree, found.text, written), here, said, pasted=pasted, size=tokens)
+    if is_script:
+        return Text(_with_columns(found.tree, found.text, written), here, found.said, size=tokens)
+
+    def question(read: str, pasted: str, said: Sequence[str], alone: Text | None = None) -> Text:
+        tree = parsed(read)
+        said = (*said, *without_unshown(tree), *with_classes(tree))
+        return Text(_with_columns(tree, read, written), here, said, pasted=pasted, size=tokens, alone=alone)
+
+    dropped, others = lines_of_others(found.tree, found.text, text, line_of_error(text))
+    alone = None
+    if dropped:
+        places = ", ".join([f"line {line}" for line in others])
+        note = f"the text has {len(others) + 1} programs; not read: that of {places}; paste it alone" if others else ""
+        read, pasted = _without(found.text, dropped), _without(text, dropped)
+        alone = question(read, pasted, (*found.said, *([note] if note else [])))
+    return question(found.text, text, found.said, alone)
+
+
+def _without(text: str, numbers: set[int]) -> str:
+    return "\n".join(["" if at in numbers else line for at, line in enumerate(text.split("\n"), 1)])
 
 
 def text_of_question(data: bytes) -> Text | None:
