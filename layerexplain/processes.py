@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import count
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.child_processes import SafeSpawning, may_spawn
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 """How `multiprocessing` starts a process where no thread of ours runs, such as those of fsspec. Forking is quick, and
 safe only then; elsewhere than on Linux the system's own libraries run some."""
+
+_AHEAD_BYTES = 8192
+"""How many bytes of items wait in the pipe of a process that is at work. More might not fit into it: we would wait for
+the process, and it for us to take its result."""
 
 _WINDOW = 4
 """How many results, times the number of processes, wait for one that is before them."""
@@ -60,8 +64,8 @@ def shared(
         work: What is done with each; something that can be pickled and raises nothing.
         jobs: How many processes there are.
         ordered: Whether results come in the order of the items, and not as they are found.
-        ahead: How many items a process may have: with a second one, which must be small enough to wait in its pipe, it
-            need not wait for us.
+        ahead: How many items a process may have: with a second one, which is sent where it is small enough to wait in
+            its pipe, it need not wait for us.
         tick: Seconds after which None comes where no result does.
     """
     import threading
@@ -77,10 +81,11 @@ def shared(
 
 
 class _Task(NamedTuple):
-    """An item, and its place in the order."""
+    """An item, its place in the order, and the bytes that a process gets."""
 
     number: int
     item: Any
+    data: bytes
 
 
 class _Worker(NamedTuple):
@@ -89,6 +94,11 @@ class _Worker(NamedTuple):
     process: Any
     connection: Any
     tasks: deque[_Task]
+
+    def takes(self, task: _Task, ahead: int) -> bool:
+        """Return whether an item can be sent without waiting for the process."""
+        waiting = sum(len(other.data) for other in islice(self.tasks, 1, None))
+        return not self.tasks or (len(self.tasks) < ahead and waiting + len(task.data) <= _AHEAD_BYTES)
 
     def end(self) -> None:
         self.connection.close()
@@ -101,10 +111,11 @@ class _Pool:
         self, items: Iterable[Any], work: Callable[[Any], Any], jobs: int, ordered: bool, ahead: int, start_method: str
     ) -> None:
         import multiprocessing
+        from multiprocessing.reduction import ForkingPickler
 
         self._context: Any = multiprocessing.get_context(start_method)
         self._work, self._jobs, self._ahead = work, jobs, ahead
-        self._tasks = map(_Task, count(), items)
+        self._tasks = (_Task(number, item, bytes(ForkingPickler.dumps(item))) for number, item in enumerate(items))
         self._again: deque[_Task] = deque()
         self._workers: list[_Worker] = []
         self._ordered, self._found = ordered, dict[int, Result]()
@@ -152,13 +163,13 @@ class _Pool:
                 free = self._started() or free
             if free is None:
                 yield from self._keep(task, Result(task.item, self._work(task.item)))
-            elif len(free.tasks) >= self._ahead:  # the system has no more processes
-                self._again.appendleft(task)
-                return
-            else:
+            elif free.takes(task, self._ahead):
                 free.tasks.append(task)
                 with suppress(OSError):  # where it has died, that is told when its result is asked for
-                    free.connection.send(task.item)
+                    free.connection.send_bytes(task.data)
+            else:
+                self._again.appendleft(task)
+                return
 
     def _started(self) -> _Worker | None:
         """Return a new process; None where the system has no more of them. Ctrl-C is for the program itself, which then

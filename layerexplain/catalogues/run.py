@@ -19,6 +19,7 @@ from layerexplain.catalogues.part import Ask, PartResult, Share, begun, deaths, 
 from layerexplain.catalogues.rows import TABLES
 from layerexplain.catalogues.table import (
     CatalogueTable,
+    Done,
     Listed,
     Manifest,
     assemble,
@@ -244,17 +245,21 @@ class _Run:
 
     def _without_stale(self, manifest: Manifest) -> None:
         """Take the rows of sources that have changed or are gone out of the parts."""
-        for part in manifest.stale_parts():
-            other, kept = self._name(manifest), manifest.kept(part)
-            try:
-                renewed = without_stale_rows(self.table, part, other, kept)
-            except Exception as error:  # a full disk, or a part that pyarrow cannot read
-                raise LayerExplainError(f"cannot be written: {error}", source=self.shown) from None
-            manifest.replace(part, (other if self.table.is_parts else part) if kept else None, renewed)
-            if self.table.is_parts:
-                for name in TABLES:
-                    with suppress(OSError):
-                        os.unlink(self.table.file(name, part))
+        tasks = ((part, self._name(manifest), manifest.kept(part)) for part in manifest.stale_parts())
+        # In another process: pyarrow has threads, and a process that forks later must have none.
+        with closing(shared(tasks, partial(_renewed, self.table), 1)) as results:
+            for result in results:
+                if result is None:
+                    continue
+                part, other, kept = result.item
+                if result.died or isinstance(result.value, str):
+                    fault = "a part could not be rewritten: its process was killed" if result.died else result.value
+                    raise LayerExplainError(fault, source=self.shown)
+                manifest.replace(part, (other if self.table.is_parts else part) if kept else None, result.value)
+                if self.table.is_parts:
+                    for name in TABLES:
+                        with suppress(OSError):
+                            os.unlink(self.table.file(name, part))
 
     def _read_all(self, manifest: Manifest) -> None:
         """Sweep over what is waiting until nothing is: a part may end before all of its share is read."""
@@ -342,3 +347,12 @@ class _Run:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _renewed(table: CatalogueTable, task: tuple[str, str, Sequence[Done]]) -> list[Done] | str:
+    """Return where the rows that are kept are in a part that is written anew; why not, where it cannot be written."""
+    part, other, kept = task
+    try:
+        return without_stale_rows(table, part, other, kept)
+    except Exception as error:  # a full disk, or a part that pyarrow cannot read
+        return f"cannot be written: {error}"

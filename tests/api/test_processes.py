@@ -5,13 +5,14 @@ import multiprocessing.process
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from layerexplain.processes import Result, shared
-from tests.support.shared_work import slowly, square, where
+from tests.support.shared_work import echo, slowly, square, where
 
 
 def found(numbers: list[int]) -> list[Result]:
@@ -82,3 +83,30 @@ def test_items_are_asked_for_as_they_are_needed() -> None:
     next(results)
     assert len(asked) < 20
     results.close()
+
+
+@contextmanager
+def seconds(most: int) -> Iterator[None]:
+    """Fail where what is done takes longer: it waits for ever."""
+
+    def late(*_: object) -> None:
+        raise AssertionError(f"not done after {most} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(most)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("ahead", [1, 2, 5])
+@pytest.mark.parametrize("size", [5_000, 9_000, 2_000_000])
+def test_items_and_results_of_any_size_pass_each_other(ordered: bool, ahead: int, size: int) -> None:
+    """No pipe takes 2 MB: a process that is at work, and sends as much, would wait for us, and we for it."""
+    items = [bytes([number]) * size for number in range(7)]
+    with seconds(60):
+        results = [one for one in shared(items, echo, 2, ordered=ordered, ahead=ahead) if one is not None]
+    assert sorted(results) == [Result(item, item) for item in items]

@@ -123,6 +123,23 @@ def test_processes_give_what_one_gives(tmp_path: Path, ending: str) -> None:
     assert tables(tmp_path / f"t1.{ending}") == tables(tmp_path / f"t3.{ending}")
 
 
+NO_THREADS_OF_PYARROW = """
+import sys, layerexplain
+found = layerexplain.catalogue([sys.argv[1]], sys.argv[2], recursive=True, jobs=2, resume=True)
+print(found.models, "pyarrow" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("ending", ["parquet"], indirect=True)
+def test_a_process_that_forks_has_no_threads_of_pyarrow(tmp_path: Path, ending: str) -> None:
+    folder, table = simple_zoo(tmp_path / "zoo", 30), tmp_path / f"t.{ending}"
+    layerexplain.catalogue([str(folder)], table, recursive=True, jobs=1)
+    (folder / "net017.yaml").unlink()
+    (folder / "net000a.yaml").write_text(SPEC.format(number=1000, units=7), "utf-8")
+    again = [sys.executable, "-c", NO_THREADS_OF_PYARROW, str(folder), str(table)]
+    assert subprocess.run(again, env=ENVIRONMENT, capture_output=True, text=True).stdout == "30 False\n"
+
+
 @pytest.mark.parametrize("ending", ["parquet"], indirect=True)
 def test_a_source_that_kills_its_process_costs_its_row(tmp_path: Path, ending: str) -> None:
     folder = simple_zoo(tmp_path / "zoo", 40, "net007poison", "net021poison", "net031once")

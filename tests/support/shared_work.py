@@ -20,3 +20,8 @@ def slowly(item: tuple[str, int]) -> int:
     while len(os.listdir(item[0])) < item[1]:
         time.sleep(0.005)
     return item[1]
+
+
+def echo(item: bytes) -> bytes:
+    """Returns as much as it is given."""
+    return item
