@@ -12,9 +12,11 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.lang.open_sizes import Recording, Sizes
 from layerexplain.layers.arguments import RefusedValue
 from layerexplain.layers.registry import find, layer_types, torch_type, torch_types
-from layerexplain.report.size_names import names_in_arguments
+from layerexplain.report.one_layer import build_layer
+from layerexplain.report.size_names import names_in_arguments, with_named_arguments, with_sizes
 from tests.cases import Case
 from tests.support.named_cases import named, named_cases
 from tests.support.tries import some, tries
@@ -180,6 +182,48 @@ def test_no_index_of_a_sum_has_the_name_of_a_size(names: str) -> None:
     summed = re.findall(r"(\w)<(\w)", written.replace("\\,", ""))
     assert [size for _, size in summed][:3] == [window, window, channels]
     assert not {index for index, _ in summed} & set(names)
+
+
+INDICES = "ijuvwklmnpqrtad"
+"""Letters of indices and sums that no tensor has; e is also a number, c a state."""
+
+
+def letters_in(tree: Any) -> Iterator[str]:
+    """The letters of a typeset formula, without its words and numbers."""
+    if isinstance(tree, str):
+        yield tree
+    elif tree[0] not in ("o", "n", "t", "f", "name"):
+        yield from chain.from_iterable(map(letters_in, tree[3 if tree[0] == "fence" else 1 :]))
+
+
+def test_no_index_of_a_formula_has_the_name_of_a_size() -> None:
+    written = compared = 0
+    for at, case in enumerate(named_cases()):
+        arguments, shapes, numbers = named(case)
+        letters = INDICES[at % len(INDICES) :] + INDICES[: at % len(INDICES)]
+        run = Recording(Sizes())
+        # The sizes in what is written are marks as yet: a letter that is the name of a size is an index.
+        sizes = {name: run.size(letter, numbers[name]) for name, letter in zip(numbers, letters, strict=False)}
+        sizes = {**numbers, **sizes}
+        inputs = [with_sizes(shape[1:], sizes) for shape in shapes]
+        try:
+            report = build_layer(case.type, with_named_arguments(arguments, sizes), inputs)
+        except LayerExplainError:
+            with pytest.raises(LayerExplainError):  # a case that is refused
+                build_layer(case.type, case.config, case.shapes)
+            continue
+        explained = report.layers[0].explanation
+        assert explained is not None
+        elements = [re.findall(r"[^\W\d]\w*", line) for line in explained.element]
+        typeset = [list(letters_in(line.tree)) for line in (*explained.element_latex, *explained.latex)]
+        own = {node for node in run.sizes.nodes if isinstance(node, str)}
+        labels = {part for weight in report.layers[0].weights for part in (weight.symbol or "").split("_")}
+        labels |= set(re.findall(r"\b\w+(?=[\w, ]* = )", "\n".join(map(str, explained.statements))))
+        for line in (*elements, *typeset):
+            assert not (own - labels) & set(line), (case.id, own, line)
+            compared += len(line) > 3
+        written += 1
+    assert written > 380 and compared > 1000
 
 
 def test_a_name_of_the_input_and_of_the_code_is_one_size() -> None:

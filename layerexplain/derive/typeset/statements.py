@@ -120,6 +120,7 @@ class _StatementTypesetter(ExprInterpreter[Typeset]):
         self.results = set(definition.results)
         self.changed = {symbol(name) for name in definition.results} if definition.kind == "update" else set()
         self.taken = names_in(definition.leaves) | self.results
+        self.variables = [letter for letter in "tsrqlm" if letter not in self.taken]
         for leaf in definition.leaves:
             self._bind(leaf, str(leaf.label), ())
         results = {e: name for name, e in reversed(list(definition.results.items()))}
@@ -280,7 +281,8 @@ class _StatementTypesetter(ExprInterpreter[Typeset]):
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Typeset:
         body: Body = node.attrs["body"]
         steps = self.body.steps
-        variable: Node = "tsr"[len(steps)] if len(steps) < 3 else ("sub", "t", number(str(len(steps))))
+        depth, letters = len(steps), self.variables
+        variable: Node = letters[depth] if depth < len(letters) else ("sub", "t", number(str(depth)))
         length = node.args[0].shape[1]
         is_known = isinstance(length, int)
         first_step, last = number("0"), number(str(length - 1)) if is_known else "T"
