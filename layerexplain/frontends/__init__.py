@@ -178,9 +178,10 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
 
 def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
     """Return the model behind a URL; where it is a directory, of the files in it."""
-    from layerexplain.sources.remote import is_directory, open_remote
+    from layerexplain.sources.regular_file import is_folder
+    from layerexplain.sources.remote import open_remote
 
-    if is_directory(source):
+    if is_folder(source):
         return _read_directory(source)
     file = open_remote(source)
     model = _read_opened(Opened.from_file(file.as_io(), source)._replace(own=own))

@@ -70,17 +70,14 @@ class Fault(NamedTuple):
 def fault_of(error: BaseException, timeout: float) -> Fault:
     """Return the fault behind an error that fsspec, or a library behind it, raised."""
     chain = list(_chain(error))
-    own = next((one for one in chain if isinstance(one, LayerExplainError)), None)
+    own = next((cause for cause in chain if isinstance(cause, LayerExplainError)), None)
     if own is not None:
         return Fault(own)
     kinds = set().union(*map(_kinds, chain))
     if "BadHttpMessage" in kinds and "ClientPayloadError" not in kinds:
         return Fault(SourceError("the server's answer is not HTTP"))
-    status, after = next((found for one in chain if (found := _status(one)) is not None), (None, None))
-    if status is not None:
-        return _of_status(status, after)
-    fault = next((fault for one in chain if (fault := _of_kind(one, timeout)) is not None), None)
-    return fault or Fault(SourceError(why_unread(error)))
+    faults = (of(cause, timeout) for of in (_of_status, _of_kind) for cause in chain)
+    return next(filter(None, faults), Fault(SourceError(why_unread(error))))
 
 
 def _kinds(error: BaseException) -> set[str]:
@@ -89,47 +86,34 @@ def _kinds(error: BaseException) -> set[str]:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and its causes."""
-    seen: set[int] = set()
+    seen: list[BaseException] = []
     at: BaseException | None = error
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
+    while at is not None and at not in seen:
+        seen.append(at)
         yield at
         at = at.__cause__ or at.__context__
 
 
-def _status(error: BaseException) -> tuple[int, float | None] | None:
-    """Return the status that a server answered, and the seconds after which it wants to be asked again."""
+def _of_status(error: BaseException, _timeout: float) -> Fault | None:
+    """Return what the status says that the server answered."""
     answer: Any = getattr(error, "response", None)
     if isinstance(answer, dict):  # botocore
         meta = answer.get("ResponseMetadata", {})
-        return _both(meta.get("HTTPStatusCode"), meta.get("HTTPHeaders"))
-    # gcsfs calls it so; in other errors a code is something else.
-    own = ("code",) if type(error).__name__ == "HttpError" else ("status",)
-    for owner, name in ((error, *own), (answer, "status_code"), (answer, "status")):
-        found = _both(getattr(owner, name, None), getattr(owner, "headers", None))
-        if found is not None:
-            return found
-    return None
-
-
-def _both(status: Any, headers: Any) -> tuple[int, float | None] | None:
-    try:
-        number = int(status)
-    except (TypeError, ValueError):
-        return None
-    if not 400 <= number < 600:
+        stated = [(meta.get("HTTPStatusCode"), meta.get("HTTPHeaders"))]
+    else:
+        # gcsfs calls it a code; in other errors that is something else.
+        own = "code" if type(error).__name__ == "HttpError" else "status"
+        owners = ((error, own), (answer, "status_code"), (answer, "status"))
+        stated = [(getattr(owner, name, None), getattr(owner, "headers", None)) for owner, name in owners]
+    status, headers = next((pair for pair in stated if re.fullmatch(r"[45]\d\d", f"{pair[0]}")), (None, None))
+    if status is None:
         return None
     after = re.fullmatch(r"\d{1,6}", str((headers or {}).get("Retry-After", "")).strip())
-    return number, float(after[0]) if after else None
-
-
-def _of_status(status: int, after: float | None) -> Fault:
-    try:
-        named = f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        named = str(status)
+    status = int(status)
+    named = f"{status} {HTTPStatus(status).phrase}" if status in [*HTTPStatus] else str(status)
     otherwise = f"the server {'fails' if status >= 500 else 'refuses'} ({named})"
-    return Fault(SourceError(_STATUSES.get(status, otherwise)), status in _PASSING, after)
+    passes = status in _PASSING
+    return Fault(SourceError(_STATUSES.get(status, otherwise)), passes, float(after[0]) if after else None)
 
 
 def _of_kind(error: BaseException, timeout: float) -> Fault | None:
@@ -154,9 +138,8 @@ def _tls(error: BaseException) -> str:
 
 
 def _refusal(error: BaseException) -> str:
-    for one in (error, *_chain(error)):
-        inner = getattr(one, "os_error", one)
-        words = getattr(inner, "strerror", None)
+    for cause in _chain(error):
+        words = getattr(getattr(cause, "os_error", cause), "strerror", None)
         if isinstance(words, str) and words:
             return re.sub(r"Connect call failed .*", "connection refused", words).lower()
     return "no connection"

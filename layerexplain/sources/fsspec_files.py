@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
-from importlib.util import find_spec
+from functools import cached_property
 from typing import Any, TypeVar
 
 from layerexplain.errors import SourceError, first_line
 from layerexplain.sources.faults import fault_of
+from layerexplain.sources.http_client import NoRanges, client_maker
 from layerexplain.sources.names import Entry, Reach, Remote
 from layerexplain.sources.ranges import RangeFile, Ranges
 
@@ -34,21 +34,6 @@ _MARKS = (
 _REFUSED = {"reference": "which reads whatever other files a file names", "file": "a path", "local": "a path"}
 """Protocols of fsspec that are not followed."""
 
-_PACKAGES = {
-    "http": "aiohttp",
-    "https": "aiohttp",
-    "s3": "s3fs",
-    "s3a": "s3fs",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-    "hf": "huggingface_hub",
-    "abfs": "adlfs",
-    "az": "adlfs",
-    "sftp": "paramiko",
-    "ssh": "paramiko",
-}
-"""What fsspec needs beside itself for a protocol."""
-
 _LONGEST_WAIT = 60.0
 """Seconds between two tries, whatever the server asks for."""
 
@@ -62,20 +47,18 @@ class FsspecFiles:
     def __init__(self, source: Remote) -> None:
         self._source = source
         self._system, self._path = tried(lambda: _file_system(source), source)
-        self._facts: dict[str, Any] = {}
         self._opened: Ranges | None = None
-        protocol = self._system.protocol
-        self._is_http = bool({"http", "https"} & {protocol if isinstance(protocol, str) else protocol[0], *protocol})
+        self._is_http = "http" in self._system.protocol
 
     def describe(self) -> Entry:
         """Return a file's or directory's size and mark. Raises SourceError where there is none."""
         if self._is_http and self._path.endswith("/"):
             return Entry(self._path, True)
-        return _entry(self._path, self._info())
+        return _entry(self._path, self._info)
 
     def may_be_listed(self) -> bool:
         """Return whether it is a directory, or a page that may be the index of one."""
-        return self.describe().is_directory or self._info().get("mimetype") == "text/html"
+        return self.describe().is_directory or self._info.get("mimetype") == "text/html"
 
     def entries(self) -> list[Entry]:
         """Return what the directory lists. Raises SourceError."""
@@ -83,46 +66,53 @@ class FsspecFiles:
         # A server's index of a directory is at the place that ends so.
         listed = tried(lambda: self._system.ls(base if self._is_http else self._path, detail=True), self._source)
         found = {}
-        for one in listed:
-            name = str(one["name"])
+        for info in listed:
+            name = str(info["name"])
             inner = name.removeprefix(base).rstrip("/")
             # What lies elsewhere is not followed.
             if name.startswith(base) and inner not in ("", ".", "..") and not set(inner) & set("/?#"):
-                found[inner] = _entry(inner, one)
+                found[inner] = _entry(inner, info)
         return [found[name] for name in sorted(found)]
 
-    def exist(self) -> list[str]:
-        """Return which files of a model are in a directory that the server does not list."""
-        found = []
-        for name in _PROBED:
-            try:
-                tried(partial(self._system.info, f"{self._path.rstrip('/')}/{name}"), self._source)
-            except SourceError:
-                continue
-            found.append(name)
-        return found
+    def names(self) -> set[str]:
+        """Return the names of the files in the directory; of those of a model where the server lists none."""
+        try:
+            return {entry.name for entry in self.entries() if not entry.is_directory}
+        except SourceError:
+            base = self._path.rstrip("/")
+            names = {name for name in _PROBED if self._has(f"{base}/{name}")}
+            if not names:
+                raise
+            return names
+
+    def _has(self, path: str) -> bool:
+        try:
+            return bool(tried(lambda: self._system.info(path), self._source))
+        except SourceError:
+            return False
 
     def open(self) -> RangeFile:
         """Return the file, at its beginning; what was fetched of it is shared. Raises SourceError."""
         if self._opened is None:
-            self._opened = self._ranges()
+            try:
+                self._opened = self._ranges()
+            except NoRanges:
+                self._opened = self._whole()
         return RangeFile(self._opened)
 
     def _ranges(self) -> Ranges:
-        info = self._info()
-        size = info.get("size")
-        mark = _mark(info)
-        if not isinstance(size, int) or info.get("partial") is False:
-            return self._whole(size, mark)
+        size, mark = self._info.get("size"), _mark(self._info)
+        if size == 0:
+            return Ranges.of_bytes(b"", mark)
+        if not isinstance(size, int) or self._info.get("partial") is False:
+            raise NoRanges("the server says so")
         options: dict[str, Any] = {"cache_type": "none"}
         if self._is_http:
             headers = dict(self._system.kwargs.get("headers", {}))
             options |= {"size": size, "headers": {**headers, "If-Match": mark} if mark.startswith('"') else headers}
-        if size == 0:
-            return Ranges.of_bytes(b"", mark)
         file = tried(lambda: self._system.open(self._path, "rb", **options), self._source)
         if not file.seekable():
-            return self._whole(size, mark)
+            raise NoRanges("the library reads it from its beginning")
 
         def fetch(start: int, end: int) -> bytes:
             def read() -> bytes:
@@ -133,30 +123,24 @@ class FsspecFiles:
 
         ranges = Ranges(fetch, size, mark)
         if self._is_http:
-            from layerexplain.sources.http_client import NoRanges
-
-            try:
-                ranges.read(0, 1)
-            except NoRanges:
-                return self._whole(size, mark)
+            ranges.read(0, 1)
         return ranges
 
-    def _whole(self, size: int | None, mark: str) -> Ranges:
+    def _whole(self) -> Ranges:
         """Return a file of a server that sends no ranges, read whole up to a limit."""
-        most = self._source.reach.max_download
-        reason = (
+        size, most = self._info.get("size"), self._source.reach.max_download
+        length = (
             f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
         )
         words = (
-            f"the server sends no ranges, and {reason}; without ranges at most {most:,} are downloaded (--max-download)"
+            f"the server sends no ranges, and {length}; without ranges at most {most:,} are downloaded (--max-download)"
         )
         if isinstance(size, int) and size > most:
             raise SourceError(words)
 
         def read() -> bytes:
-            options = {"block_size": 0} if self._is_http else {}
             data = bytearray()
-            with self._system.open(self._path, "rb", **options) as file:
+            with self._system.open(self._path, "rb", **({"block_size": 0} if self._is_http else {})) as file:
                 while piece := file.read(1024 * 1024):
                     data += piece
                     if len(data) > most:
@@ -165,12 +149,11 @@ class FsspecFiles:
                 raise ConnectionError("short")
             return bytes(data)
 
-        return Ranges.of_bytes(tried(read, self._source), mark, whole=True)
+        return Ranges.of_bytes(tried(read, self._source), _mark(self._info), whole=True)
 
+    @cached_property
     def _info(self) -> dict[str, Any]:
-        if not self._facts:
-            self._facts = tried(lambda: self._system.info(self._path), self._source)
-        return self._facts
+        return tried(lambda: self._system.info(self._path), self._source)
 
 
 def tried(call: Callable[[], _Result], source: Remote) -> _Result:
@@ -212,30 +195,17 @@ def _file_system(source: Remote) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(source.address, **options)
     except ImportError as error:
-        raise SourceError(_missing_package(source) or f"cannot be opened: {first_line(error)}") from None
+        package = getattr(error.__cause__, "name", None)
+        missing = f"is a URL, which needs {package} besides fsspec; `pip install {package}`"
+        raise SourceError(missing if package else f"cannot be opened: {first_line(error)}") from None
     except ValueError as error:
         raise SourceError(f"is not a URL that fsspec can open: {first_line(error)}") from None
     return system, str(path)
 
 
-def _missing_package(source: str) -> str | None:
-    """Return what to say of a package that fsspec needs for a protocol of the source and does not find; None where it
-    is another one."""
-    for link in source.split("::"):
-        package = _PACKAGES.get(link.partition("://")[0])
-        if package is not None and find_spec(package) is None:
-            words = f"is a URL, which needs {package} besides fsspec"
-            return f"{words}; `pip install {package}`"
-    return None
-
-
 def _options(protocol: str, reach: Reach) -> dict[str, Any]:
     """Return what a file system of fsspec is told of time-outs and redirects."""
     if protocol in ("http", "https"):
-        try:
-            from layerexplain.sources.http_client import client_maker
-        except ImportError:  # fsspec says it itself
-            return {}
         return {"get_client": client_maker(reach)}
     if protocol in ("s3", "s3a"):
         from fsspec.config import conf

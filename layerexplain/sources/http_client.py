@@ -41,12 +41,10 @@ def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
 
         # A server that sends a byte now and then is not waited for without an end.
         total = _SLOWEST * reach.timeout
-        timeout = aiohttp.ClientTimeout(total=total, connect=reach.timeout, sock_read=reach.timeout)
-        headers = {"Accept-Encoding": "identity", **given.pop("headers", {})}
         resolver = _resolver()
         settings = {
-            "timeout": timeout,
-            "headers": headers,
+            "timeout": aiohttp.ClientTimeout(total=total, connect=reach.timeout, sock_read=reach.timeout),
+            "headers": {"Accept-Encoding": "identity", **given.pop("headers", {})},
             "connector": aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
             "response_class": _response_class(),
             "middlewares": (_guard,),
@@ -67,14 +65,6 @@ def is_private(address: str) -> bool:
     return not inner.is_global
 
 
-def _literal(host: str | None) -> bool | None:
-    """Return whether a host that is written as an address is private; None for a name."""
-    try:
-        return is_private((host or "").strip("[]"))
-    except ValueError:
-        return None
-
-
 def _resolver() -> Any:
     """Return a resolver that remembers which hosts are private, and refuses those that a public one leads to."""
     import aiohttp
@@ -88,6 +78,13 @@ def _resolver() -> Any:
             if self.private[host] and _from_public.get():
                 raise _to_private(host)
             return found
+
+        def is_private(self, host: str) -> bool:
+            """Return whether a host, a name that was looked up or an address, is private."""
+            try:
+                return is_private(host.strip("[]"))
+            except ValueError:
+                return self.private.get(host, False)
 
     resolver = Resolver()
     resolver.private = {}
@@ -117,13 +114,9 @@ def _redirects(resolver: Any) -> Any:
             raise SourceError(
                 f"is redirected from {here.scheme} to {there.scheme}; give {meant} itself if you trust it"
             )
-        was_private = _literal(here.host)
-        if was_private is None:
-            was_private = resolver.private.get(here.host, False)
         # Once it came from a public address, it stays so.
-        _from_public.set(_from_public.get() or not was_private)
-        is_literal = _literal(there.host)
-        if _from_public.get() and (is_literal if is_literal is not None else resolver.private.get(there.host)):
+        _from_public.set(_from_public.get() or not resolver.is_private(here.host or ""))
+        if _from_public.get() and resolver.is_private(there.host or ""):
             raise _to_private(there.host)
 
     config = aiohttp.TraceConfig()
@@ -136,7 +129,7 @@ def _redirects(resolver: Any) -> Any:
 
 
 async def _guard(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Look at each answer before its body is read."""
+    """Refuse an answer that does not fit, before its body is read."""
     answer = await handler(request)
     try:
         _must_fit(request.headers, answer)
@@ -155,10 +148,9 @@ def _must_fit(asked: Any, answer: Any) -> None:
     mark = asked.get("If-Match")
     if mark is not None and answer.headers.get("ETag", mark) != mark:
         raise SourceError("changed while it was read; read it again")
-    wanted = _range(asked)
-    if wanted is None:
+    start, end = _range(asked) or (0, None)
+    if end is None:
         return
-    start, end = wanted
     if answer.status == 200:
         if start == 0 and answer.content_length == end:
             return

@@ -9,14 +9,20 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
 from layerexplain.sources.names import USUAL, Entry, FoundSource, Reach, Remote, source_reference
+from layerexplain.sources.regular_file import place_behind
 
 _MAGIC = re.compile(r"[*?\[]")
 _MAGIC_OF_URLS = re.compile(r"[*\[]")
 """A question mark begins the query of a URL."""
+
+_Matches = Callable[[str], object]
+
+_ANY_DEPTH: _Matches = re.compile(r"(?!\.)").match
+"""The part `**` of a pattern: any name that is not hidden."""
 
 _CODE = (".py", ".ipynb")
 """Endings of files whose reading takes long, of which few below a directory make a model."""
@@ -32,24 +38,18 @@ _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 def describe(source: str, reach: Reach = USUAL) -> FoundSource:
     """Return one named source, which exists. Raises SourceError where it does not."""
     source = source_reference(source, reach)
-    if isinstance(source, Remote):
-        from layerexplain.sources.remote import describe_remote
-
-        found = describe_remote(source)
-    elif source == "-":
+    if source == "-":
         return FoundSource(source)
+    if isinstance(source, Remote):
+        is_directory, size, mark = place_behind(source, anew=True).describe()[1:]
     else:
         try:
             status = os.stat(source)
         except OSError as error:
             raise SourceError(why_unread(error), source=source) from None
-        is_file = stat.S_ISREG(status.st_mode)
-        found = FoundSource(source, status.st_size if is_file else None, _mark(status))
-        if stat.S_ISDIR(status.st_mode):
-            found = found._replace(mark="")
-    if found.size is None and not found.mark:
-        found = found._replace(mark=_joined_marks(entries_of(source)))
-    return found
+        is_directory = stat.S_ISDIR(status.st_mode)
+        size, mark = status.st_size if stat.S_ISREG(status.st_mode) else None, str(status.st_mtime_ns)
+    return _model_directory(source, entries_of(source)) if is_directory else FoundSource(source, size, mark)
 
 
 def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reach = USUAL) -> Iterator[FoundSource]:
@@ -62,18 +62,17 @@ def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reac
         try:
             yield from _found(source_reference(source, reach), recursive)
         except LayerExplainError as error:
-            fault = error.with_place(source=source)
-            yield FoundSource(source, fault=fault)
+            yield FoundSource(source, fault=error.with_place(source=source))
 
 
 def _found(source: str, recursive: bool) -> Iterator[FoundSource]:
     if has_magic(source):
-        count = 0
-        for found in _matches(source):
-            count += 1
-            yield found
-        if not count:
+        matches = _matches(source)
+        first = next(matches, None)
+        if first is None:
             raise SourceError("matches no file")
+        yield first
+        yield from matches
     elif recursive and source != "-" and _is_directory(source):
         yield from below(source)
     else:
@@ -85,11 +84,12 @@ def has_magic(source: str) -> bool:
     return _magic_in(source) is not None and (isinstance(source, Remote) or not os.path.exists(source))
 
 
-def _magic_in(source: str) -> re.Match[str] | None:
-    """Return the first sign of a pattern; the host of a URL may be written in brackets."""
+def _magic_in(source: str) -> int | None:
+    """Return where the first sign of a pattern is; the host of a URL may be written in brackets."""
     host = source.find("://")
     path = 0 if host < 0 else max(source.find("/", host + 3), 0)
-    return (_MAGIC_OF_URLS if isinstance(source, Remote) else _MAGIC).search(source, path)
+    magic = (_MAGIC_OF_URLS if isinstance(source, Remote) else _MAGIC).search(source, path)
+    return None if magic is None else magic.start()
 
 
 # Walking ------------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
     """Yield all files below a directory; a directory that is a model is one."""
     entries = entries_of(directory)
     if is_model_directory({entry.name for entry in entries}):
-        yield FoundSource(directory, None, _joined_marks(entries))
+        yield _model_directory(directory, entries)
         return
     for entry in entries:
         if entry.name.startswith("."):
@@ -122,45 +122,34 @@ def is_model_directory(names: set[str]) -> bool:
     return bool(names & _SAVED_MODEL) or ("config.json" in names and bool(beside))
 
 
-def _joined_marks(entries: Sequence[Entry]) -> str:
-    return "/".join(entry.mark for entry in entries if not entry.is_directory)
+def _model_directory(directory: str, entries: Sequence[Entry]) -> FoundSource:
+    return FoundSource(directory, None, "/".join(entry.mark for entry in entries if not entry.is_directory))
 
 
 def _matches(pattern: str) -> Iterator[FoundSource]:
     """Yield the files that a pattern matches; `**` is any number of directories."""
-    magic = _magic_in(pattern)
-    place = 0 if magic is None else magic.start()
-    end = max(pattern.rfind("/", 0, place) + 1, pattern.rfind("::", 0, place) + 2 if "::" in pattern[:place] else 0)
-    root = pattern[:end].rstrip("/") or pattern[:end]
-    if isinstance(pattern, Remote):
-        root = pattern.at(root)
-    parts = [_Part(name) for name in pattern[end:].split("/")]
-    yield from _matching(root, parts, {0}, 0)
+    before = pattern[: _magic_in(pattern)]
+    end = max([before.rfind(sign) + len(sign) for sign in ("/", "::") if sign in before], default=0)
+    root = before[:end].rstrip("/") or before[:end]
+    parts = [_part(name) for name in pattern[end:].split("/")]
+    yield from _matching(pattern.at(root) if isinstance(pattern, Remote) else root, parts, {0}, 0)
 
 
-class _Part:
-    """What stands between two slashes of a pattern."""
-
-    def __init__(self, name: str) -> None:
-        self.is_any_depth = name == "**"
-        self._sees_hidden = name.startswith(".")
-        self._match = re.compile("" if self.is_any_depth else fnmatch.translate(name)).match
-
-    def matches(self, name: str) -> bool:
-        """Return whether a file or directory is meant."""
-        return self._match(name) is not None and (self._sees_hidden or not name.startswith("."))
+def _part(pattern: str) -> _Matches:
+    if pattern == "**":
+        return _ANY_DEPTH
+    return re.compile(("" if pattern.startswith(".") else r"(?!\.)") + fnmatch.translate(pattern)).match
 
 
-def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) -> Iterator[FoundSource]:
+def _matching(directory: str, parts: Sequence[_Matches], at: set[int], depth: int) -> Iterator[FoundSource]:
     """Yield what a directory holds for the parts of a pattern that may be its turn, all at once: each directory is
     walked once, however many `**` there are."""
-    at = set(at)
     last = len(parts) - 1
-    for number, part in enumerate(parts):
-        if number in at and part.is_any_depth and number < last:
-            at.add(number + 1)
+    for number in range(last):
+        if number in at and parts[number] is _ANY_DEPTH:  # which may be no directory at all
+            at = {*at, number + 1}
     for entry in entries_of(directory):
-        here = [number for number in at if parts[number].matches(entry.name)]
+        here = {number for number in at if parts[number](entry.name)}
         if not here:
             continue
         place = inside(directory, entry) if directory else entry.name
@@ -168,13 +157,13 @@ def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) 
             if last in here:
                 yield FoundSource(place, entry.size, entry.mark)
             continue
-        if last in here and not parts[last].is_any_depth:
+        if last in here and parts[last] is not _ANY_DEPTH:
             listed = entries_of(place)
-            if is_model_directory({one.name for one in listed}):
-                yield FoundSource(place, None, _joined_marks(listed))
-        below = {number if parts[number].is_any_depth else number + 1 for number in here} - {last + 1}
-        if below and depth < _MOST_DEEP:
-            yield from _matching(place, parts, below, depth + 1)
+            if is_model_directory({inner.name for inner in listed}):
+                yield _model_directory(place, listed)
+        further = {number + (parts[number] is not _ANY_DEPTH) for number in here} - {last + 1}
+        if further and depth < _MOST_DEEP:
+            yield from _matching(place, parts, further, depth + 1)
 
 
 # Directories --------------------------------------------------------------------------------------------------------
@@ -183,9 +172,7 @@ def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) 
 def entries_of(directory: str) -> Sequence[Entry]:
     """Return the directories and regular files that a directory lists, in the order of names. Raises SourceError."""
     if isinstance(directory, Remote):
-        from layerexplain.sources.remote import place_of
-
-        return place_of(directory).entries()
+        return place_behind(directory).entries()
     try:
         with os.scandir(directory or ".") as listed:
             return sorted([entry for one in listed if (entry := _entry(one)) is not None])
@@ -207,16 +194,8 @@ def _entry(one: os.DirEntry[str]) -> Entry | None:
         status = one.stat()
     except OSError:  # a link to nothing
         return None
-    return Entry(one.name, False, status.st_size, _mark(status)) if stat.S_ISREG(status.st_mode) else None
+    return Entry(one.name, False, status.st_size, str(status.st_mtime_ns)) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_directory(source: str) -> bool:
-    if isinstance(source, Remote):
-        from layerexplain.sources.remote import place_of
-
-        return place_of(source).may_be_listed()
-    return os.path.isdir(source)
-
-
-def _mark(status: os.stat_result) -> str:
-    return str(status.st_mtime_ns)
+    return place_behind(source).may_be_listed() if isinstance(source, Remote) else os.path.isdir(source)

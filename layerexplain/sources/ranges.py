@@ -4,7 +4,7 @@ next.
 HDF5 reads hundreds of small places, each near the one before or far from all; a zip archive is read from its end;
 values are read in long runs. So a request is small where a place is far from the last one (in a large file less
 so: what HDF5 says of a layer lies on both sides of its small arrays), larger with each that follows the one before, and
-as long as what is asked for where that is long.
+as long as what is asked for where that is long. No cache of fsspec reads both ends first and long runs at once.
 """
 
 from __future__ import annotations
@@ -40,10 +40,9 @@ Fetch = Callable[[int, int], bytes]
 
 class Ranges:
     """The blocks of one file of `size` bytes. `requests` and `fetched` count what went over the wire; `tell` is told
-    of the latter."""
+    of the latter. `whole` says that the server sent all of the file at once, since it has no ranges."""
 
     def __init__(self, fetch: Fetch, size: int, mark: str = "", *, whole: bool = False) -> None:
-        """Keep the file; `whole` says that the server sent all of the file at once, since it has no ranges."""
         self._fetch = fetch
         self.size = size
         self.mark = mark
@@ -68,39 +67,31 @@ class Ranges:
             return b""
         if end - start > _LONGEST_AHEAD:
             return b"".join([self._get(at, min(at + _LONGEST_RUN, end)) for at in range(start, end, _LONGEST_RUN)])
-        first, last = start // BLOCK, (end - 1) // BLOCK
-        found = []
-        for number in range(first, last + 1):
+        numbers = range(start // BLOCK, -(-end // BLOCK))
+        for number in numbers:
             if number not in self._blocks:
-                self._fill(number, last)
-            found.append(self._blocks[number])
-        data = b"".join(found)
-        return data[start - first * BLOCK : end - first * BLOCK]
+                self._fill(number, numbers.stop)
+        data = b"".join([self._blocks[number] for number in numbers])
+        while len(self._blocks) > _KEPT // BLOCK:
+            del self._blocks[next(iter(self._blocks))]
+        return data[start % BLOCK : start % BLOCK + end - start]
 
-    def _fill(self, number: int, last: int) -> None:
-        """Fetch the missing blocks from a number to the last one that is read, and some that may be read next."""
-        start = number * BLOCK
-        if start == self._last_end:
-            self._ahead = min(2 * self._ahead, _LONGEST_AHEAD)
-        else:
-            self._ahead = self._least
-        wanted = max((last + 1) * BLOCK - start, self._ahead, _ENDS if number == 0 else 0)
+    def _fill(self, number: int, stop: int) -> None:
+        """Fetch the missing blocks from a number to the end of what is read, and some that may be read next."""
+        start, wanted = number * BLOCK, stop * BLOCK
+        self._ahead = min(2 * self._ahead, _LONGEST_AHEAD) if start == self._last_end else self._least
+        end = max(wanted, start + self._ahead, _ENDS if start == 0 else 0)
         tail = max(self.size - _ENDS, 0) // BLOCK * BLOCK
-        if tail <= start and number not in self._blocks and tail // BLOCK not in self._blocks:
-            start, wanted = tail, self.size - tail
-        end = min(start + wanted, self.size)
+        if start >= tail and tail // BLOCK not in self._blocks:
+            start, end = tail, self.size
+        end = min(end, self.size)
         # What is there already is not fetched again.
-        while end - BLOCK > (last + 1) * BLOCK and (end - 1) // BLOCK in self._blocks:
+        while end - BLOCK > wanted and (end - 1) // BLOCK in self._blocks:
             end = (end - 1) // BLOCK * BLOCK
         data = self._get(start, end)
         for at in range(0, len(data), BLOCK):
             self._blocks[(start + at) // BLOCK] = data[at : at + BLOCK]
         self._last_end = end
-        while len(self._blocks) > _KEPT // BLOCK:
-            oldest = next(iter(self._blocks))
-            if number <= oldest <= last:
-                break
-            del self._blocks[oldest]
 
     def _get(self, start: int, end: int) -> bytes:
         self.requests += 1
@@ -132,11 +123,11 @@ class WindowFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        if base + offset < 0:
+        at = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence] + offset
+        if at < 0:
             raise OSError("a place before the beginning of the file")
-        self._at = base + offset
-        return self._at
+        self._at = at
+        return at
 
     def read(self, size: int | None = -1) -> bytes:
         left = max(self.size - self._at, 0)
@@ -155,9 +146,8 @@ class RangeFile(WindowFile):
     """A place in a file of ranges: `size` bytes from `start` on. Closing it leaves the blocks to others."""
 
     def __init__(self, ranges: Ranges, start: int = 0, size: int | None = None) -> None:
-        super().__init__(
-            lambda at, count: ranges.read(start + at, count), ranges.size - start if size is None else size
-        )
+        left = ranges.size - start if size is None else size
+        super().__init__(lambda at, count: ranges.read(start + at, count), left)
         self.ranges = ranges
         self._start = start
 

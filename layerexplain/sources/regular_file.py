@@ -7,11 +7,15 @@ import io
 import os
 import stat
 import sys
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
 from layerexplain.sources import is_remote
+
+if TYPE_CHECKING:
+    from layerexplain.sources.names import Remote
+    from layerexplain.sources.remote import RemotePlace
 
 ARCHIVES = (b"PK", b"\x89HDF\r\n\x1a\n")
 """How files that hold weights begin; any other is a text."""
@@ -33,13 +37,16 @@ def open_regular(path: str | os.PathLike[str], what: str = "") -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
+def place_behind(source: Remote, *, anew: bool = False) -> RemotePlace:
+    """Return where a URL, or a place in an archive, leads. Raises SourceError."""
+    from layerexplain.sources.remote import place_of
+
+    return place_of(source, anew=anew)
+
+
 def names_in(folder: str) -> set[str]:
     """Return the names of what a folder holds. Raises OSError, or SourceError where it is behind a URL."""
-    if is_remote(folder):
-        from layerexplain.sources.remote import names_in as names_behind
-
-        return names_behind(folder)
-    return set(os.listdir(folder))
+    return place_behind(folder).names() if is_remote(folder) else set(os.listdir(folder))
 
 
 def in_folder(folder: str, name: str) -> str:
@@ -49,20 +56,18 @@ def in_folder(folder: str, name: str) -> str:
 
 def is_folder(path: str) -> bool:
     """Return whether a path is that of a folder. Raises OSError, or SourceError, where there is nothing."""
-    if is_remote(path):
-        from layerexplain.sources.remote import is_directory
-
-        return is_directory(path)
-    return stat.S_ISDIR(os.stat(path).st_mode)
+    return place_behind(path).describe().is_directory if is_remote(path) else stat.S_ISDIR(os.stat(path).st_mode)
 
 
 def is_file_in(folder: str, name: str) -> bool:
     """Return whether a folder holds a file of that name."""
-    if not is_remote(folder):
-        return os.path.isfile(os.path.join(folder, name))
-    from layerexplain.sources.remote import exists
-
-    return exists(folder.member(name))
+    path = in_folder(folder, name)
+    if not is_remote(path):
+        return os.path.isfile(path)
+    try:
+        return not is_folder(path)
+    except SourceError:
+        return False
 
 
 def size_of(path: str) -> int:

@@ -1,16 +1,26 @@
-"""A source that is no path: a URL, or a place in an archive. What it is, what it lists, and its bytes."""
+"""A source that is no path: a URL, or a place in a zip archive, `file.zip::inside/m.keras`, on this machine or behind a
+URL. What it is, what it lists, and its bytes.
+
+Nothing is extracted: a stored member of an archive is read where it lies; a deflated one is unpacked into memory, up to
+a limit.
+"""
 
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from layerexplain.errors import SourceError
-from layerexplain.sources.names import Entry, FoundSource, Remote
-from layerexplain.sources.ranges import RangeFile
+from layerexplain.errors import LayerExplainError, SourceError, first_line
+from layerexplain.files.zip_members import DAMAGE, member_data, members_by_name
+from layerexplain.records import grouped
+from layerexplain.sources.names import Entry, Remote, source_reference
+from layerexplain.sources.ranges import RangeFile, Ranges
+from layerexplain.sources.regular_file import is_folder, names_in, open_regular, size_of
 
 _PIECE = 16 * 1024 * 1024
 """Bytes that are copied at once."""
@@ -26,31 +36,28 @@ class RemotePlace(Protocol):
         """Return whether it is a directory, or a page that may be the index of one."""
 
     def entries(self) -> list[Entry]:
-        """Return what a directory lists. Raises SourceError."""
+        """Return what a directory lists, in the order of names. Raises SourceError."""
 
-    def exist(self) -> list[str]:
-        """Return which files of a model there are in a directory that cannot be listed."""
+    def names(self) -> set[str]:
+        """Return the names of the files in a directory. Raises SourceError."""
 
     def open(self) -> RangeFile:
         """Return the file, at its beginning; what was fetched of it is shared. Raises SourceError."""
 
 
-def place_of(source: Remote) -> RemotePlace:
-    """Return where a source is. Raises SourceError for what is no place that can be opened."""
-    if source.place is None:
-        source.place = _place(source)
-    return source.place
-
-
-def _place(source: Remote) -> RemotePlace:
+def place_of(source: Remote, *, anew: bool = False) -> RemotePlace:
+    """Return where a source is, `anew` as it is now. Raises SourceError for what is no place that can be opened."""
+    if source.place is not None and not anew:
+        return source.place
     archive = in_archive(source)
     if archive is not None:
-        from layerexplain.sources.archives import ArchiveFiles
+        place: RemotePlace = ArchiveFiles(*archive)
+    else:
+        from layerexplain.sources.fsspec_files import FsspecFiles
 
-        return ArchiveFiles(*archive)
-    from layerexplain.sources.fsspec_files import FsspecFiles
-
-    return FsspecFiles(source)
+        place = FsspecFiles(source)
+    source.place = source.place or place
+    return place
 
 
 def in_archive(source: Remote) -> tuple[str, str] | None:
@@ -67,37 +74,14 @@ def in_archive(source: Remote) -> tuple[str, str] | None:
     return (source.at(outer) if "://" in outer or "::" in outer else outer), inner
 
 
-def describe_remote(source: Remote) -> FoundSource:
-    """Return a source's size and mark. Raises SourceError where there is none."""
-    # Looked up anew, but for the first time.
-    place = place_of(source) if source.place is None else _place(source)
-    entry = place.describe()
-    return FoundSource(source, entry.size, entry.mark)
+def open_remote(source: Remote) -> RangeFile:
+    """Return a file that can be read and moved in. What is read of it is fetched, and kept for whoever opens it next.
 
-
-def is_directory(source: Remote) -> bool:
-    """Return whether a source is a directory. Raises SourceError where there is none."""
-    return place_of(source).describe().is_directory
-
-
-def names_in(source: Remote) -> set[str]:
-    """Return the names of the files in a directory. Raises SourceError."""
-    place = place_of(source)
-    try:
-        return {entry.name for entry in place.entries() if not entry.is_directory}
-    except SourceError:
-        found = set(place.exist())
-        if not found:
-            raise
-        return found
-
-
-def exists(source: Remote) -> bool:
-    """Return whether there is such a file."""
-    try:
-        return not place_of(source).describe().is_directory
-    except SourceError:
-        return False
+    Raises SourceError.
+    """
+    file = place_of(source).open()
+    file.ranges.tell = source.tell
+    return file
 
 
 @contextmanager
@@ -107,29 +91,125 @@ def local_copy(source: Remote) -> Iterator[str]:
     with TemporaryDirectory(prefix="layerexplain-") as folder:
         # The end of a name means something to Keras.
         path = os.path.join(folder, "model" + os.path.splitext(source.partition("?")[0])[1][:20])
-        if is_directory(source):
+        copies = {path: source}
+        if is_folder(source):
             os.mkdir(path)
-            for name in names_in(source):
-                # A name of a server is a path here.
-                if name not in ("", ".", "..") and not set(name) & set("/\\:\0"):
-                    _copy(source.member(name), os.path.join(path, name))
-        else:
-            _copy(source, path)
+            # A name of a server is a path here.
+            names = [one for one in names_in(source) if one not in ("", ".", "..") and not set(one) & set("/\\:\0")]
+            copies = {os.path.join(path, name): source.member(name) for name in names}
+        for target, place in copies.items():
+            file = open_remote(place)
+            with open(target, "wb") as copy:
+                while data := file.read(_PIECE):
+                    copy.write(data)
         yield path
 
 
-def _copy(source: Remote, path: str) -> None:
-    file = open_remote(source)
-    with open(path, "wb") as copy:
-        while data := file.read(_PIECE):
-            copy.write(data)
+# Archives -----------------------------------------------------------------------------------------------------------
 
 
-def open_remote(source: Remote) -> RangeFile:
-    """Return a file that can be read and moved in. What is read of it is fetched, and kept for whoever opens it next.
+class ArchiveFiles:
+    """A place in an archive."""
 
-    Raises SourceError.
-    """
-    file = place_of(source).open()
-    file.ranges.tell = source.tell
-    return file
+    def __init__(self, outer: str, inner: str) -> None:
+        self._archive = _archive(source_reference(outer), _mark_of(outer))
+        self._inner = inner.strip("/")
+        self._file: RangeFile | None = None
+
+    def describe(self) -> Entry:
+        """Return a member's size and mark, or a directory. Raises SourceError where there is none."""
+        if self._inner not in self._archive.found:
+            raise SourceError("no such file in the archive")
+        return self._archive.found[self._inner]
+
+    def may_be_listed(self) -> bool:
+        """Return whether it is a directory."""
+        return self.describe().is_directory
+
+    def entries(self) -> list[Entry]:
+        """Return what the directory holds. Raises SourceError where there is none."""
+        if not self.may_be_listed():
+            raise SourceError("is not a folder of the archive")
+        return sorted(self._archive.listed.get(self._inner, []))
+
+    def names(self) -> set[str]:
+        """Return the names of the files in the directory."""
+        return {entry.name for entry in self.entries() if not entry.is_directory}
+
+    def open(self) -> RangeFile:
+        """Return the member. Raises SourceError where there is none, or where it is damaged, encrypted or a bomb."""
+        if self._file is None:
+            self._file = self._archive.member(self._inner)
+        return self._file.part(0, self._file.size)
+
+
+class _Archive:
+    """An archive whose members are listed: `found` has what is at a place, `listed` what is below a directory."""
+
+    def __init__(self, file: RangeFile) -> None:
+        self._file = file
+        try:
+            self._zip = zipfile.ZipFile(file)
+            self._members = members_by_name(self._zip)
+        except LayerExplainError:
+            raise
+        except DAMAGE as error:
+            words = f"is not a zip archive that can be read ({first_line(error, 120)})"
+            raise SourceError(f"{words}; FILE::PLACE needs FILE to be a zip archive") from None
+        self.found = {"": Entry("", True)}
+        for name, same in self._members.items():
+            path, is_directory = name.strip("/"), name.endswith("/")
+            if not path:
+                continue
+            size, mark = (None, "") if is_directory else (same[-1].file_size, f"{same[-1].CRC:08x}")
+            self.found[path] = Entry(_split(path)[1], is_directory, size, mark)
+            while (path := _split(path)[0]) not in self.found:
+                self.found[path] = Entry(_split(path)[1], True)
+        ordinary = [path for path in self.found if not {"", ".", ".."} & set(path.split("/"))]
+        self.listed = grouped((_split(path)[0], self.found[path]) for path in ordinary)
+
+    def member(self, name: str) -> RangeFile:
+        """Return a member as a file."""
+        if name not in self._members:
+            raise SourceError("no such file in the archive")
+        if len(self._members[name]) > 1:
+            raise SourceError(f"is in the archive {len(self._members[name])} times; its name needs to be unique")
+        member = self._members[name][0]
+        try:
+            found = member_data(self._zip, self._file.as_io(), member)
+        except LayerExplainError:
+            raise
+        except DAMAGE as error:
+            raise SourceError(f"cannot be unpacked ({first_line(error, 120)}); was the archive copied whole?") from None
+        if isinstance(found, bytes):
+            return RangeFile(Ranges.of_bytes(found))
+        return self._file.part(found, member.file_size)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return the directory that a place in an archive is in, and its own name."""
+    directory, _, name = path.rpartition("/")
+    return directory, name
+
+
+@lru_cache(maxsize=4)
+def _archive(outer: str, _mark: str) -> _Archive:
+    """Return an archive; some are kept, since a directory in one is a source for each of its files."""
+    if isinstance(outer, Remote):
+        return _Archive(open_remote(outer))
+
+    def fetch(start: int, end: int) -> bytes:
+        with open_regular(outer) as file:
+            file.seek(start)
+            return file.read(end - start)
+
+    return _Archive(RangeFile(Ranges(fetch, size_of(outer))))
+
+
+def _mark_of(outer: str) -> str:
+    """Return what tells that an archive of this machine has changed."""
+    try:
+        found = os.stat(outer)
+    except OSError:
+        return ""
+    return f"{found.st_mtime_ns} {found.st_size}"

@@ -24,7 +24,7 @@ REASONS: dict[str, str] = {
     "report.architecture, report.normal_form": "an architecture is compared in a normal form, in which a nested model is its architecture",
     "report.data, report.rows": "a report is rows, and rows become JSON as all of a report does",
     "run.gradients, run.trace, run.traced_step": "`trace` with gradients is a training step, which is a trace of a model that runs",
-    "sources.archives, sources.regular_file, sources.remote": "an archive lies where any file does, behind a URL too, and is a place of files itself",
+    "sources.regular_file, sources.remote": "an archive lies where any file does, behind a URL too, and is a place of files itself",
 }
 """The circles that are left → why. A row for what is no circle any more is a fault, too."""
 

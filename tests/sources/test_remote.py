@@ -4,6 +4,7 @@ one line."""
 import ipaddress
 import json
 import socket
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -278,13 +279,11 @@ def test_what_is_no_url(url: str, told: str) -> None:
     assert told in fault(url)
 
 
-@pytest.mark.parametrize(("protocol", "package"), [("gs", "gcsfs"), ("hf", "huggingface_hub"), ("s3", "s3fs")])
+@pytest.mark.parametrize(
+    ("protocol", "package"), [("abfs", "adlfs"), ("sftp", "paramiko"), ("dropbox", "dropboxdrivefs")]
+)
 def test_a_package_that_is_missing_is_named(protocol: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: Any, **__: Any) -> Any:
-        raise ImportError("in the words of fsspec")
-
-    monkeypatch.setattr("fsspec.core.url_to_fs", unknown)
-    monkeypatch.setattr("layerexplain.sources.fsspec_files.find_spec", lambda name: None if name == package else name)
+    monkeypatch.setitem(sys.modules, package, None)
     said = fault(f"{protocol}://some/m.keras")
     assert said == f"is a URL, which needs {package} besides fsspec; `pip install {package}`"
 

@@ -45,8 +45,7 @@ def test_no_name_of_a_server_leads_out_of_a_copy() -> None:
     def place(*names: str) -> Any:
         return SimpleNamespace(
             describe=lambda: Entry("m", bool(names)),
-            may_be_listed=lambda: bool(names),
-            entries=lambda: [Entry(name, False) for name in names],
+            names=lambda: set(names),
             open=lambda: RangeFile(Ranges.of_bytes(b"data")),
         )
 
