@@ -288,11 +288,19 @@ def is_before_keras_3(version: str | None) -> bool:
 
 class TrainingSetting(NamedTuple):
     """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states. `line` is
-    where code makes it."""
+    where code makes it. Of a loss `applied` are the functions that a loop of training applies to the output before it,
+    in order: rows of operations, MOVED, or "" for what is not read."""
 
     name: str
     config: Mapping[str, Any] = MappingProxyType({})
     line: int | None = None
+    applied: tuple[Any, ...] = ()
+
+
+NUMBERS = "numbers"
+"""Among the arguments of a function that is applied: the numbers that it takes in place of tensors, by their places."""
+MOVED = "moved"
+"""Stands for a function that leaves the values as they are and gives another shape, which is not known."""
 
 
 class Training(NamedTuple):

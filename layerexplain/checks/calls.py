@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from layerexplain.derive.gradient.flows import flow
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
+from layerexplain.lang.expr import CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.keras.fit_data import loss_at
 from layerexplain.layers.keras.losses import Loss
@@ -15,12 +16,10 @@ from layerexplain.layers.torch.compared import keras_type
 from layerexplain.model import CallKey, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple, grouped
+from layerexplain.report.compared import MOVES, Applied, applied_to, last_function, moved
 from layerexplain.report.training_data import setting_of_output
 
 _Found = TypeVar("_Found")
-
-_MOVES = frozenset({"cast", "reshape", "transpose", "item"})
-"""Operations that leave the values as they are."""
 
 _LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "linear", "einsum", "matmul"})
 
@@ -132,24 +131,6 @@ def ends_with(call: TracedCall) -> str:
     return str(definition.answers["ends with"])
 
 
-def last_function(definition: Definition) -> str:
-    """Return the function that makes the values of a definition's first result, as `ends_with`."""
-    node = last_node(definition)
-    return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
-
-
-def last_node(definition: Definition) -> Expr:
-    """Return the node that makes the values of a definition's first result."""
-    return _moved(next(iter(definition.results.values())))
-
-
-def _moved(node: Expr) -> Expr:
-    """Return the node whose values a node is, behind operations that only move values."""
-    while node.op.name in _MOVES:
-        node = node.args[0]
-    return node
-
-
 @once
 def _by_ending(network: Network) -> dict[str, list[TracedCall]]:
     return grouped((ends_with(call), call) for call in derived(network))
@@ -235,28 +216,64 @@ def is_linear(call: TracedCall) -> bool:
 
 def _is_weighted_sum(definition: Definition) -> bool:
     inner = [node for node in nodes(definition) if node.op not in (INPUT, CONSTANT) and node.args]
-    return all(node.op.name in _LINEAR or node.op.name in _MOVES or _is_bias(node) for node in inner)
+    return all(node.op.name in _LINEAR or node.op.name in MOVES or _is_bias(node) for node in inner)
 
 
 def _is_bias(node: Expr) -> bool:
-    return node.op.name == "add" and any(_moved(arg).op.name == "weight" for arg in node.args)
+    return node.op.name == "add" and any(moved(arg).op.name == "weight" for arg in node.args)
 
 
 # Training -------------------------------------------------------------------------------------------------------
 
 
 class CompiledLoss(NamedTuple):
-    """An output with a known loss: the call that makes it, its shape (None if unknown), the loss and its setting."""
+    """An output with a known loss: the call that makes it, what the loss compares with the targets (its shape, None if
+    unknown), the loss and its setting. `functions` are the last function of the model and those that a loop applies to
+    the output, each with its line, as far as they are not `within` the loss: NLLLoss of a log_softmax takes logits, as
+    CrossEntropyLoss does. `takes` is what the loss expects: "logits", "probabilities", "logarithms" or "".
+    """
 
     call: TracedCall
     shape: Shape | None
     loss: Loss
     setting: TrainingSetting
+    takes: str
+    functions: tuple[tuple[str, int | None], ...]
+    within: tuple[tuple[str, int | None], ...]
+    ends: tuple[tuple[str, int | None], ...]
+    """The functions without a gradient that a loop applies to the output, each with its line."""
+
+    @property
+    def ends_with(self) -> str:
+        """Return the function that makes the values which the loss takes, as `activation_of` names them."""
+        return self.functions[-1][0]
+
+    @property
+    def words(self) -> str:
+        """Return what these values are, as the beginning of a sentence."""
+        function, line = self.functions[-1]
+        if len(self.functions) > 1:
+            return f"{at_line(function, line)} is applied to the output"
+        return "the output is linear" if function == "linear" else f"the output ends with {function}"
+
+    @property
+    def loss_words(self) -> str:
+        """Return what the loss takes, and the lines of the code where it is made."""
+        name = at_line(self.loss.name, self.setting.line)
+        if self.within:
+            return f"{name} gets its {' of its '.join([at_line(*one) for one in self.within[::-1]])}"
+        return f"{name} {self.loss.taken(self.setting.config)}"
 
 
-def losses_of(network: Network) -> Iterator[CompiledLoss]:
-    """Yield the outputs of a model that have a known loss."""
+def at_line(name: str, line: int | None) -> str:
+    return name if line is None else f"{name} (line {line})"
+
+
+@once
+def losses_of(network: Network) -> list[CompiledLoss]:
+    """Return the outputs of a model that have a known loss."""
     training = network.model.training
+    found = []
     for ref in () if training is None else network.model.outputs:
         setting = setting_of_output(training or Training(), ref.layer)
         call = network.call(ref)
@@ -264,15 +281,53 @@ def losses_of(network: Network) -> Iterator[CompiledLoss]:
             continue
         spec = call.outputs[ref.output]
         shape = None if spec is None else spec.shape
+        applied = [*applied_to(shape, setting)]
+        shape = applied[-1].shape if applied else shape
         loss = loss_at(setting.name, shape)
         if loss is not None:
-            yield CompiledLoss(call, shape, loss, setting)
+            functions = _functions(activation_of(network, call), applied)
+            takes, within = loss.output_kind(setting.config), functions[:0]
+            while len(functions) > 1 and (before := _computed_from(takes, loss, functions)):
+                takes, within = before, [functions.pop(), *within]
+            ends = [
+                (name, one.setting.line)
+                for one in applied
+                if one.definition is not None and not flow(one.definition).reaches(0)
+                for name in flow(one.definition).ends
+            ]
+            found.append(CompiledLoss(call, shape, loss, setting, takes, tuple(functions), tuple(within), tuple(ends)))
+    return found
 
 
-def loss_words(loss: Loss, setting: TrainingSetting) -> str:
-    """Return what a loss takes, and the line of the code where it is made."""
-    line = "" if setting.line is None else f" (line {setting.line})"
-    return f"{loss.name}{line} {loss.taken(setting.config)}"
+def _functions(last: str, applied: Sequence[Applied]) -> list[tuple[str, int | None]]:
+    """Return the functions that make the values which a loss gets, the model's last one first."""
+    functions: list[tuple[str, int | None]] = [(last, None)]
+    for one in applied:
+        function, before = one.function, functions[-1][0]
+        if function in _SCALES:
+            function = "" if before == "linear" else "?"
+        elif before not in ("linear", "") and function not in _OF_LOSSES:
+            function = "?"  # relu of a sigmoid cuts nothing off, tanh of a softplus lies between 0 and 1
+        if function:
+            functions.append((function, one.setting.line))
+    return functions
+
+
+_SCALES = frozenset({"add", "subtract", "multiply", "divide", "negative"})
+_OF_LOSSES = frozenset({"", "softmax", "sigmoid", "log_softmax", "log_sigmoid", "log"})
+"""Functions that make what losses take, of any values."""
+
+
+def _computed_from(takes: str, loss: Loss, functions: Sequence[tuple[str, int | None]]) -> str:
+    """Return what a loss takes together with the last function before it; "" where both are no loss together."""
+    last, before = functions[-1][0], functions[-2][0]
+    if (takes, last) == ("logarithms", "log"):
+        return "probabilities"
+    if (takes, last) in (("logarithms", "log_softmax"), ("probabilities", "softmax")):
+        return "logits" if loss.of == "classes" else ""
+    if (takes, last) == ("logits", "log_softmax") and loss.of == "classes":
+        return "logits" if before not in ("linear", "", "?") else ""
+    return "logits" if (takes, last, loss.of) == ("probabilities", "sigmoid", "probabilities") else ""
 
 
 def noted(network: Network, code: str) -> Iterator[tuple[str | None, str]]:

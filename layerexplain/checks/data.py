@@ -13,6 +13,7 @@ from layerexplain.model import DataArray, FitData, Note, Training
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
+from layerexplain.report.compared import compared_shape
 from layerexplain.report.training_data import setting_of_output
 
 
@@ -84,6 +85,7 @@ def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:
             spec = call.outputs[ref.output] if call is not None and ref.output < len(call.outputs) else None
             setting = None if training is None else setting_of_output(training, name)
             output = None if spec is None else spec.shape
+            output = output if setting is None else compared_shape(output, setting)
             loss = None if setting is None else loss_at(setting.name, output, array.shape)
             targets.append(TargetData(array, name, output, loss))
     return Data(network, tuple(examples), tuple(targets))

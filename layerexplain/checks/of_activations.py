@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from math import exp
 
 from layerexplain.checks.calls import (
@@ -15,8 +16,6 @@ from layerexplain.checks.calls import (
     is_linear,
     is_output,
     keras_type_of,
-    last_node,
-    loss_words,
     losses_of,
     maker_of,
     only_readers,
@@ -29,6 +28,7 @@ from layerexplain.lang.axes import has_batch
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
+from layerexplain.report.compared import last_node
 
 _MANY_SIGMOIDS = 3
 _TOO_MANY_SIGMOIDS = 4
@@ -52,6 +52,10 @@ def softmax_twice(network: Network) -> Iterator[Found]:
     for before, call in functions_alone(network, "softmax"):
         if activation_of(network, before) == "softmax":
             yield call, f"'{call.name}' takes the softmax of '{before.name}', which ends with one"
+    for compiled in losses_of(network):
+        for (first, _), (function, line) in pairwise(compiled.functions):
+            if first == function == "softmax":
+                yield compiled.call, f"line {line} takes the softmax of the output, which is one already"
 
 
 @rule(
@@ -65,10 +69,9 @@ def softmax_twice(network: Network) -> Iterator[Found]:
     source="torch.nn.CrossEntropyLoss",
 )
 def log_softmax_twice(network: Network) -> Iterator[Found]:
-    for call, _, loss, setting in losses_of(network):
-        is_again = loss.of == "classes" and loss.output_kind(setting.config) == "logits"
-        if is_again and activation_of(network, call) == "log_softmax":
-            yield call, f"the output ends with log_softmax, and {loss_words(loss, setting)}"
+    for compiled in losses_of(network):
+        if (compiled.loss.of, compiled.takes, compiled.ends_with) == ("classes", "logits", "log_softmax"):
+            yield compiled.call, f"{compiled.words}, and {compiled.loss_words}"
 
 
 def is_given_out(network: Network, call: TracedCall) -> bool:

@@ -107,12 +107,13 @@ def normalization_over_one(network: Network) -> Iterator[Found]:
     for call in derived(network):
         if call.definition is not None and _has_single_values(call) and (words := normalized_alone(call.definition)):
             yield call, f"'{call.name}' normalizes over an axis of size 1: {words}"
-    for call, shape, loss, setting in losses_of(network):
+    for compiled in losses_of(network):
+        shape, loss = compiled.shape, compiled.loss
         if loss.of != "numbers" or shape is None or shape[-1:] != (1,):
             continue
-        if normalized_alone(loss_definition(loss, loss.bind(setting.config), shape)):
+        if normalized_alone(loss_definition(loss, loss.bind(compiled.setting.config), shape)):
             said = f"{loss.name} gets {shape_text(shape)} and normalizes its last axis"
-            yield call, f"{said}: each number becomes its sign"
+            yield compiled.call, f"{said}: each number becomes its sign"
 
 
 def _has_single_values(call: TracedCall) -> bool:

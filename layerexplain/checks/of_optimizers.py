@@ -152,7 +152,7 @@ def _weights(network: Network, trainable: bool) -> Iterator[tuple[int, bool] | N
     source="keras/src/regularizers/regularizers.py",
 )
 def heavy_penalty(network: Network) -> Iterator[Found]:
-    loss = sum([_at_the_start(loss, shape) for _, shape, loss, _ in losses_of(network)])
+    loss = sum([_at_the_start(compiled.loss, compiled.shape) for compiled in losses_of(network)])
     terms = [*_penalties(network)] if loss else []
     total = sum(value for value, _, _ in terms)
     if total <= loss:

@@ -21,6 +21,7 @@ from layerexplain.records import NamedTuple
 
 _FILES = (
     "of_faults",
+    "of_losses",
     "of_training",
     "of_optimizers",
     "of_activations",

@@ -18,6 +18,7 @@ from layerexplain.network.scope import declaration_of
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
+from layerexplain.report.compared import compared_shape
 from layerexplain.report.data import LayerReport
 from layerexplain.report.objective import OfWeight, holders, setting_formula, settings_of
 from layerexplain.report.settings import setting_of, setting_text, usual_initializer
@@ -346,8 +347,9 @@ def _in_torch(at: Placed, shape: Shape, *, has_weights: bool) -> str:
     training = at.around.network.model.training
     setting = None if training is None else setting_of_output(training, at.layer.name)
     loss = None if setting is None else loss_of(setting.name)
-    if loss is not None:
-        return f"; {loss.name} compares it with {loss.targets(shape)}"
+    compared = shape if setting is None else compared_shape(shape, setting)
+    if loss is not None and compared is not None:
+        return f"; {loss.name} compares it with {loss.targets(compared)}"
     if training is not None and (training.losses or training.optimizer is not None):
         return ""  # it is trained with a loss that is not known
     last = at.layer.type.rpartition(".")[2].lower().replace("_", "")

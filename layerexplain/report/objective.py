@@ -22,6 +22,7 @@ from layerexplain.layers.registry import find, part_of
 from layerexplain.model import Layer, Model, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
+from layerexplain.report.compared import applied_to
 from layerexplain.report.training_data import setting_of_output
 
 # Objective ----------------------------------------------------------------------------------------------------------
@@ -128,6 +129,10 @@ def _output_loss(
         raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
     if spec is None:
         raise LayerExplainError("the shape of this output is not known")
+    changes = [one.setting.line for one in applied_to(spec.shape, setting) if one.function]
+    if changes:
+        line = "" if changes[0] is None else f" (line {changes[0]})"
+        raise LayerExplainError(f"the loop of training changes the output before {loss.name}{line}")
     arguments = loss.bind(shortest(setting.config))
     path, call, last, output = _giver(network, ref)
     activation = _last_function(last.definition, output)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.layers.keras.fit_data import loss_at
 from layerexplain.model import Training, TrainingSetting
 from layerexplain.records import NamedTuple
+from layerexplain.report.compared import compared_shape
 from layerexplain.report.data import OutputReport, json_fields, to_jsonable
 from layerexplain.report.explanation_data import Statement
 
@@ -196,5 +197,6 @@ def setting_of_output(training: Training, name: str) -> TrainingSetting | None:
 
 def targets(loss: TrainingSetting, output: OutputReport) -> str:
     """Return which targets fit an output, in words; "" where that is not known."""
-    known = loss_at(loss.name, output.shape)
-    return "" if known is None or output.shape is None else known.targets(output.shape)
+    shape = compared_shape(output.shape, loss)
+    known = loss_at(loss.name, shape)
+    return "" if known is None or shape is None else known.targets(shape)

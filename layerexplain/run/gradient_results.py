@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.checks.calls import last_function
 from layerexplain.checks.rules import messages
 from layerexplain.lang.text import statements
 from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model
 from layerexplain.records import grouped
+from layerexplain.report.compared import last_function
 from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.arrays import Add, npz_writer
 from layerexplain.run.backpropagation import SentBack

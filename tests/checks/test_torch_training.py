@@ -85,6 +85,14 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
         code("MSELoss", units=1, target="torch.randn(23)"),
         {"targets-spread": ("MSELoss gets targets of (23,)", "output of (None, 1)", "output.squeeze(1)")},
     ),
+    "targets of the rank that the loop gives the output": (
+        code("MSELoss", units=1, target="torch.randn(23)").replace("criterion(net(x)", "criterion(net(x).squeeze(1)"),
+        {},
+    ),
+    "targets of another rank than the loop gives the output": (
+        code("MSELoss", units=1, target="torch.randn(23, 1)").replace("criterion(net(x)", "criterion(net(x).view(-1)"),
+        {"targets-spread": ("MSELoss gets targets of (23, 1)", "output of (None,)")},
+    ),
     "targets that fit": (code("MSELoss", units=1, target="torch.randn(23, 1)"), {}),
     "targets that BCEWithLogitsLoss refuses": (
         code("BCEWithLogitsLoss", units=1, target="torch.ones(23)"),

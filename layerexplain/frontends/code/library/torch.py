@@ -18,9 +18,10 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers, computed, numbers
 from layerexplain.frontends.code.library.torch_program import Parameter, TensorRun, TorchProgram, run_of
+from layerexplain.frontends.code.library.torch_results import after, plain_arguments
 from layerexplain.frontends.code.library.torch_tensors import Tensor, is_tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, plain_arguments
+from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.machine.interpreter import Implementation, Library
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
@@ -320,6 +321,13 @@ def _named(value: Any) -> Any:
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter, path: str = "") -> Any:
     """Return what a function of torch or torch.nn.functional gives; `path` is its whole name."""
     args, kwargs = in_order(path or f"torch.{name}", args, kwargs, is_tensor)
+    of_loss = interpreter.kept(TorchTraining).call_function(interpreter, name, args, kwargs)
+    if of_loss is not NotImplemented:
+        return of_loss
+    return after(interpreter, _compute(name, args, kwargs, interpreter, path), name, args, kwargs, path)
+
+
+def _compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter, path: str) -> Any:
     run = run_of(interpreter)
     if name == "is_tensor" and args and not isinstance(args[0], Unknown):
         return isinstance(args[0], Tensor | Parameter | Array)
@@ -328,9 +336,6 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     nested = [
         one for each in given if type(each) in (list, tuple) for one in each if isinstance(one, Tensor | Parameter)
     ]
-    of_loss = interpreter.kept(TorchTraining).call_function(interpreter, name, args, kwargs)
-    if of_loss is not NotImplemented:
-        return of_loss
     if run is not None and (tensors or nested):
         return tensor_function(run, name, args, kwargs, path)
     found = numbers(name, args, kwargs, interpreter) if run is None else run.numbers(name, args, kwargs)

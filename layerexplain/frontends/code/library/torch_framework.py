@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.library.signatures import overloads
 from layerexplain.frontends.code.library.torch import LIBRARY as LIBRARY
 from layerexplain.frontends.code.library.torch import compute, fill, make
 from layerexplain.frontends.code.library.torch_modules import (
@@ -24,6 +25,7 @@ from layerexplain.frontends.code.library.torch_program import (
     own_weights,
     statistics,
 )
+from layerexplain.frontends.code.library.torch_results import FromModel, applied_module, marked, origin_of
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -92,7 +94,11 @@ class PyTorch:
             return run.run(module, args, kwargs)
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
-        if any(self.training.model_of(value)[0] is not None for value in (*args, *kwargs.values())):
+        origin = next((known for value in (*args, *kwargs.values()) if (known := origin_of(value)) is not None), None)
+        if origin is not None and isinstance(module, BuiltIn) and not (module.children or own_weights(module)):
+            found = run_on_data(interpreter, module, args, kwargs)
+            return marked(found, applied_module(interpreter, module, origin))
+        if origin is not None:
             self.training.behind_models.append(module)
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
 
@@ -112,9 +118,11 @@ class PyTorch:
         return True if is_known or f"{path}.{name}" in _ALWAYS_THERE else None
 
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
-        """Return the method with which a PyTorch program states the shape of unknown data, or that of a loss."""
+        """Return the method with which a PyTorch program states the shape of unknown data, or that of a loss or of what
+        a model gives."""
         is_said = name in ("reshape", "view") and self.program.makes_modules and self.run is None
-        return Bound(data, name) if is_said or isinstance(data, LossSum) else None
+        is_applied = isinstance(data, FromModel) and name != "values" and overloads(f"torch.Tensor.{name}")
+        return Bound(data, name) if is_said or is_applied or isinstance(data, LossSum) else None
 
     def reshaped_data(self, sizes: Arguments) -> ProgramValue:
         """Return data with unknown values and the sizes that the program gives them; None where it gives none."""

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
+from layerexplain.frontends.code.library.signatures import Declared, declared, fitting, in_order
 from layerexplain.frontends.code.library.torch_program import TensorRun
 from layerexplain.frontends.code.values.array import Array, in_a_tuple
 from layerexplain.frontends.code.values.base import (
@@ -342,7 +342,7 @@ def _as_slice(places: Sequence[int]) -> slice | None:
 # Torch functions ----------------------------------------------------------------------------------------------------
 # Functions of tensors, and their methods: rows of layers/torch/operations.py, arguments in the order of PyTorch.
 
-_SAME = frozenset(["contiguous", "clone", "cuda", "cpu", "requires_grad_", "pin_memory"])
+SAME = frozenset(["contiguous", "clone", "cuda", "cpu", "requires_grad_", "pin_memory"])
 """Methods that give the tensor itself."""
 ALIASES = {
     "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
@@ -403,7 +403,7 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
     rest = args[1:]
     if name in ("detach", "numpy") and isinstance(x, Tensor):
         return run.gradients.detached(x)
-    if name in _SAME:
+    if name in SAME:
         return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
         if name in DTYPES or name in ("to", "type", "type_as"):
@@ -481,18 +481,10 @@ def _row(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any], pat
     declaration = find(f"torch.{name}")
     if declaration is None:
         raise run.unknown(f"layerexplain cannot read torch.{name}(…)")
-    is_method = path.startswith("torch.Tensor.")
-    signature = fitting(path, args[is_method:], kwargs, is_tensor)
-    if signature is None:
+    bound = bound_row(name, args, kwargs, path)
+    if bound is None:
         raise run.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)")
-    if is_method:
-        signature = signature._replace(positional=("self", *signature.positional))
-    if signature.any_count and len(signature.positional) < len(args):  # x.flip(0, 1)
-        count = len(signature.positional)
-        names = [name for name in (*declaration.tensors, *declaration.arguments) if name not in signature.positional]
-        signature = signature._replace(positional=(*signature.positional, names[is_method]))
-        args = [*args[:count], tuple(args[count:])]
-    tensors, config, unread = declared(declaration, signature, args, kwargs)
+    tensors, config, unread = bound
     if unread:
         raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…): {unread[0]}")
     if declaration.variadic is not None:
@@ -507,6 +499,25 @@ def _row(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any], pat
     if is_open:
         raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
     return run.operation(name, tensors, config)
+
+
+def bound_row(name: str, args: list[Any], kwargs: dict[str, Any], path: str) -> Declared | None:
+    """Return the arguments of a function, or a method, in the terms of its row of the table; None where there is no
+    such row, or they do not fit."""
+    from layerexplain.layers.registry import find
+
+    declaration, is_method = find(f"torch.{name}"), path.startswith("torch.Tensor.")
+    signature = None if declaration is None else fitting(path, args[is_method:], kwargs, is_tensor)
+    if declaration is None or signature is None:
+        return None
+    if is_method:
+        signature = signature._replace(positional=("self", *signature.positional))
+    if signature.any_count and len(signature.positional) < len(args):  # x.flip(0, 1)
+        count = len(signature.positional)
+        names = [name for name in (*declaration.tensors, *declaration.arguments) if name not in signature.positional]
+        signature = signature._replace(positional=(*signature.positional, names[is_method]))
+        args = [*args[:count], tuple(args[count:])]
+    return declared(declaration, signature, args, kwargs)
 
 
 def _shape(run: TensorRun, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:

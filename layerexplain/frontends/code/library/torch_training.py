@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,34 +14,16 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_modules,
 )
 from layerexplain.frontends.code.library.torch_program import Parameter, run_of
+from layerexplain.frontends.code.library.torch_results import Origin, marked, origin_of, plain_arguments
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, find, part_of, positional_arguments
 from layerexplain.model import DataArray, FitData, Model, Note, Training, TrainingSetting
-
-
-class FromModel(Unknown):
-    """What a model gives for data that are not known; `of` is the model, `part` the place among its results."""
-
-    of: Any = None
-    part: int | str | None = None
-
-    def get_item(self, evaluator: Evaluator, key: object) -> Any:
-        return self._replace(part=key) if self.part is None and isinstance(key, int | str) else self
-
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        return self
-
-    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[Any] | Unknown:
-        if self.part is not None or any(isinstance(one, ast.Starred) for one in parts):
-            return self
-        return [self._replace(part=i) for i in range(len(parts))]
 
 
 class _Use:
@@ -57,6 +38,11 @@ class _Use:
         self.target = target
         self.part = part
         self.fault: LayerExplainError | None = None
+
+
+def _same(setting: TrainingSetting) -> str:
+    """Return what two uses of one loss have in common, wherever they stand."""
+    return repr([one[:2] for one in (setting, *setting.applied)])
 
 
 class LossSum(Unknown):
@@ -86,7 +72,7 @@ class LossSum(Unknown):
         """Return a sum of losses; those of one output that are alike are one."""
         found: dict[Any, tuple[float, TrainingSetting, Any]] = {}
         for weight, setting, of in terms:
-            key = (repr(setting[:2]), id(of.model), of.part) if isinstance(of, _Use) else len(found)
+            key = (_same(setting), id(of.model), of.part) if isinstance(of, _Use) else len(found)
             found[key] = (weight + found[key][0] if key in found else weight, setting, of)
         result = self._replace(terms=tuple(found.values()), has_more=has_more)
         evaluator.kept(TorchTraining).sums.append(result)
@@ -117,8 +103,6 @@ class TorchTraining:
     """What a program trains its models with."""
 
     def __init__(self) -> None:
-        self.results: dict[int, tuple[Any, Any, int | str | None]] = {}
-        """What models give for data, each with the model and its place among the results, by its identity."""
         self.created: list[_Use] = []
         self.called: list[_Use] = []
         self.optimizers: list[_Use] = []
@@ -130,35 +114,31 @@ class TorchTraining:
         self.descended: list[LossSum] = []
         """The losses whose gradients the program asks for."""
 
-    def model_of(self, value: Any) -> tuple[Any, int | str | None]:
-        """Return the model whose result or parameters a value is, and the place among its results; None for others."""
+    def origin_of(self, value: Any) -> Origin:
+        """Return the model whose result or parameters a value is, and which; one of no model for others."""
         for one in value if type(value) in (list, tuple) else [value]:
-            if isinstance(one, FromModel):
-                return one.of, one.part
+            if (origin := origin_of(one)) is not None:
+                return origin
             if isinstance(one, Parameter | ModuleParameters):
-                return one.asked_of if isinstance(one, Parameter) else one.module, None
+                return Origin(one.asked_of if isinstance(one, Parameter) else one.module)
             if type(one) is dict and "params" in one:
-                return self.model_of(one["params"])
-            if id(one) in self.results:
-                return self.results[id(one)][1:]
-        return None, None
+                return self.origin_of(one["params"])
+        return Origin(None)
 
     def models_of(self, parameters: Any) -> list[Any]:
         """Return the models that parameters belong to, with None for what belongs to none that is known."""
         parts = parameters["params"] if type(parameters) is dict and "params" in parameters else parameters
         if type(parts) in (list, tuple) and parts:
             return [model for part in parts for model in self.models_of(part)]
-        return [self.model_of(parts)[0]]
+        return [self.origin_of(parts).model]
 
     def result(self, value: Any, model: Any) -> Any:
         """Return what a model gives, from which the model can be told."""
-        if isinstance(value, Unknown):
-            return FromModel(value.reason, value.line, file=value.file, column=value.column, of=model)
-        parts: Any = enumerate(value) if type(value) in (list, tuple) else ()
-        parts = value.items() if type(value) is dict else parts
-        self.results |= {id(one): (one, model, i) for i, one in parts}
-        self.results[id(value)] = (value, model, None)
-        return value
+        if type(value) is dict:
+            return {key: marked(one, Origin(model, key)) for key, one in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)([marked(one, Origin(model, i)) for i, one in enumerate(value)])
+        return marked(value, Origin(model))
 
     def note_loss(self, interpreter: Any, type_: str, config: Mapping[str, Any]) -> None:
         """Note that a loss is made."""
@@ -176,8 +156,9 @@ class TorchTraining:
         """Record what a loss compares, and return its value; `place` is where it was made, if not here."""
         given = [*args, *(kwargs[key] for key in ("input", "target") if key in kwargs)]
         output, target = given[:2] if len(given) > 1 else (None, None)
-        model, part = self.model_of(output)
-        use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), model, target, part)
+        model, part, applied = self.origin_of(output)
+        setting = _setting(interpreter, f"{TORCH}{type_}", config, place)._replace(applied=applied)
+        use = _Use(setting, model, target, part)
         if run_of(interpreter) is not None:
             self.created.clear()  # what forward compares is read there
             return _in_forward(run_of(interpreter), use.setting, output, target)
@@ -214,7 +195,7 @@ class TorchTraining:
             names = () if declaration is None else positional_arguments(declaration)
             config = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k != "params"}
             setting = _setting(interpreter, f"torch.optim.{name}", config)
-            self.optimizers.append(_Use(setting, self.model_of(parameters)[0]))
+            self.optimizers.append(_Use(setting, self.origin_of(parameters).model))
             self.updated += self.models_of(parameters)
         return interpreter.unknown("an optimizer")
 
@@ -222,20 +203,6 @@ class TorchTraining:
 def is_loss(type_: str) -> bool:
     """Return whether a module of torch.nn is a loss whose formula is known."""
     return part_of("losses", f"{TORCH}{type_}") is not None
-
-
-def plain_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as plain data, `NOT_SAID` for each whose value the code does not say."""
-    return {key: _plain(one) for key, one in config.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Array):
-        return NOT_SAID if (known := plain(value)) is value else known
-    if isinstance(value, list | tuple):
-        parts = tuple(map(_plain, value))
-        return NOT_SAID if any(one is NOT_SAID for one in parts) else parts
-    return value if value is None or isinstance(value, bool | int | float | str) else NOT_SAID
 
 
 def _setting(interpreter: Any, name: str, config: Mapping[str, Any], place: Place | None = None) -> TrainingSetting:
@@ -307,12 +274,14 @@ def with_torch_training(
         factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
         return model._replace(training=Training(optimizer, own, factors))
     by_output, factors, words, are_all = _by_output(model, found, training, output_numbers(result))
-    loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
+    loss = losses[0] if len({_same(one.setting) for one in losses}) == 1 else None
     outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
     # Of several outputs the first one, if it is known that the loss is of this model.
     if not by_output and loss is not None and (len(outputs) == 1 or loss.model is not None):
         by_output = {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
         are_all = False
+    if not training.descended:  # a loss that is only printed may well be of a detached output
+        by_output = {place: _without_detach(setting) for place, setting in by_output.items()}
     if not by_output and optimizer is None:
         return model._replace(faults=(*model.faults, *faults))
     data = None
@@ -327,6 +296,10 @@ def with_torch_training(
         fit_data=data or model.fit_data,
         notes=(*model.notes, *[Note("open-setting", None, one) for one in words]),
     )
+
+
+def _without_detach(setting: TrainingSetting) -> TrainingSetting:
+    return setting._replace(applied=tuple([one for one in setting.applied if one.name != "torch.detach"]))
 
 
 _NEVER_UPDATED = "backward() gives this model its gradients, and every optimizer has the parameters of another model"
@@ -375,7 +348,7 @@ def _by_output(
             are_all = False
             continue
         place = model.outputs[numbers[part]].layer if many else ""
-        places.setdefault(place, {}).setdefault(repr(setting[:2]), (weight, setting))
+        places.setdefault(place, {}).setdefault(_same(setting), (weight, setting))
     words = []
     for one in sums:
         own = [*places[next(iter(places))].values()] if len(places) == 1 else []

@@ -228,9 +228,9 @@ class Expressions(InterpreterPart):
         name = type(node.op).__name__
         if isinstance(value, Value):
             value = value.operand(self)
-        if isinstance(value, Unknown):
-            return value
         result = value.operate_alone(self, name) if isinstance(value, Value) and name != "Not" else NotImplemented
+        if result is NotImplemented and isinstance(value, Unknown):
+            return value
         return unary(name, value) if result is NotImplemented else result
 
     def on_boolop(self, node: ast.BoolOp, frame: Frame) -> ProgramValue:
