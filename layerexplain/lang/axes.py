@@ -198,8 +198,9 @@ class OpenNumber:
     """A size that knows how it was computed (open_sizes.py). For `isinstance` it is an int; for what takes an int as it
     is, without asking for its number, it is none."""
 
-    def exact(self) -> int:
-        """Return the number alone, under the condition that it is this one."""
+    def exact(self, why: str = "") -> int:
+        """Return the number alone, under the condition that it is this one. `why` names what has no formula: "a
+        root"."""
         raise NotImplementedError
 
     def smaller(self, other: int) -> int:
@@ -207,10 +208,10 @@ class OpenNumber:
         raise NotImplementedError
 
 
-def exact(value: int) -> int:
+def exact(value: int, why: str = "") -> int:
     """Return a number alone; of a size that is open, under the condition that it is this one. For what takes numbers
-    without asking them: range, NumPy, roots."""
-    return value.exact() if isinstance(value, OpenNumber) else value
+    without asking them: range, NumPy, roots. `why` names what has no formula."""
+    return value.exact(why) if isinstance(value, OpenNumber) else value
 
 
 def smaller(a: int, b: int) -> int:

@@ -35,6 +35,9 @@ _MARK = re.compile(f"{MARKS[0]}([0-9]+),?{MARKS[1]}")
 _TWICE = re.compile(r"(?:^|(?<=: ))([^=;:]+) = \1(?=$|;)")
 """`H - k + 1 = H - k + 1`: a calculation that is its own result."""
 
+_LETTER = re.compile("[a-z](?![a-z])")
+"""An index behind a number is multiplied by it: `2t` is `s·t` of a size."""
+
 _BINDS_LEFT = "·*/×^%-−+"
 _BINDS_RIGHT = "·*/×^%²³"
 
@@ -75,7 +78,7 @@ class NamedSize(OpenNumber):
         terms = _terms(other)
         return self.exact() if terms is None else self.names.plain(least_of(self.terms, terms))
 
-    def exact(self) -> int:
+    def exact(self, why: str = "") -> int:
         """Refuse: the size is no number. Raises TypeError."""
         raise TypeError(f"{self} has no number; report.at({', '.join([f'{n}=…' for n in sorted(self.terms.names())])})")
 
@@ -237,7 +240,9 @@ class SizeNames:
         text = text_of(self.terms(int(mark[1])), signs)
         before, behind = mark.string[: mark.start()].rstrip()[-1:], mark.string[mark.end() :].lstrip()[:1]
         binds = (before and before in _BINDS_LEFT) or (behind and behind in _BINDS_RIGHT)
-        return f"({text})" if binds and is_compound(text) else text
+        is_factor = _LETTER.match(mark.string, mark.end()) is not None
+        text = f"({text})" if (binds or is_factor) and is_compound(text) else text
+        return f"{text}{signs.times}" if is_factor else text
 
 
 def _ratio(a: Terms, b: Terms) -> float | None:

@@ -33,6 +33,8 @@ MARKS = "\ue010", "\ue011", "\ue012"
 """In texts a size is its node between the first two, with `,` behind it where thousands are separated. The third stands
 before the node of a number that is no text."""
 
+_FRACTION = "a fraction"
+
 _MARK = re.compile("\ue010([0-9]+)(,?)\ue011")
 
 
@@ -205,6 +207,8 @@ class Recording:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self._found: dict[Condition, None] = {}
+        self.reasons: dict[int, str] = {}
+        """Of nodes that are one number: what has no formula, "a root"."""
         sizes.set_exact({})
 
     def known(self, name: str, value: int) -> int:
@@ -276,9 +280,12 @@ class OpenSize(OpenNumber):
     def __reduce__(self) -> Any:
         return int, (self.exact(),)
 
-    def exact(self) -> int:
-        """Return the number alone, under the condition that it is this one."""
-        self.recording.found("==", self.node, self.recording.sizes.number(self.value), True)
+    def exact(self, why: str = "") -> int:
+        """Return the number alone, under the condition that it is this one. `why` names what has no formula."""
+        number = self.recording.sizes.number(self.value)
+        if self.recording.compared("==", self.node, number) is None:
+            self.recording.reasons.setdefault(self.node, why)
+            self.recording.found("==", self.node, number, True)
         return self.value
 
     def smaller(self, other: int) -> int:
@@ -323,7 +330,7 @@ class OpenSize(OpenNumber):
         if not isinstance(other, int):
             if not isinstance(other, float):
                 return NotImplemented
-            here = self.exact()
+            here = self.exact(_FRACTION)
             return here == other if sign == "==" else other < here if turned else here < other
         of = self.recording
         a, b, here, there = of.node(self), of.node(other), self.value, _number(other)
@@ -394,16 +401,16 @@ def _operation(sign: str, turned: bool) -> Callable[[OpenSize, Any], Any]:
             return self._with(sign, other, self) if turned else self._with(sign, self, other)
         return exactly(self, other) if isinstance(other, float) else NotImplemented
 
-    exactly = _exactly(_OPERATIONS[sign], turned)
+    exactly = _exactly(_OPERATIONS[sign], turned, _FRACTION)
     return applied
 
 
-def _exactly(function: Callable[..., Any], turned: bool = False) -> Callable[..., Any]:
+def _exactly(function: Callable[..., Any], turned: bool = False, why: str = "") -> Callable[..., Any]:
     """Compute a function of the number as it is, under the condition that it is this one."""
 
     def applied(self: OpenSize, *others: Any) -> Any:
-        known = [exact(one) for one in others]
-        return function(*known, self.exact()) if turned else function(self.exact(), *known)
+        known = [exact(one, why) for one in others]
+        return function(*known, self.exact(why)) if turned else function(self.exact(why), *known)
 
     return applied
 
@@ -415,10 +422,12 @@ for _name, _function in (
     *(("truediv", operator.truediv), ("pow", pow), ("divmod", divmod), ("lshift", operator.lshift)),
     *(("rshift", operator.rshift), ("and", operator.and_), ("or", operator.or_), ("xor", operator.xor)),
 ):
-    setattr(OpenSize, f"__{_name}__", _exactly(_function))
-    setattr(OpenSize, f"__r{_name}__", _exactly(_function, turned=True))
+    _why = {"truediv": _FRACTION, "pow": "a power"}.get(_name, "")
+    setattr(OpenSize, f"__{_name}__", _exactly(_function, why=_why))
+    setattr(OpenSize, f"__r{_name}__", _exactly(_function, turned=True, why=_why))
 for _name in ("invert", "int", "float", "index", "trunc", "ceil", "floor", "round"):
-    setattr(OpenSize, f"__{_name}__", _exactly(getattr(int, f"__{_name}__")))
+    _why = {"float": "a root or a fraction", "index": "a number of repetitions or a position"}.get(_name, "")
+    setattr(OpenSize, f"__{_name}__", _exactly(getattr(int, f"__{_name}__"), why=_why))
 for _name in ("bit_length", "to_bytes", "conjugate"):
     setattr(OpenSize, _name, _exactly(getattr(int, _name)))
 for _name in ("numerator", "real"):

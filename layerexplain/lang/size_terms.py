@@ -154,15 +154,19 @@ class Terms:
 class Floor:
     """The largest whole number that a quotient is not below."""
 
-    __slots__ = ("above", "below")
+    __slots__ = ("_key", "above", "below", "texts")
 
     def __init__(self, above: Terms, below: Terms) -> None:
         self.above = above
         self.below = below
+        self.texts: dict[Signs, list[_Way]] = {}
+        """The ways to write it, found once: quotients nest."""
+        self._key = ""
 
     def key(self) -> str:
         """Return what two equal atoms have in common."""
-        return f"{type(self).__name__}({self.above.expanded().key()},{self.below.expanded().key()})"
+        self._key = self._key or f"{type(self).__name__}({self.above.expanded().key()},{self.below.expanded().key()})"
+        return self._key
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.key() == other.key()
@@ -263,6 +267,19 @@ def rest_of(above: Terms, below: Terms, known: Remainders) -> Terms:
     if by is not None and _is_negative(inside, by):  # adding multiples of the divisor changes no rest
         inside = Terms({product: factor + by if factor < 0 else factor for product, factor in inside.products.items()})
     return Terms({((Rest(inside, below), 1),): 1}) if inside.products else inside
+
+
+def without_floor(terms: Terms) -> Terms:
+    """Return a sum that is below 0 where another is: `floor(a/b) + c` is where `a + b·c` is.
+
+    >>> text_of(without_floor(floor_of(name_terms("T") - name_terms("k"), name_terms("s"), {}) + number_terms(1)))
+    'T + s - k'
+    """
+    constant = terms.products.get((), Fraction(0))
+    atom = (terms - Terms({(): constant})).only_atom
+    if type(atom) is not Floor or not (isinstance(atom.below.only_atom, str) or (atom.below.number or 0) > 0):
+        return terms
+    return atom.above + atom.below.times(constant)
 
 
 def least_of(a: Terms, b: Terms) -> Terms:
@@ -537,7 +554,7 @@ def _term_text(product: Product, factor: Fraction, signs: Signs) -> tuple[bool, 
     then the shortest: the order of names, on which the normal form depends, is not seen."""
     ways: list[_Way] = [(False, factor < 0, "")]
     for atom, power in product:
-        own = signs.floors(atom) if type(atom) is Floor else [(False, False, _atom_text(atom, signs))]
+        own = [(False, False, _atom_text(atom, signs))] if isinstance(atom, str | Sum) else _ways(atom, signs)
         ways = [
             (a or b, minus is not (more and power % 2 == 1), (text and text + signs.times) + signs.power(base, power))
             for a, minus, text in ways
@@ -549,6 +566,12 @@ def _term_text(product: Product, factor: Fraction, signs: Signs) -> tuple[bool, 
     if number != 1 or not text:
         text = f"{signs.number(number)}{signs.times}{text}" if text else signs.number(number)
     return is_negative, text if factor.denominator == 1 else signs.quotient(text, str(factor.denominator))
+
+
+def _ways(atom: Floor, signs: Signs) -> list[_Way]:
+    if signs not in atom.texts:
+        atom.texts[signs] = signs.floors(atom) if type(atom) is Floor else [(False, False, _atom_text(atom, signs))]
+    return atom.texts[signs]
 
 
 def _atom_text(atom: Atom, signs: Signs) -> str:

@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import Axis, LazyAxes, Size
+from layerexplain.lang.axes import Axis, LazyAxes, Size, exact
 from layerexplain.lang.expr import NOT_INDEXED, CannotDerive, Expr, Op, tensor
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
@@ -150,11 +150,15 @@ def _resize_flops(node: Expr) -> int | None:
     return product((node.shape[channel_axis], *weighed, 2))
 
 
+_PIXELS = "the number of pixels that resizing weighs"
+
+
 def _weighed(n: int, out: int, method: str) -> int:
     """Return how many pixels of n are weighed into all of `out`, where that depends on the sizes: those that an output
     covers ('area'), or those within the reach of a kernel that antialiasing widens by n/out."""
     if not n or not out:
         return 0
+    n, out = exact(n, _PIXELS), exact(out, _PIXELS)
     if method == "area":  # from ⌊i·n/out⌋ up to ⌈(i + 1)·n/out⌉
         return floor_sum(out, out, n, n + out - 1) - floor_sum(out, out, n, 0)
     # Whole numbers: the centre lies at (2n·i + n - out) / 2out, the ends of the reach are not in it.

@@ -199,21 +199,24 @@ that it covers; `to` gives the rows and columns before pooling."""
 # A given number of windows ------------------------------------------------------------------------------------
 
 
+_WINDOWS = "what windows of unequal length cover"
+
+
 def spread(n: int, count: int) -> list[range]:
     """Return the positions covered by each of `count` windows over n positions."""
-    n, count = exact(n), exact(count)
+    n, count = exact(n, _WINDOWS), exact(count, _WINDOWS)
     return [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 
 def lengths(n: int, count: int) -> list[int]:
     """Return the one or two sizes of these windows, computed without listing them."""
-    common = math.gcd(n, count)
+    common = math.gcd(exact(n, _WINDOWS), exact(count, _WINDOWS))
     return sorted({-(-n // count), 1 - (common - n) // count}) if count else [0]
 
 
 def covered(n: int, count: int) -> int:
     """Return the number of positions that the windows cover; those in two windows count twice."""
-    return n + count - math.gcd(n, count)
+    return n + count - math.gcd(exact(n, _WINDOWS), exact(count, _WINDOWS))
 
 
 def _adaptive_why(n: Size, count: int, role: str) -> str:

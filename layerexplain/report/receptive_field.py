@@ -176,7 +176,9 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str], names: Mapping[Letter
                 size=most,
                 least=least,
                 whole=all_of_it,
-                stride=(int(rise) if rise.denominator == 1 else float(rise)) if own else None,
+                stride=(rise if isinstance(rise, int) else int(rise) if rise.denominator == 1 else float(rise))
+                if own
+                else None,
                 start=value(span.low, 0) if own or not span.low.terms else None,
                 first=index_text(span.low, names),
                 last="" if last is None else index_text(last, names),
@@ -336,7 +338,11 @@ def _apart(axes: Sequence[FieldAxis]) -> str:
         apart = stride_text(moving[0])
     else:
         apart = " and ".join(f"{stride_text(axis)} {axis.role}" for axis in moving)
-    average = " on average" if any(axis.stride != int(axis.stride or 0) for axis in moving) else ""
+    average = (
+        " on average"
+        if any(isinstance(axis.stride, float) and axis.stride != int(axis.stride) for axis in moving)
+        else ""
+    )
     return f"; neighbouring elements are {apart} apart{average}"
 
 
@@ -344,5 +350,7 @@ def stride_text(axis: FieldAxis) -> str:
     """Return `4`, `1/2`, or nothing where neighbours see the same or there is no one number."""
     if not axis.stride:
         return ""
+    if isinstance(axis.stride, int):
+        return str(abs(axis.stride))
     fraction = Fraction(abs(axis.stride)).limit_denominator(1000)
     return str(fraction)

@@ -20,7 +20,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean, 
 from layerexplain.lang.axes import Need, batch_of_all
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
-from layerexplain.lang.size_terms import PYTHON, Terms, name_terms, text_of
+from layerexplain.lang.size_terms import PYTHON, Terms, name_terms, text_of, without_floor
 from layerexplain.layers.arguments import Check, RefusedValue, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
@@ -219,8 +219,15 @@ def _fixed_where(whole: Recording, run: NamedRun, size: SizeReport) -> SizeRepor
     new = [one for one in whole.conditions if one[0] == "==" and one[2] and one not in shapes]
     if not any(run.names.terms(node).names() == {size.name} for _, node, _ in new):
         return size
-    words = f"{size.takes}; what has no formula here is for {size.name} = {size.example}"
+    what = why_fixed(whole, run.names, size.name, run.recording.reasons) or "a comparison"
+    words = f"{size.takes}; {what} is for {size.name} = {size.example}"
     return size._replace(conditions=(*size.conditions, f"{size.name} == {size.example}"), takes=words)
+
+
+def why_fixed(run: Recording, names: SizeNames, name: str, but: Collection[int] = ()) -> str:
+    """Return what of a run has no formula, so that a size is its example; "" where it is not known."""
+    reasons = [why for node, why in run.reasons.items() if node not in but and name in names.terms(node).names()]
+    return next((why for why in reasons if why), "")
 
 
 def names_in_shapes(shapes: Iterable[Sequence[Any]]) -> tuple[str, ...]:
@@ -380,7 +387,10 @@ class _Finder:
             counts_layers = counts_layers or (isinstance(layers, int) and layers != self.attempt(self.examples))
             accepted |= {other, *self.sizes_of(run, name)}
         conditions = [*_as_conditions(name, sorted(own)), *self.relations(name)]
-        decides = " (decides how many layers there are)" if counts_layers else "; other sizes go another way"
+        reason = "decides how many layers there are" if counts_layers else ""
+        if not reason and (what := why_fixed(self.run, self.names, name)):
+            reason = f"{what} has no formula"
+        decides = f" ({reason})" if reason else "; other sizes go another way"
         others = decides if len(own) == 1 < len(accepted) else ""
         words = f"{own[0]} here{others}" if others else _in_words(sorted(accepted))
         small = [size for size in _SMALLEST if size not in accepted and self.takes(name, size)]
@@ -399,7 +409,7 @@ class _Finder:
         """Return the conditions of a run that speak of one name, but for sizes that are excluded by chance: it is
         compared with another size that it does not equal."""
         names = SizeNames(self.examples, run.sizes)
-        rows = [(one, names.terms(one[1])) for one in run.conditions if one[0] == "<" or one[2]]
+        rows = [(one, _compared(names, *one[:2])) for one in run.conditions if one[0] == "<" or one[2]]
         return [one for one, terms in rows if terms.names() == {name}]
 
     def sizes_of(self, run: Recording, name: str) -> list[int]:
@@ -450,7 +460,7 @@ class _Finder:
         order = list(self.examples)
         found: dict[str, tuple[Condition, Terms]] = {}
         for sign, node, holds in self.run.conditions:
-            terms = self.names.terms(node)
+            terms = _compared(self.names, sign, node)
             used = terms.names()
             if len(used) < 2 or name not in used or max(used, key=order.index) != name or (sign == "==" and not holds):
                 continue
@@ -458,6 +468,11 @@ class _Finder:
                 continue
             found.setdefault(_relation(terms, sign, holds, name), ((sign, node, holds), terms))
         return [(text, condition, terms) for text, (condition, terms) in found.items()]
+
+
+def _compared(names: SizeNames, sign: str, node: int) -> Terms:
+    terms = names.terms(node)
+    return without_floor(terms) if sign == "<" else terms
 
 
 def _meets(sizes: Sizes, conditions: Sequence[Condition], values: Mapping[str, int]) -> bool:

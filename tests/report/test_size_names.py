@@ -154,6 +154,34 @@ def test_a_root_that_is_printed_fixes_no_size() -> None:
     assert "/ sqrt(d)" in report.explain()
 
 
+@pytest.mark.parametrize(
+    "type_, arguments, shape, name, words",
+    [
+        ("AdaptiveAveragePooling1D", {"output_size": "a"}, ("T", 3), "a", "(what windows of unequal length cover has no formula)"),
+        ("STFTSpectrogram", {"frame_length": "a"}, (400, 1), "a", "(a power of two has no formula)"),
+        ("UpSampling1D", {"size": "a"}, ("T", 3), "a", "any; a receptive field is for a = 31"),
+        ("Resizing", {"height": "a", "width": 4, "antialias": True}, ("H", "W", 3), "a", "31 here (the number of pixels that resizing weighs has no formula)"),
+    ],
+)  # fmt: skip
+def test_a_size_that_loses_its_name_says_why(
+    type_: str, arguments: dict[str, Any], shape: tuple[Any, ...], name: str, words: str
+) -> None:
+    report = layerexplain.explain_layer(type_, arguments, input_shape=shape)
+    (size,) = [size for size in report.sizes if size.name == name]
+    assert words in size.takes and f"{name} == {size.example}" in size.conditions
+
+
+@pytest.mark.parametrize("type_", ["Conv1D", "MaxPooling1D", "AveragePooling1D"])
+def test_a_stride_keeps_its_name(type_: str) -> None:
+    arguments = {"filters": 5, "kernel_size": 3} if type_ == "Conv1D" else {"pool_size": 3}
+    report = layerexplain.explain_layer(type_, arguments | {"strides": "s"}, input_shape=("T", 2))
+    assert [size.takes for size in report.sizes] == ["any", "from 3"]
+    text = json.dumps(report.to_dict(), ensure_ascii=False)
+    assert "neighbouring elements are s apart" in text and "x[n, s·t+u" in text
+    for at in (1, 4):
+        assert report.at(s=at, T=19)[0].output_shapes == ((None, (19 - 3) // at + 1, 5 if type_ == "Conv1D" else 2),)
+
+
 def test_a_calculation_that_is_its_own_result_is_printed_once() -> None:
     report = layerexplain.explain_layer("Conv1D", {"filters": "F", "kernel_size": "k"}, input_shape=("T", "C"))
     assert "steps T → T - k + 1: T - k + 1; 'valid'" in report.explain()

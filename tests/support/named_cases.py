@@ -66,6 +66,7 @@ def fixed_sizes() -> tuple[int, int, list[tuple[str, str, str]]]:
 
 
 def _why(takes: str) -> str:
-    if "no formula" in takes:
-        return "something in the explanation, such as a receptive field, has no formula; shapes and counts have"
+    what = re.search(r"(?:; |\()([^;(]+?) (?:is for \w+ = \d+|has no formula\))", takes)
+    if what is not None:
+        return f"{what[1]} has no formula" + ("; shapes and counts have" if " is for " in takes else "")
     return "each size has formulas of its own" if "other sizes" in takes else "fixed by the other sizes"

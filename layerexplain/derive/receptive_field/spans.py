@@ -15,6 +15,8 @@ from layerexplain.lang.axes import Size
 from layerexplain.lang.axes import exact as alone
 from layerexplain.records import NamedTuple
 
+FIELD = "a receptive field"
+
 LONGEST_PERIOD = 10_000
 """Longest period of a rounding pattern that is evaluated exactly, unless the axis is shorter."""
 
@@ -200,14 +202,14 @@ def _atom_progression(atom: sc.Atom, env: Mapping[sc.Letter, AxisSpan]) -> _Prog
 # Comparing ------------------------------------------------------------------------------------------------------
 
 
-def slope(index: sc.Affine) -> Fraction:
+def slope(index: sc.Affine) -> int | Fraction:
     """Return the average increase of an index per position of its letter; remainders contribute 0."""
-    total = Fraction(0)
+    total: int | Fraction = 0
     for atom, factor in index.terms:
         if isinstance(atom, sc.Letter):
             total += factor
         elif isinstance(atom, sc.Quotient) and not atom.rest:
-            total += factor * slope(atom.of) / atom.by
+            total += alone(factor, FIELD) * Fraction(slope(atom.of)) / alone(atom.by, FIELD)
     return total
 
 
@@ -224,7 +226,7 @@ def value(index: sc.Affine, position: int) -> int:
 
 
 def _period(index: sc.Affine) -> int:
-    return prod(alone(atom.by) * _period(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient))
+    return prod(alone(atom.by, FIELD) * _period(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient))
 
 
 def extremes(index: sc.Affine) -> tuple[int | None, int | None]:
@@ -248,7 +250,7 @@ def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
     if min(period, period if size is None else size) > LONGEST_PERIOD:
         return None
     rise = slope(index)
-    first = [value(index, i) for i in range(period if size is None else alone(min(period, size)))]
+    first = [value(index, i) for i in range(period if size is None else alone(min(period, size), FIELD))]
     if size is None:
         return (min(first) if rise >= 0 else None), (max(first) if rise <= 0 else None)
     last = [value(index, size - len(first) + i) for i in range(len(first))]

@@ -3,6 +3,7 @@
 import math
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import exact
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Anything, Bool, DataFormat, Number, Padding, PositiveInt, choice
 from layerexplain.layers.keras.convolutional import known_channels
@@ -81,7 +82,7 @@ def stft_spectrogram(
     mode='stft' has both convolutions, twice the frequencies.
     """
     step = frame_step or max(frame_length // 2, 1)
-    fft = fft_length or 2 ** math.ceil(math.log2(frame_length))
+    fft = fft_length or 2 ** math.ceil(math.log2(exact(frame_length, "a power of two")))
     if step > frame_length:
         raise ArgumentError(f"frame_step needs to be at most frame_length={frame_length}, got frame_step={frame_step}")
     if fft < frame_length:
