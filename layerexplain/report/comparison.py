@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+from layerexplain.derive.same import same_definition
+from layerexplain.lang import text
 from layerexplain.lang.axes import Shape
-from layerexplain.model import Model
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CONSTANT
+from layerexplain.lang.visit import inner_definitions, nodes
+from layerexplain.model import Layer, Model
+from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, to_jsonable
@@ -186,7 +192,10 @@ def compare(
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
     a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
     pairs = _pairs(a, b)
-    changes = _changes(a, b, pairs, values)
+    formulas = None
+    if any(_holds_code(row.layer) for row in a) and any(_holds_code(row.layer) for row in b):
+        formulas = (_formulas(before[0]), _formulas(after[0]))
+    changes = _changes(a, b, pairs, values, formulas)
     whole = (
         ()
         if NO_MODEL in (before[0], after[0])
@@ -270,7 +279,11 @@ def _stand_alike(one: NormalLayer, other: NormalLayer, pairs: Mapping[str, str])
 
 
 def _changes(
-    a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str], values: WeightChanges | None
+    a: Sequence[NormalLayer],
+    b: Sequence[NormalLayer],
+    pairs: Mapping[str, str],
+    values: WeightChanges | None,
+    formulas: tuple[_Formulas, _Formulas] | None = None,
 ) -> list[Change]:
     after = {row.path: row for row in b}
     aligned = Alignment.from_pairs(a, b, pairs)
@@ -287,6 +300,9 @@ def _changes(
         differences = tuple(_differences(row, other, aligned))
         if values is not None and row.kind != "model":
             differences += tuple([Difference(*one, False) for one in values(row.path, other.path)])
+        if formulas is not None and row.path in formulas[0] and other.path in formulas[1]:
+            explained = any(not one.is_training and not one.is_consequence for one in differences)
+            differences += tuple(_of_code(formulas[0][row.path], formulas[1][other.path], explained))
         implied = row.is_implied_input and other.is_implied_input
         if differences or (not implied and row.path.rpartition("/")[2] != other.path.rpartition("/")[2]):
             kind = "changed" if differences else "renamed" if row.is_named or other.is_named else _RENUMBERED
@@ -304,10 +320,10 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
         yield Difference("parameters", count if before else "", "" if before else count, True)
 
 
-_BEYOND_THE_FORMULA = frozenset({"mask_zero", "zero_output_for_mask", "return_state"})
+_BEYOND_THE_FORMULA = frozenset({"mask_zero", "zero_output_for_mask", "return_state", "training"})
 """Arguments that the formula of one output without a mask does not show: what other layers compute depends on them."""
 
-_FOR_TRAINING = frozenset({"trainable", "seed", "unit_forget_bias"})
+_FOR_TRAINING = frozenset({"trainable", "frozen", "seed", "unit_forget_bias"})
 """Arguments that no formula takes, and that matter in training or for how it begins."""
 
 
@@ -331,6 +347,73 @@ def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> It
         yield from of_ends(one.layer.model, other.layer.model, aligned, f"{one.path}/", f"{other.path}/")
     if one.row is not None and other.row is not None:
         yield from _consequences(one.row, other.row)
+
+
+# Formulas of code ------------------------------------------------------------------------------------------------
+# What a layer of the program computes stands in no argument: its formulas are compared.
+
+_Formulas = Mapping[str, tuple[Definition, Definition]]
+"""The formulas of the layers that hold code of a program, at inference and in training, by the paths of the layers."""
+
+
+def _holds_code(layer: Layer) -> bool:
+    """Return whether what a layer computes, or one that it holds, is defined by the program or the spec."""
+    waiting: list[Any] = [layer]
+    for one in waiting:
+        if isinstance(one, Layer):
+            if one.kind == "custom" or one.declaration is not None:
+                return True
+            inner = one.model.layers if one.model is not None and one is not layer else ()
+            waiting += [*one.config.values(), *inner]
+        elif isinstance(one, list | tuple | Mapping):
+            waiting += one.values() if isinstance(one, Mapping) else one
+    return False
+
+
+def _formulas(model: Model) -> _Formulas:
+    found: list[dict[str, Definition]] = [{}, {}]
+    for training, formulas in enumerate(found):
+        waiting = [("", trace_at(model, training=bool(training)))]
+        seen = set()
+        for prefix, network in waiting:
+            for call in network.calls:
+                path = prefix + call.name
+                if path in seen:
+                    continue
+                seen.add(path)
+                if call.network is not None:
+                    waiting.append((f"{path}/", call.network))
+                elif call.definition is not None and _holds_code(network.layer(call.name)):
+                    formulas[path] = call.definition
+    return {path: (one, found[1][path]) for path, one in found[0].items() if path in found[1]}
+
+
+def _of_code(
+    before: tuple[Definition, Definition], after: tuple[Definition, Definition], explained: bool
+) -> Iterator[Difference]:
+    """Yield what differs in the formulas of two layers at the same shapes, if no argument explains it, and in which
+    weights are trained."""
+    shapes = [[(one.shape, one.dtype) for one in formulas[0].leaves] for formulas in (before, after)]
+    if explained or shapes[0] != shapes[1]:
+        return
+    for what, one, other in zip(("formula", "formula in training"), before, after, strict=True):
+        if not same_definition(one, other):
+            lines = [_lines(formula) for formula in (one, other)]
+            texts = ["; ".join([line for line in some if line not in rest]) for some, rest in (lines, lines[::-1])]
+            yield Difference(what, *texts, False, what != "formula")
+            return
+    for one, other in zip(before[0].weights, after[0].weights, strict=False):
+        trained = [str(weight.attrs.get("trainable", True)) for weight in (one, other)]
+        if trained[0] != trained[1]:
+            yield Difference(f"trainable of {one.label}", *trained, False, True)
+
+
+def _lines(formula: Definition) -> list[str]:
+    """Return the statements of a formula, and the numbers of constants that stand in none of them."""
+    whole = [formula, *inner_definitions(formula)]
+    numbers = [node.attrs["value"] for one in whole for node in nodes(one) if node.op is CONSTANT]
+    lines = [line.strip() for line in text.program(formula).splitlines()]
+    return [*lines, *[repr(one) for one in numbers if not any(repr(one) in line for line in lines)]]
 
 
 MISFIT = "stored weights do not fit"

@@ -205,6 +205,8 @@ def _others(layer: Layer, declarations: Declarations) -> Iterator[tuple[str, Any
     which some formulas take in another form."""
     if not (is_trained(layer) and (layer.model is None or layer.model.trainable)):
         yield "trainable", False
+    if layer.frozen:
+        yield "frozen", tuple(sorted(layer.frozen))
     if layer.model is not None or layer.kind == "operation":
         return
     yield "dtype", Normal(dtype_text(layer.config.get("dtype")))
@@ -341,6 +343,8 @@ def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> d
             for name, value in bound.items():
                 if name in declaration.arguments and declaration.arguments[name].check is Activation:
                     bound[name] = usual_name(value)
+            if declaration.training and call is not None and call.kwargs.get("training") is True:
+                numbers["training"] = True  # files say False where the code says nothing
             stated = {name: plain(value) for name, value in {**bound, **numbers}.items()}
             return _without_copies(declaration.facts, stated) if declaration.holds else stated
         except LayerExplainError:
@@ -374,7 +378,11 @@ def plain(value: Any) -> Any:
             return _inner_model(value, value.model)
         declaration = declaration_of(value, _NONE)
         rank = 0 if declaration is None else declaration.ndim or 0
-        return normal_form(value, (), rank)
+        form = normal_form(value, (), rank)
+        is_list = value.type == "StackedRNNCells" and is_same(form.others, {"dtype": Normal("float32")})
+        return form.arguments.get("cells") if is_list else form  # which RNN makes of a list of cells
+    if isinstance(value, ConstantArray):
+        return plain(value.value)
     if isinstance(value, ForeignFunction):
         return value.name
     if isinstance(value, TrainingSetting):

@@ -9,6 +9,7 @@ import pytest
 from layerexplain import explain, explain_layer
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.simplify import Simplifier
+from layerexplain.derive.same import same_definition
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse_expression
@@ -18,7 +19,6 @@ from tests.support.drawn_values import TYPES, definitions
 from tests.support.gradient_differences import derived, differs, np
 from tests.support.paths import ROOT
 from tests.support.redefined import redefine
-from tests.support.same import same_definition
 
 load_all()
 

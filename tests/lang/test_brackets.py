@@ -15,6 +15,7 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
+from layerexplain.derive.same import same
 from layerexplain.derive.typeset.statements import typeset
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -22,7 +23,6 @@ from layerexplain.lang.expr import OPS, Expr, constant, tensor
 from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.ops import functions, load_all
-from tests.support.same import same
 from tests.support.tries import tries
 
 load_all()

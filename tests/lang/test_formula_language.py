@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from layerexplain.derive.same import same, same_definition
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
@@ -19,7 +20,6 @@ from tests.cases import CASES, DRAWS, Case
 from tests.cases.rnn import STATEFUL
 from tests.support.keras_oracle import trace_case
 from tests.support.redefined import redefine
-from tests.support.same import same, same_definition
 from tests.support.steps import at_most
 from tests.support.tries import tries
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from layerexplain.derive.same import same
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.axes import BATCH, batches
 from layerexplain.lang.expr import tensor
@@ -14,7 +15,6 @@ from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.lang.syntax import checked_tree
 from layerexplain.ops import load_all
 from tests.support.paths import ROOT
-from tests.support.same import same
 from tests.support.steps import at_most
 
 load_all()

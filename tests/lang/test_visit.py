@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from layerexplain.derive.same import same, same_definition
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import Expr, item, named, tensor, weight
@@ -11,7 +12,6 @@ from layerexplain.lang.visit import Copier, ExprInterpreter, inner_definitions, 
 from layerexplain.ops.elementwise import add, sqrt
 from layerexplain.ops.joining import split
 from layerexplain.ops.movement import zeros
-from tests.support.same import same, same_definition
 
 X = tensor("x", (BATCH, 5, 3))
 W = weight("kernel", "W", [("inputs", 3)])

@@ -11,6 +11,7 @@ import pytest
 from layerexplain import explain, format_report
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.gist import sentence
+from layerexplain.derive.same import same_definition
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.text import program
@@ -18,7 +19,6 @@ from layerexplain.layers.registry import find
 from tests.cases import Case, Wrapped
 from tests.support.compared_values import check
 from tests.support.keras_oracle import keras_layer
-from tests.support.same import same_definition
 from tests.support.tracing import SEQUENCE, trace_sequences
 
 LSTM = Wrapped("LSTM", {"units": 5})

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.derive.same import same_definition
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.text import program
 from tests.cases import Wrapped
-from tests.support.same import same_definition
 from tests.support.tracing import SEQUENCE, trace_sequences
 
 CELLS = [Wrapped("LSTMCell", {"units": 5}), Wrapped("GRUCell", {"units": 4})]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from layerexplain.derive.same import same
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
@@ -21,7 +22,6 @@ from layerexplain.ops import load_all
 from layerexplain.oracle.keras_files import keras_model_of_layers
 from layerexplain.oracle.verify import verify
 from tests.support.redefined import redefine
-from tests.support.same import same
 from tests.support.tries import some
 
 load_all()

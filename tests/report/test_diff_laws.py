@@ -398,3 +398,77 @@ def test_every_argument_of_every_optimizer_of_pytorch_counts() -> None:
             assert changes == [f"optimizer.{name}"], (type_, name)
             count += 1
     assert count > 80
+
+
+OWN = """
+import keras
+import numpy as np
+from keras import layers, ops
+def f(x):
+    return x * {}
+class Own(layers.Layer):
+    def call(self, t):
+        half = t * {}
+        return half + np.array([1.0, {}, 3.0])
+class Holder(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.drop = layers.Dense(3, activation=lambda z: z - {}), layers.Dropout({})
+    def call(self, t):
+        return self.drop(self.inner(t))
+class Cell(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.state_size, self.inner = 3, layers.Dense(3)
+    def build(self, shape):
+        self.w = self.add_weight(shape=(3,), trainable={} < 0.5)
+    def call(self, t, states):
+        h = self.inner(t) * self.w + {} * states[0]
+        return h, [h]
+model = keras.Sequential([keras.Input((4, 3)), layers.Dense(3, activation=f), layers.TimeDistributed(Own()), Holder(),
+                          keras.Sequential([layers.Lambda(lambda t: t / {})]), layers.RNN(Cell())])
+"""
+
+
+def test_a_number_in_the_code_of_a_layer_counts_wherever_it_stands() -> None:
+    """In a function, an own layer in a wrapper, a layer that an own layer holds, a lambda of a nested model, a cell."""
+    places = OWN.count("{}")
+    before = OWN.format(*[0.25] * places).encode()
+    for place in range(places):
+        after = OWN.format(*[0.75 if i == place else 0.25 for i in range(places)]).encode()
+        (change,) = layerexplain.diff(before, after).changes
+        assert [one.is_training for one in change.differences] == [place in (4, 5)], (place, change)
+    renamed = before.replace(b"half", b"part").replace(b"return x *", b"\n    return x *")
+    assert layerexplain.diff(before, renamed).alike and layerexplain.diff(before, before).alike
+
+
+OPERANDS = ("x * {}", "{} - x", "ops.maximum(x, {})", "ops.einsum('bd,dk->bk', x, {})", "ops.matmul(x, {})",
+            "ops.take(x, {}, axis=1)", "ops.where(x > 0, x, {})", "layers.Dropout(0.5)(x, training=True) + {}")  # fmt: skip
+
+
+@pytest.mark.parametrize("call", OPERANDS)
+@pytest.mark.parametrize("form", ["py", "json"])
+def test_an_operand_is_the_same_in_each_form(call: str, form: str, tmp_path: Path) -> None:
+    array = "np.array([[0, 1], [1, 0], [0, 1]])" if "matmul" in call or "einsum" in call else "np.array([0, 2, 1])"
+    code = "import keras\nimport numpy as np\nfrom keras import layers, ops\nx = keras.Input((3,))\n"
+    code += f"model = keras.Model(x, {call.format(array)})\n"
+    path = tmp_path / f"model.{form}"
+    convert(code.encode(), path, to=form, force=True)
+    assert layerexplain.diff(code.encode(), str(path)).alike
+    for other in (code.replace("training=True", "training=False"), code.replace("1]", "0]")):
+        assert other == code or not layerexplain.diff(other.encode(), str(path)).alike
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("weight", ["weight", "bias"])
+def test_a_frozen_weight_is_a_difference(weight: str) -> None:
+    code = "from torch import nn\nmodel = nn.Sequential(nn.Linear(3, 4))\n"
+    changed = f"{code}model[0].{weight}.requires_grad = False\n"
+    (change,) = layerexplain.diff(code.encode(), changed.encode()).changes
+    assert [tuple(one) for one in change.differences] == [("frozen", "None", repr((weight,)), False, True)]
+
+
+def test_a_list_of_cells_is_one_stack_of_them() -> None:
+    stacks = [(CELL, CELL), Layer("s", "StackedRNNCells", "layer", {"cells": (CELL, CELL)})]
+    forms = [normal_form(Layer("r", "RNN", "layer", {"cell": one})) for one in stacks]
+    assert list(differing(*forms)) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from layerexplain.derive.gist import sentence
+from layerexplain.derive.same import same_definition
 from layerexplain.frontends import read
 from layerexplain.lang import text
 from layerexplain.model import TensorRef
@@ -14,7 +15,6 @@ from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from tests.support.operation_rows import Row
 from tests.support.redefined import redefine
-from tests.support.same import same_definition
 
 
 def network_of(source: Path, recorded: bool = True) -> Network:

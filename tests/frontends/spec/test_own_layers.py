@@ -16,6 +16,7 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.gist import sentence
+from layerexplain.derive.same import same_definition
 from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.spec.define import read_definitions
 from layerexplain.frontends.spec.define_checks import MOST_INSIDE
@@ -27,7 +28,6 @@ from layerexplain.layers.declaration import Declaration, Spec
 from tests.support.own_layer_cases import CASES, B, OwnCase
 from tests.support.paths import ROOT
 from tests.support.redefined import redefine
-from tests.support.same import same_definition
 
 
 def defined(text: str, name: str = "Own") -> Declaration:

@@ -11,7 +11,7 @@ from typing import Protocol
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError, SpecError
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.array_data import plain
+from layerexplain.frontends.code.values.array_data import number_of, plain
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Size, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, Tensor, unknown_in
 from layerexplain.frontends.code.values.objects import Setting
@@ -19,6 +19,7 @@ from layerexplain.frontends.code.values.operators import Rebuilding, each_in, mi
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant
+from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import DeclaredLayer, definition_at
 from layerexplain.layers.registry import facts_of, find
@@ -417,8 +418,16 @@ def plain_call(
         result = rebuilt(value, converted, join)
         return None if isinstance(result, Unknown) else result
 
-    args = tuple([known(one) for one in node.args])
+    def tensor_or_known(value: ProgramValue) -> ProgramValue:
+        if not isinstance(value, Array) or value.values is None or not value.shape:
+            return known(value)
+        return ConstantArray(plain(value), {int: "int32", bool: "bool"}.get(number_of(value.dtype), ""))
+
+    args = tuple(map(tensor_or_known, node.args))
     kwargs = {key: known(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
+    training = node.kwargs.get("training")
+    if isinstance(training, bool) and node.layer.kind != "operation":
+        kwargs["training"] = training
     if isinstance(node.layer, ModelValue) and node.layer.form == "functional":
         inputs = node.layer.inputs
         names = [tensor.node.layer.name for tensor in flat_tensors(inputs)]

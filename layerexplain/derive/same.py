@@ -5,6 +5,8 @@ are compared by identity, parameters of loops and definitions by position, defin
 and value, and the letters of an einsum by order of appearance.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable
 from typing import Any
 
@@ -14,13 +16,26 @@ from layerexplain.lang.visit import ExprInterpreter, inner_definitions
 
 
 def same(a: Expr, b: Expr) -> bool:
-    """Return whether two expressions apply the same operations to the same leaves."""
+    """Return whether two expressions apply the same operations to the same leaves.
+
+    >>> from layerexplain.lang.expr import tensor
+    >>> from layerexplain.ops.elementwise import multiply
+    >>> x = tensor("x", (3,), "float")
+    >>> same(multiply(x, 2.0), multiply(x, 2.0)), same(multiply(x, 2.0), multiply(x, 3.0))
+    (True, False)
+    """
     numbers = _Numbers()
     return numbers.of(a) == numbers.of(b)
 
 
 def same_definition(a: Definition, b: Definition) -> bool:
-    """Return whether two definitions have the same parameters, by shape and dtype, and the same formula."""
+    """Return whether two definitions have the same parameters, by shape and dtype, and the same formula.
+
+    >>> from layerexplain.lang.expr import tensor
+    >>> x, z = tensor("x", (3,), "float"), tensor("z", (3,), "float")
+    >>> same_definition(Definition("f", (x,), (), {"y": x}), Definition("g", (z,), (), {"a": z}))
+    True
+    """
     numbers = _Numbers()
     return numbers.of_definition(a) == numbers.of_definition(b)
 
@@ -48,7 +63,7 @@ class _Numbers(ExprInterpreter[int]):
         return self._numbers.setdefault(key, len(self._numbers))
 
     def _called_from(self, definition: Definition) -> None:
-        """Number the called definitions, the innermost first, so that nested calls need no recursion."""
+        """Give numbers to the called definitions, the innermost first, so that nested calls need no recursion."""
         for inner in reversed(inner_definitions(definition)):
             self._definition(inner)
 
