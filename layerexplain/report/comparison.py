@@ -398,14 +398,15 @@ def _of_code(
         return
     for what, one, other in zip(("formula", "formula in training"), before, after, strict=True):
         if not same_definition(one, other):
-            lines = [_lines(formula) for formula in (one, other)]
-            texts = ["; ".join([line for line in some if line not in rest]) for some, rest in (lines, lines[::-1])]
-            yield Difference(what, *texts, False, what != "formula")
+            lines, lines_after = _lines(one), _lines(other)
+            text_before = "; ".join([line for line in lines if line not in lines_after])
+            text_after = "; ".join([line for line in lines_after if line not in lines])
+            yield Difference(what, text_before, text_after, False, what != "formula")
             return
-    for one, other in zip(before[0].weights, after[0].weights, strict=False):
-        trained = [str(weight.attrs.get("trainable", True)) for weight in (one, other)]
-        if trained[0] != trained[1]:
-            yield Difference(f"trainable of {one.label}", *trained, False, True)
+    for weight, weight_after in zip(before[0].weights, after[0].weights, strict=False):
+        trained, trained_after = (one.attrs.get("trainable", True) for one in (weight, weight_after))
+        if trained != trained_after:
+            yield Difference(f"trainable of {weight.label}", str(trained), str(trained_after), False, True)
 
 
 def _lines(formula: Definition) -> list[str]:
