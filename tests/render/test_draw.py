@@ -137,6 +137,20 @@ def test_no_line_crosses_a_box_and_no_boxes_overlap(seed: int, horizontal: bool)
     check_geometry(placed)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_boxes_without_lines_stand_below_one_another(seed: int) -> None:
+    graph = drawn(seed)
+    lone = [GraphNode(f"lone_{at}" * (1 + at % 3), makes="7×5") for at in range(2 + seed)]
+    alone = drawn_graph(Diagram(tuple(lone), ()), False)
+    assert alone.width == max(size_of(node)[0] for node in lone)
+    placed = drawn_graph(Diagram((*graph.nodes, *lone), graph.edges), False)
+    check_geometry(placed)
+    tops = [box.y for box in placed.boxes if box.node in lone]
+    assert tops == sorted({*tops}) and len(tops) == len(lone)
+    middles = {round(box.x + box.width / 2, 3) for box in placed.boxes if box.node in lone}
+    assert len(middles) == 1
+
+
 @pytest.mark.parametrize(
     "name",
     ["digits.keras", "resnet50.json", "transformer.json", "efficientnet_b0.json", "autoencoder_with_embedding.yaml"],

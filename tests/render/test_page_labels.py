@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 import layerexplain
-from tests.render.test_page_picture import SAMPLES, u_net
-from tests.support.browser import NEXT_FRAME, shown
+from tests.render.test_page_picture import SAMPLES, WRITTEN, u_net
+from tests.support.browser import NEXT_FRAME, rested, shown
+from tests.support.paths import ROOT
 
 BRANCHES = 12
 
@@ -50,6 +51,20 @@ CROSSED = """(() => {
         ...frames.filter((frame) => touch(one, frame) && !inside(one, frame)).map(() => `${one.text} | frame`),
         ...(one.h < 11.9 ? [`${one.text} is ${one.h} high`] : [])]);
 })()"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("source", ["whisper", "t5"])
+def test_layers_that_nothing_connects_have_names_at_first_sight(source: str, width: int, tmp_path: Path) -> None:
+    html = layerexplain.page(str(ROOT / "tests" / "data" / "hub" / f"{source}.keras"))
+    with shown(html, tmp_path, width=width, complains="Canvas2D") as page:
+        rested(page)
+        texts = page.evaluate(WRITTEN)
+        boxes = page.evaluate("layerexplain.view.drawing.items.map((one) => layerexplain.view.seenAt(one))")
+        assert len(boxes) > 10
+        for box in boxes:
+            near = [text for text, _, y, _ in texts if box["y"] - 3 <= y <= box["y"] + box["h"] + 3]
+            assert [text for text in near if text[0].isalpha()], (box, texts)
 
 
 @pytest.mark.parametrize("source", SOURCES)

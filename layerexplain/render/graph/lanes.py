@@ -222,6 +222,12 @@ def lanes_of(
     Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={}, taken=((1, 1, 2, 0),))
     """
     targets = targets_of(sources)
+    # What no line leads to or from stands below one another, as if a line went through it: beside each other, many
+    # would be drawn too small to be named.
+    alone = [node for node, before in enumerate(sources) if not before and not targets[node]]
+    above = dict(zip(alone[1:], alone, strict=False))
+    sources = [[above[node]] if node in above else before for node, before in enumerate(sources)]
+    targets = targets_of(sources)
     rows = rows_of(sources, targets)
     trunk = longest_path(rows, targets)
     return lanes_in(rows, trunk, strands_of(rows, targets, {*trunk}), sources, sides or {}, first)

@@ -109,7 +109,7 @@ export function grown(picture, item, look, scale) {
   const beside = linesIn(item, seenSize(TITLE, scale), text) === 1 ? besideTitle(picture, item, look, picture.amounts.get(item)) : "";
   const needed = (beside ? title + text / 2 + widthOf(beside) : Math.max(title, widthOf(item.box.lines[1] || ""))) + 2 * PADDING - 4;
   if (needed <= item.w) return item;
-  const w = Math.min(needed, 2 * picture.halfAround(item), 2 * (item.x + item.w / 2 - picture.least));
+  const w = Math.min(needed, 2 * picture.halfAround(item), 2 * (item.x + item.w / 2 - picture.least), Math.max(item.w, 2 * (picture.most - item.x - item.w / 2)));
   return { ...item, x: item.x + (item.w - w) / 2, w };
 }
 

@@ -19,6 +19,10 @@ import { lastAtMost } from "./placing.js";
 const LONG = 3000;
 /** So far apart boxes and lines stay where boxes are wider than their places. */
 const APART = 8;
+/** So much room there is right of boxes for what they give, at least. */
+export const MAP_ROOM = 48;
+/** In less room there are no bars of costs beside what boxes give at their left. */
+const LEAST_FOR_BARS = 600;
 /** So much wider than its room a text may be; it is condensed. */
 const CONDENSED = 1.08;
 /** So much wider than others bold letters are in the layout. */
@@ -64,6 +68,8 @@ export class Picture {
     this.corners = [];
     /** @type {ReturnType<typeof costsOf>} */
     this.costs = null;
+    /** Those of them that are drawn. @type {ReturnType<typeof costsOf>} */
+    this.bars = null;
     /** How much smaller bold and plain texts are than wanted, where the browser's font is wider than the layout's. */
     this.fits = { bold: 1, plain: 1 };
     this.title = "";
@@ -72,6 +78,8 @@ export class Picture {
     this.across = 0;
     /** Left of here boxes do not become wider than their places: there are the bars of costs. */
     this.least = -Infinity;
+    /** Right of here neither: there is room for what they give. */
+    this.most = Infinity;
     /** @type {Map<Item, number>} the widths of blocks from afar */
     this.blocks = new Map();
     /** @type {ReturnType<typeof neighbours>} */
@@ -132,6 +140,11 @@ export class Picture {
     this.beside = neighbours(drawing.items);
     this.free.clear();
     this.masked = new Set(drawing.lines.filter(({ from, to }) => this.passesMask(from, to)));
+  }
+
+  /** Whether boxes stand beside each other. */
+  hasRows() {
+    return [...this.beside.values()].some(([, next]) => next);
   }
 
   /** Half of how wide a box can be drawn. @param {Item} item */
@@ -242,15 +255,18 @@ export class Picture {
     this.frames = open.map((item) => ({ x: (item.x - view.x) * wide, y: (item.y - view.y) * view.scale, w: item.w * wide, h: item.h * view.scale }));
     this.measure(look.measure);
     this.least = this.costs && hasGutter(view) ? view.x + GUTTER / view.scale : -Infinity;
+    this.most = this.data.live ? view.x + (this.across - MAP_ROOM) / view.scale : Infinity;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.fillStyle = this.colours.paper;
     pen.fillRect(0, 0, canvas.width, canvas.height);
+    // Where there is little room, it is for what boxes give: of those beside each other the first has that at its left.
+    this.bars = view.scale >= FAR && this.data.live && this.hasRows() && canvas.clientWidth && canvas.clientWidth < LEAST_FOR_BARS ? null : this.costs;
     if (view.scale < FAR) {
       paintFar(this, view, look, ratio, height);
-      paintCosts(this, this.costs, view, ratio, height);
+      paintCosts(this, this.bars, view, ratio, height);
       return;
     }
-    paintCosts(this, this.costs, view, ratio, height);
+    paintCosts(this, this.bars, view, ratio, height);
     paintNear(this, view, look, ratio, height);
     this.maps(ratio);
   }

@@ -72,8 +72,8 @@ function costLegend(view) {
 }
 
 /** Says what the bars of a picture are. @param {import("./canvas.js").Picture} picture @param {HTMLElement} made */
-export function barsOf({ costs }, made) {
-  made.hidden = !costs;
-  made.replaceChildren(make("span", "swatch of-cost"), costs ? `share of the ${costs.title}` : "");
+export function barsOf({ bars }, made) {
+  made.hidden = !bars;
+  made.replaceChildren(make("span", "swatch of-cost"), bars ? `share of the ${bars.title}` : "");
   return made;
 }

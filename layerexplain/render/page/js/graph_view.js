@@ -1,6 +1,6 @@
 /** The graph as it is moved, opened and walked through, by pointer, touch and keys. */
-import { titleOf } from "./box_text.js";
-import { Picture } from "./canvas.js";
+import { grown, titleOf } from "./box_text.js";
+import { MAP_ROOM, Picture } from "./canvas.js";
 import { GUTTER } from "./costs.js";
 import { FAR, mostStretch, startOf, stretchAt } from "./distances.js";
 import { make } from "./dom.js";
@@ -123,7 +123,7 @@ export class GraphView {
   }
 
   alone() {
-    const width = Math.max(this.canvas.clientWidth - this.gutter - MARGIN, 1);
+    const width = Math.max(this.canvas.clientWidth - this.gutter - (this.data.live ? MAP_ROOM : MARGIN), 1);
     const height = Math.max(this.canvas.clientHeight - 2 * MARGIN, 1);
     const most = mostStretch(this.drawing, width, height);
     const scale = Math.min(height / this.drawing.height, most > 1 ? Infinity : width / this.drawing.width, 1);
@@ -138,8 +138,12 @@ export class GraphView {
     this.view.scale = scale;
     this.view.stretch = stretchAt(scale, most);
     const own = this.drawing.width * this.wide;
-    const aside = scale < FAR ? 0 : Math.max(0, Math.min(this.aside, width - own - this.gutter - MARGIN));
-    this.view.x = -startOf(width, own + aside, scale, this.gutter, MARGIN) / this.wide;
+    const free = width - own - this.gutter - (this.data.live ? MAP_ROOM : MARGIN);
+    // Boxes that are drawn wider than their places have room for that at both sides.
+    Object.assign(this.picture, { least: -Infinity, most: Infinity });
+    const wider = scale < FAR ? 0 : Math.max(0, Math.min(free - this.aside / 3, Math.max(...this.drawing.items.map((item) => grown(this.picture, item, this.look, scale).w - item.w)) * this.wide));
+    const aside = scale < FAR ? 0 : Math.max(0, Math.min(this.aside, free - wider));
+    this.view.x = -(startOf(width, own + wider + aside, scale, this.gutter, MARGIN) + wider / 2) / this.wide;
     this.view.y = (this.drawing.height - height / scale) / 2;
     this.fitted = this.place();
     this.redraw();
@@ -152,8 +156,7 @@ export class GraphView {
 
   /** How much of the room at the right of the graph is for what boxes give, in pixels; of boxes beside each other both sides are. */
   get aside() {
-    const isRow = [...this.picture.beside.values()].some(([, next]) => next);
-    return this.data.live && !isRow ? ASIDE : 0;
+    return this.data.live && !this.picture.hasRows() ? ASIDE : 0;
   }
 
   /** How much of the room is kept at the left of the graph, in pixels: for bars, where there is a cost to show. */

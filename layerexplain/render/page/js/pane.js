@@ -106,7 +106,7 @@ export function showModel(pane, data) {
     make("p", "", "Choose a box to see its formula, and what one number of its output is computed from."),
     table(["", ""], facts, [1]),
   );
-  pane.append(make("h3", "", "Inputs"), points(model.inputs), make("h3", "", "Outputs"), points(model.outputs));
+  for (const [title, ends] of /** @type {[string, string[]][]} */ ([["Inputs", model.inputs], ["Outputs", model.outputs]])) if (ends.length) pane.append(make("h3", "", title), points(ends));
   for (const [title, rows] of model.facts) pane.append(make("h3", "", title), table(["", ""], rows.map(([label, value, words]) => [label, make("span", "", `${value} `, words ? make("span", "quiet", words) : "")])));
   if (model.still) pane.append(make("p", "quiet", `The page does not run the model: ${model.still}.`));
   if (data.program?.notes) pane.append(points(data.program.notes, "warning"));

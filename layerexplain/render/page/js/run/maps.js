@@ -1,5 +1,7 @@
 // What the boxes of the graph give, beside each of them: tiles of channels, bars of a vector, a heat map of a sequence.
 
+import { grown } from "../box_text.js";
+import { GUTTER, hasGutter } from "../costs.js";
 import { NEAR_SCALE } from "../distances.js";
 import { make } from "../dom.js";
 import { numberText, placeText } from "../element_words.js";
@@ -128,25 +130,27 @@ export class Maps {
     pen.imageSmoothingEnabled = false;
     const most = scale > NEAR_SCALE ? Math.min(60 * scale, MOST_MAP_NEAR) : Math.max(LEAST_MAP, Math.min(MOST_MAP, 56 * scale));
     const end = picture.across - 6;
+    const first = picture.bars && hasGutter(view.view) ? GUTTER : 0;
+    const drawn = (/** @type {Item} */ item) => view.seenAt(grown(picture, item, view.look, scale));
     const items = picture.within(view.view.y, view.view.y + view.canvas.clientHeight / scale).filter((item) => !item.box.port && (item.h + BETWEEN_ROWS) * scale >= most);
     // What stands alone in its row has its maps in one column; lanes at its right are between.
     const beside = (/** @type {Item} */ item) => picture.beside.get(item) ?? [];
     const alone = items.filter((item) => !beside(item).some(Boolean));
     const right = (/** @type {number} */ at) => (at - view.view.x) * view.wide;
-    const column = Math.max(...alone.map((item) => right(item.x + item.w))) + MAP_APART;
+    const column = Math.max(...alone.map(drawn).map(({ x, w }) => x + w)) + MAP_APART;
     const behind = right(drawing.width) + LANE_WORDS;
     const isCrossed = alone.some((item) => picture.freeBeside(item)[1] < Infinity) && behind + 2 * most < end;
     for (const item of items) {
       const shown = this.of(item);
       const lit = (item.y + item.h / 2) / drawing.height;
       if (!shown || lit > this.wave) continue;
-      const seen = view.seenAt(item);
+      const seen = drawn(item);
       const [before, next] = beside(item);
       const [freeLeft, freeRight] = picture.freeBeside(item);
       const own = before ? seen.x + seen.w + MAP_APART : isCrossed ? behind : column;
       // Of several in a row the first has its maps at its left.
-      if (next && !before && freeLeft === Infinity) this.paintBox(item, shown, seen.x - MAP_APART, seen.y + seen.h / 2, most, seen.x - 2 * MAP_APART, true);
-      else if (next || (before && freeRight < Infinity)) this.paintBox(item, shown, seen.x + seen.w + MAP_APART, seen.y + seen.h / 2, most, freeRight * scale - MAP_APART);
+      if (next && !before && freeLeft === Infinity) this.paintBox(item, shown, seen.x - MAP_APART, seen.y + seen.h / 2, most, seen.x - 2 * MAP_APART - first, true);
+      else if (next || (before && freeRight < Infinity)) this.paintBox(item, shown, seen.x + seen.w + MAP_APART, seen.y + seen.h / 2, most, freeRight * scale - (seen.w - item.w * scale) / 2 - MAP_APART);
       else this.paintBox(item, shown, own, seen.y + seen.h / 2, most, end - own);
       if (this.wave === 1 || this.wave - lit > 0.12) continue;
       pen.strokeStyle = colours.accent;
