@@ -16,6 +16,7 @@ import pytest
 import layerexplain
 from scripts.language_model_rows import IDS, TINY
 from tests.support.safetensors_files import weight_values
+from tests.support.tries import tries
 
 HAS_TRANSFORMERS = all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
 FIRST: dict[str, dict[str, Any]] = {}
@@ -56,13 +57,13 @@ def others(key: str, value: Any) -> Iterator[Any]:
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int):
-        yield from (2 * value, value // 2, value + 1)
+        yield from (2 * value, value // 2, value + 1)[: tries(1, 3)]
     elif isinstance(value, float):
         yield 1.7 * value + 0.05
     elif isinstance(value, str) and ("act" in key or key == "feed_forward_proj"):
-        yield from ("relu", "gelu", "gelu_new", "gated-gelu")
+        yield from ("relu", "gelu", "gelu_new", "gated-gelu")[: tries(2, 4)]
     elif value is None and key not in OLDER:
-        yield from (True, 2, 0.3)
+        yield from (True, 2, 0.3)[: tries(2, 3)]
 
 
 class Real:
@@ -155,7 +156,7 @@ def test_each_key_that_changes_the_real_model_changes_ours(model_type: str, tmp_
                 changed += 1
                 found = fault(key, real, other, tmp_path / f"{key}{changed}")
                 wrong += [f"{key} = {value!r}: {found}"] if found else []
-    assert changed >= 5
+    assert changed >= tries(3, 5)
     assert not wrong, "\n".join(wrong)
 
 
@@ -185,5 +186,5 @@ def test_each_key_of_each_part_of_a_model_that_sees_changes_ours(name: str, tmp_
                     changed += 1
                     found = fault(key, real, other, tmp_path / f"{part}{key}{changed}")
                     wrong += [f"{part}.{key} = {value!r}: {found}"] if found else []
-    assert changed >= 40
+    assert changed >= tries(20, 40)
     assert not wrong, "\n".join(wrong)
