@@ -233,12 +233,15 @@ def loop(
     for old, new in zip(before, after, strict=True):
         if len(old.shape) != len(new.shape):
             raise ShapeError(f"state '{old.label}' needs the same shape after each step, got {old.shape}, {new.shape}")
-    shapes = [e.shape for e in after] + [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
-    args = (*over, *states.values(), *body.captured)
-    attrs: dict[str, Any] = {"body": body, "sequences": len(over)}
-    if backwards:
-        attrs["backwards"] = True
-    return node_of(LOOP, args, attrs, shapes, [e.dtype for e in body.outputs])
+    attrs = {"sequences": len(over), **({"backwards": True} if backwards else {})}
+    return loop_of(body, (*over, *states.values(), *body.captured), attrs)
+
+
+def loop_of(body: Body, args: tuple[Expr, ...], attrs: Mapping[str, Any]) -> Expr:
+    """Return the node of a loop with this body, on the sequences, the states and what the body captures."""
+    length = args[0].shape[1]
+    shapes = [e.shape for e in body.next] + [(e.shape[0], length, *e.shape[1:]) for e in body.collected.values()]
+    return node_of(LOOP, args, {**attrs, "body": body}, shapes, [e.dtype for e in body.outputs])
 
 
 def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:

@@ -16,17 +16,16 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import is_random
-from layerexplain.model import InputShapes, Model, Note, TrainingSetting, fixed_batch
+from layerexplain.model import InputShapes, Model, Note, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
 from layerexplain.oracle.keras_files import keras_model_of_config
-from layerexplain.oracle.keras_model import KerasModel
+from layerexplain.oracle.keras_model import KerasModel, keras_part
 from layerexplain.oracle.reference import first_line, load_keras, without_warnings
 from layerexplain.oracle.tolerance import TOLERANCE, allowed
 from layerexplain.oracle.verify import BATCH, ReferenceRun, first_shape, run_reference, traced
 from layerexplain.report.objective import TodaysTraining, todays_training
-from layerexplain.report.settings import home_of
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
 from layerexplain.weights.assign import cudnn_places
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -158,7 +157,7 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     if "optimizer" not in given and "loss" not in given:
         return
     try:
-        real.compile(**{key: _part_of_training(value) for key, value in given.items()})
+        real.compile(**keras_part(given))
     except Exception as error:  # Keras raises whatever its parts raise
         yield f"the training configuration is left out: {first_line(error)}"
     else:
@@ -197,17 +196,3 @@ def _joined_biases(arrays: list[Any], definition: Definition) -> list[Any]:
         rows = found[first + 2].reshape(2, -1)
         found[first + 2] = rows.sum(axis=0) if gates == 4 else rows
     return found
-
-
-def _part_of_training(value: Any) -> Any:
-    """Return an object of Keras for a setting, with those inside of it: of its own classes alone, by their names."""
-    if isinstance(value, TrainingSetting):
-        home: Any = load_keras()
-        for part in home_of(value.name).split("."):
-            home = getattr(home, part)
-        return getattr(home, value.name)(**{key: _part_of_training(one) for key, one in value.config.items()})
-    if isinstance(value, Mapping):
-        return {key: _part_of_training(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_part_of_training(one) for one in value]
-    return value

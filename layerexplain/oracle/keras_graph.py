@@ -10,7 +10,14 @@ from layerexplain.derive.gradient.backward import is_float
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction
-from layerexplain.oracle.reference import Key, ReferenceGradients, load_keras, silence
+from layerexplain.oracle.reference import (
+    Key,
+    ReferenceGradients,
+    ReferenceGraph,
+    ReferenceOperation,
+    load_keras,
+    silence,
+)
 from layerexplain.weights.weighted_layers import functional_graph, plain_floats, variables_of_layer
 
 # Keras faults -------------------------------------------------------------------------------------------------------
@@ -76,8 +83,8 @@ NO_KERNEL_ON_CPU = (
 """TensorFlow's errors for layers without a CPU kernel. XLA has one for the same call."""
 
 
-class KerasOperation:
-    """A layer or operation of Keras, behind the interface of `reference`."""
+class KerasOperation(ReferenceOperation):
+    """A layer or operation of Keras."""
 
     def __init__(self, operation: Any) -> None:
         self.operation = operation
@@ -97,11 +104,8 @@ class KerasOperation:
         return fault(self.operation, config, values, shapes_agree=shapes_agree)
 
 
-class KerasGraph:
-    """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call.
-
-    Implements `reference.ReferenceGraph` with tensors of Keras.
-    """
+class KerasGraph(ReferenceGraph):
+    """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call."""
 
     framework = "Keras"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from operator import attrgetter
 from typing import Any
 
 from layerexplain.attribute_path import reached
@@ -26,8 +27,17 @@ from layerexplain.oracle.keras_files import (
     must_be_keras_alone,
 )
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results, has_no_kernel, states_of
-from layerexplain.oracle.reference import TrainingStep, Weights, first_line, load_keras, silence, without_warnings
+from layerexplain.oracle.reference import (
+    Reference,
+    TrainingStep,
+    Weights,
+    first_line,
+    load_keras,
+    silence,
+    without_warnings,
+)
 from layerexplain.report.objective import OutputLoss, shortest
+from layerexplain.report.settings import home_of
 from layerexplain.report.training_data import setting_of_output
 from layerexplain.run.gradients import GradientStep, WeightGradient
 from layerexplain.run.initializers import drawn_weight
@@ -39,8 +49,8 @@ from layerexplain.weights.weighted_layers import LiveWeights, WeightedLayer, wei
 # Keras model --------------------------------------------------------------------------------------------------------
 
 
-class KerasModel:
-    """A Functional or Sequential model; implements `reference.Reference`. `notes` say how it came about."""
+class KerasModel(Reference):
+    """A Functional or Sequential model. `notes` say how it came about."""
 
     framework = "Keras"
 
@@ -296,7 +306,7 @@ def _dense(gradient: Any) -> Any:
 
 def _apply(optimizer: InnerDeclaration, variables: Sequence[Any], gradients: Mapping[int, Any]) -> None:
     keras = load_keras()
-    real = keras_part(keras.optimizers, optimizer)
+    real = keras_part(optimizer)
     trained = [v for v in variables if gradients.get(id(v)) is not None]
     real.build(trained)
     scale = optimizer.loss_scale
@@ -312,17 +322,16 @@ def keras_loss(one: OutputLoss, training: Training) -> Any:
     return getattr(keras.losses, one.type)(**kept)
 
 
-def keras_part(home: Any, declared: InnerDeclaration | TrainingSetting) -> Any:
-    """Return Keras's optimizer, or the schedule in it, with the same arguments."""
-    keras = load_keras()
-    name = declared.type if isinstance(declared, InnerDeclaration) else declared.name
-    cls = getattr(home, name, None) or getattr(keras.optimizers.schedules, name)
-    config = {
-        key: keras_part(home, value) if isinstance(value, InnerDeclaration | TrainingSetting) else value
-        for key, value in declared.config.items()
-        if key != "name"
-    }
-    return cls(**config)
+def keras_part(value: Any) -> Any:
+    """Return an object of Keras for a part of training, with those inside of it: of its own classes alone, by their
+    names. Any other value stays as it is, but for the parts among its items."""
+    if isinstance(value, InnerDeclaration | TrainingSetting):
+        name = value.type if isinstance(value, InnerDeclaration) else value.name
+        cls = attrgetter(f"{home_of(name)}.{name}")(load_keras())
+        return cls(**{key: keras_part(inner) for key, inner in value.config.items()})
+    if isinstance(value, Mapping):
+        return {key: keras_part(inner) for key, inner in value.items()}
+    return [keras_part(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def keras_gradient(source: Any, step: GradientStep, weight: WeightGradient) -> Any:

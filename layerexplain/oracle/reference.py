@@ -1,6 +1,7 @@
 """The interface to the framework that formulas are compared with, and how Keras is imported for it.
 
-Tensors and weights are the framework's own; `value` converts them to arrays.
+Tensors and weights are the framework's own; `value` converts them to arrays. What a method does here is right for a
+framework without masks, states between calls and nested models.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ class ReferenceOperation(Protocol):
 
     def states(self, definition: Definition) -> list[Any]:
         """Return the values of the states that it keeps between calls, in the definition's order, as arrays."""
+        return []
 
     def fault(self, config: Mapping[str, Any], values: Sequence[Any], *, shapes_agree: bool) -> str | None:
         """Return the known fault of the framework that affects it, as text; None if there is none."""
+        return None
 
 
 class ReferenceGradients(NamedTuple):
@@ -83,12 +86,14 @@ class ReferenceGraph(Protocol):
 
     def make_when_needed(self, keys: Iterable[Key]) -> None:
         """Run these calls only when their results are needed."""
+        return
 
     def arguments(self, key: Key) -> list[Any] | None:
         """Return the input tensors of a call; None if one was not computed."""
 
     def enter(self, key: Key, arguments: Sequence[Any]) -> ReferenceGraph | None:
         """Return the nested model of a call, fed with its inputs; None if it is not a model or cannot be entered."""
+        return None
 
     def run(self, key: Key) -> list[Any]:
         """Run a call and keep its results. Raises whatever the framework raises."""
@@ -116,9 +121,11 @@ class ReferenceGraph(Protocol):
 
     def mask(self, tensor: Any) -> Any:
         """Return the mask that a tensor carries, or None."""
+        return None
 
     def given_mask(self, key: Key) -> Any:
         """Return the mask that a call was given when the model was built, or None."""
+        return None
 
     def dtype(self, tensor: Any) -> str:
         """Return the name of a tensor's dtype."""
@@ -136,6 +143,7 @@ class Reference(Protocol):
 
     def build(self, input_shape: Callable[[], Shape | None]) -> None:
         """Give the model a graph if it has none before its input is known."""
+        return
 
     def graph(self, network: Network, arrays: Sequence[Any]) -> ReferenceGraph:
         """Return its graph, fed with inputs."""
@@ -145,9 +153,11 @@ class Reference(Protocol):
 
     def set_states(self, seed: int | None) -> None:
         """Set the states that layers keep between calls to values that are drawn from a seed, without one to 0."""
+        return
 
     def states(self, network: Network) -> list[Any]:
         """Return the values of these states, in the order of the network's own definition."""
+        return []
 
     def step(self, gradient_step: GradientStep) -> TrainingStep:
         """Return the same training step as was made by the formulas; the weights are as before afterwards. Raises

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from operator import attrgetter
 from typing import Any, Literal
@@ -19,14 +19,21 @@ from layerexplain.attribute_path import weight_name
 from layerexplain.derive.gradient.backward import is_float
 from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends.model_builder import in_order
-from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.settings import size_of_batch
 from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.layers.registry import EINOPS, TIMM, TORCH, find
 from layerexplain.model import Layer, Model, Note, TensorRef, replaced
 from layerexplain.network.traced import Network
-from layerexplain.oracle.reference import Key, ReferenceGradients, TrainingStep, Weights
+from layerexplain.oracle.reference import (
+    Key,
+    Reference,
+    ReferenceGradients,
+    ReferenceGraph,
+    ReferenceOperation,
+    TrainingStep,
+    Weights,
+)
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.gradients import GradientStep
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -55,8 +62,8 @@ def must_be_torch_alone(model: Model) -> None:
             raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}, which is not part of PyTorch")
 
 
-class TorchOperation:
-    """A module of torch.nn, or a function of torch; implements `reference.ReferenceOperation`."""
+class TorchOperation(ReferenceOperation):
+    """A module of torch.nn, or a function of torch."""
 
     is_layer = True
     compute_dtype = "float32"
@@ -96,12 +103,6 @@ class TorchOperation:
             return list(stored.values())
         names = [weight_name(w.attrs, self.layer) for w in definition.weights]
         return [stored[name] for name in names if name in stored] + [v for k, v in stored.items() if k not in names]
-
-    def states(self, definition: Definition) -> list[Any]:
-        return []
-
-    def fault(self, config: Mapping[str, Any], values: Sequence[Any], *, shapes_agree: bool) -> str | None:
-        return None
 
 
 def _module(name: str, config: Mapping[str, Any]) -> Any:
@@ -201,8 +202,8 @@ def _flat(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-class TorchGraph:
-    """The calls of a model on given inputs; implements `reference.ReferenceGraph`."""
+class TorchGraph(ReferenceGraph):
+    """The calls of a model on given inputs."""
 
     framework = "PyTorch"
 
@@ -217,37 +218,23 @@ class TorchGraph:
     def calls(self) -> Mapping[Key, TorchOperation]:
         return self._calls
 
-    def make_when_needed(self, keys: Iterable[Key]) -> None:
-        """Do nothing: all operations between layers have rows."""
-
     def arguments(self, key: Key) -> list[Any] | None:
         call = self._by_key[key]
         if any(ref not in self._tensors for ref in call.refs):
             return None
         return [self._tensors[one] if isinstance(one, TensorRef) else one for one in call.args]
 
-    def enter(self, key: Key, arguments: Sequence[Any]) -> None:
-        """Return None: no model is nested in another one."""
-
-    def run(self, key: Key) -> list[Any]:
-        with load_torch().no_grad():
-            return self._run(key)
-
-    def _run(self, key: Key) -> list[Any]:
-        outputs = self._calls[key](*self.arguments(key) or ())
+    def run(self, key: Key, *, with_gradient: bool = False) -> list[Any]:
+        with load_torch().set_grad_enabled(with_gradient):
+            outputs = self._calls[key](*self.arguments(key) or ())
         self.keep(key, outputs)
         return outputs
 
-    def run_with_gradient(self) -> None:
-        """Run all calls so that gradients come back from the outputs."""
+    def run_all(self, *, with_gradient: bool = False) -> list[Any]:
+        """Run all calls, so that gradients come back from the outputs if asked for; return the model's outputs."""
         for key in self._by_key:
-            self._run(key)
-
-    def run_all(self) -> list[Any]:
-        """Run all calls; return the model's outputs as arrays."""
-        for key in self._by_key:
-            self.run(key)
-        return [self.value(one) for one in self.outputs()]
+            self.run(key, with_gradient=with_gradient)
+        return self.outputs()
 
     def gradients(
         self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
@@ -294,18 +281,12 @@ class TorchGraph:
     def value(self, tensor: Any) -> Any:
         return tensor.detach().numpy()
 
-    def mask(self, tensor: Any) -> None:
-        """Return None: tensors of PyTorch carry no mask."""
-
-    def given_mask(self, key: Key) -> None:
-        """Return None: masks are tensors like all others."""
-
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype).removeprefix("torch.")
 
 
-class TorchModel:
-    """The modules of a model, with drawn weights; implements `reference.Reference` and is the source of its weights."""
+class TorchModel(Reference):
+    """The modules of a model, with drawn weights, which is the source of these."""
 
     weights: Weights = "drawn"
     origin: Literal["of the model"] = "of the model"
@@ -329,20 +310,11 @@ class TorchModel:
             if here is not None and first is not None:
                 setattr(here.module, str(one.steps[1]), getattr(first.module, str(one.same_as[0][1])))
 
-    def build(self, input_shape: Callable[[], Shape | None]) -> None:
-        """Do nothing: modules of PyTorch have their weights from the start."""
-
     def graph(self, network: Network, arrays: Sequence[Any]) -> TorchGraph:
         return TorchGraph(self.model, self.operations, arrays)
 
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
-        return self.graph(network, arrays).run_all()
-
-    def set_states(self, seed: int | None) -> None:
-        """Do nothing: modules keep no states between calls."""
-
-    def states(self, network: Network) -> list[Any]:
-        return []
+        return [one.detach().numpy() for one in self.graph(network, arrays).run_all()]
 
     def step(self, gradient_step: GradientStep) -> TrainingStep:
         return torch_step(self, gradient_step)
@@ -415,7 +387,7 @@ def torch_step(reference: TorchModel, step: GradientStep) -> TrainingStep:
     try:
         for module in modules:
             module.train(step.running.training)
-        graph.run_with_gradient()
+        graph.run_all(with_gradient=True)
         terms = []
         for one, target in zip(step.losses, step.targets, strict=True):
             given = torch.from_numpy(target.array)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from layerexplain.model import Note
@@ -12,6 +12,14 @@ from layerexplain.report.data import InputReport, json_fields, origin_fields
 from layerexplain.report.rows import Rows, about, count_of
 
 Status = Literal["agrees", "differs", "not compared"]
+
+
+def _as_json(check: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return fields of a check as JSON has them; what only some checks have is left out where there is none."""
+    fields = {name: getattr(check, name) for name in names}
+    fields["reason"] = fields["reason"] or None
+    absent = {name for name in ("rounding", "gradient") if fields.get(name) is None}
+    return json_fields({name: value for name, value in fields.items() if name not in absent})
 
 
 class Compared(NamedTuple):
@@ -43,13 +51,7 @@ class ValuesCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        return json_fields({
-            "status": self.status,
-            "difference": self.difference,
-            "tolerance": self.tolerance,
-            "reason": self.reason or None,
-            **({} if self.rounding is None else {"rounding": self.rounding}),
-        })  # fmt: skip
+        return _as_json(self, self._fields)
 
 
 class StepCheck(NamedTuple):
@@ -73,19 +75,8 @@ class StepCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        return json_fields({
-            "mode": self.mode,
-            "status": self.status,
-            "loss": self.loss,
-            "losses": self.losses,
-            "loss_difference": self.loss_difference,
-            "gradient_difference": self.gradient_difference,
-            "optimizer": self.optimizer,
-            "step_difference": self.step_difference,
-            "tolerance": self.tolerance,
-            "reason": self.reason or None,
-            **({} if self.rounding is None else {"rounding": self.rounding}),
-        })  # fmt: skip
+        mode, status, tolerance, *compared, reason, rounding = self._fields
+        return _as_json(self, (mode, status, *compared, tolerance, reason, rounding))
 
 
 class LayerCheck(NamedTuple):
@@ -121,21 +112,8 @@ class LayerCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        return json_fields({
-            "layer": self.layer,
-            "type": self.type,
-            "path": self.path,
-            "call": self.call,
-            "status": self.status,
-            "output_shapes": self.output_shapes,
-            "weight_shapes": self.weight_shapes,
-            "params": self.params,
-            "difference": self.difference,
-            "tolerance": self.tolerance,
-            "reason": self.reason or None,
-            **({} if self.rounding is None else {"rounding": self.rounding}),
-            **({} if self.gradient is None else {"gradient": self.gradient}),
-        })  # fmt: skip
+        names = "layer type path call status output_shapes weight_shapes params difference tolerance reason"
+        return _as_json(self, (*names.split(), "rounding", "gradient"))
 
 
 class VerifyReport(Rows[LayerCheck]):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.axes import ResultShapes
-from layerexplain.lang.definition import Body, Definition, call, loop, node_of
+from layerexplain.lang.definition import Body, Definition, call, loop, loop_of
 from layerexplain.lang.expr import CALL, ITEM, LOOP, Expr, item
 from layerexplain.lang.names import identifier
 from layerexplain.lang.visit import Copier
@@ -207,16 +207,7 @@ class _Exposing(Copier):
                 called.name, called.params, called.weights, called.results,
                 kind=definition.kind, masks=definition.masks, states=definition.states,
             )  # fmt: skip
-        outputs = called.outputs
-        args = tuple([env[a] for a in node.args])
-        called_node = node_of(
-            CALL, args, {"definition": called}, [e.shape for e in outputs], [e.dtype for e in outputs]
-        )
-        parts = (
-            [item(called_node, i) for i in range(len(outputs))]
-            if isinstance(called_node.shape, ResultShapes)
-            else [called_node]
-        )
+        parts = _parts(call(called, *[env[argument] for argument in node.args]))
         count, more = len(definition.results), len(inside.penalties)
         self.found += zip(parts[count : count + more], inside.penalties.values(), strict=True)
         self.found += [(part, penalty) for part in parts[:count] for penalty in penalties]
@@ -230,28 +221,22 @@ class _Exposing(Copier):
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
         before, self.found = self.found, []
-        loop_node: Expr = super().loop(node, env)
+        copied: Expr = super().loop(node, env)
         inside, self.found = self.found, before
         if not inside:
-            return loop_node
-        body: Body = loop_node.attrs["body"]
+            return copied
+        body: Body = copied.attrs["body"]
         collected = {f"activity_{i}": value for i, (value, _) in enumerate(inside, start=1)}
         extended = Body(body.steps, body.states, body.next, {**body.collected, **collected}, body.captured)
-        length = loop_node.args[0].shape[1]
-        shapes = [*loop_node.shape] if isinstance(loop_node.shape, ResultShapes) else [loop_node.shape]
-        dtypes = [*loop_node.dtype] if isinstance(loop_node.shape, ResultShapes) else [loop_node.dtype]
-        shapes += [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
-        dtypes += [str(e.dtype) for e in collected.values()]
-        more = node_of(node.op, loop_node.args, {**loop_node.attrs, "body": extended}, shapes, dtypes)
-        parts = [item(more, i) for i in range(len(shapes))]
-        count = len(shapes) - len(inside)
+        parts = _parts(loop_of(extended, copied.args, copied.attrs))
+        count = len(body.outputs)
         for part, (_, penalty) in zip(parts[count:], inside, strict=True):
             setting = penalty.value if isinstance(penalty.value, TrainingSetting) else setting_of(penalty.value)
             if setting is not None and setting.name in _BY_ELEMENTS:
                 self.found.append((part, penalty))
             else:
                 self.refused = True
-        return parts[:count] if isinstance(loop_node.shape, ResultShapes) else parts[0]
+        return parts[:count] if isinstance(node.shape, ResultShapes) else parts[0]
 
 
 def _fits(label: str, wanted: str) -> bool:
