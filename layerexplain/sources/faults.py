@@ -58,6 +58,10 @@ _MAY_PASS = {
 """The same of what may be otherwise when it is tried again."""
 
 
+class NoRanges(SourceError):
+    """The server sends the whole file where a range was asked for."""
+
+
 class Fault(NamedTuple):
     """What to say, whether trying again may help, and after how many seconds the server would like that (None: it does
     not say)."""

@@ -9,26 +9,14 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from layerexplain.errors import SourceError, first_line
-from layerexplain.sources.faults import fault_of
-from layerexplain.sources.http_client import NoRanges, client_maker
+from layerexplain.sources.faults import NoRanges, fault_of
 from layerexplain.sources.names import Entry, Reach, Remote
 from layerexplain.sources.ranges import RangeFile, Ranges
 
 _Result = TypeVar("_Result")
 
-_MARKS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "content_md5",
-    "LastModified",
-    "Last-Modified",
-    "last_modified",
-    "mtime",
-    "updated",
-    "blob_id",
-    "xet_hash",
-)
+_MARKS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "Last-Modified", "last_modified",
+          "mtime", "updated", "blob_id", "xet_hash")  # fmt: skip
 """The names that file systems give to a mark that changes with a file's content."""
 
 _REFUSED = {"reference": "which reads whatever other files a file names", "file": "a path", "local": "a path"}
@@ -101,15 +89,16 @@ class FsspecFiles:
         return RangeFile(self._opened)
 
     def _ranges(self) -> Ranges:
-        size, mark = self._info.get("size"), _mark(self._info)
+        size = self._info.get("size")
         if size == 0:
-            return Ranges.of_bytes(b"", mark)
+            return Ranges.of_bytes(b"")
         if not isinstance(size, int) or self._info.get("partial") is False:
             raise NoRanges("the server says so")
         options: dict[str, Any] = {"cache_type": "none"}
         if self._is_http:
-            headers = dict(self._system.kwargs.get("headers", {}))
-            options |= {"size": size, "headers": {**headers, "If-Match": mark} if mark.startswith('"') else headers}
+            mark = _mark(self._info)
+            match = {"If-Match": mark} if mark.startswith('"') else {}
+            options |= {"size": size, "headers": {**self._system.kwargs.get("headers", {}), **match}}
         file = tried(lambda: self._system.open(self._path, "rb", **options), self._source)
         if not file.seekable():
             raise NoRanges("the library reads it from its beginning")
@@ -121,7 +110,7 @@ class FsspecFiles:
 
             return tried(read, self._source)
 
-        ranges = Ranges(fetch, size, mark)
+        ranges = Ranges(fetch, size)
         if self._is_http:
             ranges.read(0, 1)
         return ranges
@@ -149,7 +138,7 @@ class FsspecFiles:
                 raise ConnectionError("short")
             return bytes(data)
 
-        return Ranges.of_bytes(tried(read, self._source), _mark(self._info), whole=True)
+        return Ranges.of_bytes(tried(read, self._source), whole=True)
 
     @cached_property
     def _info(self) -> dict[str, Any]:
@@ -184,18 +173,15 @@ def _file_system(source: Remote) -> tuple[Any, str]:
         raise SourceError("is a URL, which needs fsspec; `pip install fsspec aiohttp`") from None
     if "://[" in source:
         raise SourceError("has an address in brackets, which fsspec cannot read; give the host's name")
-    options: dict[str, Any] = {}
-    for link in source.split("::"):
-        protocol = link.partition("://")[0] if "://" in link else link
-        if protocol in _REFUSED:
-            raise SourceError(f"the protocol {protocol} is {_REFUSED[protocol]}, and is not opened as a URL")
-        own_options = _options(protocol, source.reach)
-        if own_options:
-            options[protocol] = own_options
+    protocols = [link.partition("://")[0] for link in source.split("::")]
+    refused = next((protocol for protocol in protocols if protocol in _REFUSED), None)
+    if refused is not None:
+        raise SourceError(f"the protocol {refused} is {_REFUSED[refused]}, and is not opened as a URL")
     try:
+        options = {protocol: own for protocol in protocols if (own := _options(protocol, source.reach))}
         system, path = fsspec.core.url_to_fs(source.address, **options)
     except ImportError as error:
-        package = getattr(error.__cause__, "name", None)
+        package = getattr(error.__cause__ or error, "name", None)
         missing = f"is a URL, which needs {package} besides fsspec; `pip install {package}`"
         raise SourceError(missing if package else f"cannot be opened: {first_line(error)}") from None
     except ValueError as error:
@@ -206,6 +192,8 @@ def _file_system(source: Remote) -> tuple[Any, str]:
 def _options(protocol: str, reach: Reach) -> dict[str, Any]:
     """Return what a file system of fsspec is told of time-outs and redirects."""
     if protocol in ("http", "https"):
+        from layerexplain.sources.http_client import client_maker
+
         return {"get_client": client_maker(reach)}
     if protocol in ("s3", "s3a"):
         from fsspec.config import conf

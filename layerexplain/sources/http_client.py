@@ -14,7 +14,11 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
+import aiohttp
+from yarl import URL
+
 from layerexplain.errors import SourceError, without_passwords
+from layerexplain.sources.faults import NoRanges
 from layerexplain.sources.names import Reach
 
 MAX_PAGE_BYTES = 16 * 1024 * 1024
@@ -27,26 +31,20 @@ _from_public = contextvars.ContextVar("_from_public", default=False)
 """Whether the request that is made follows a redirect of a public address."""
 
 
-class NoRanges(SourceError):
-    """The server sends the whole file where a range was asked for."""
-
-
 @lru_cache(maxsize=16)
 def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
     """Return what makes a client, as `get_client` of fsspec's HTTPFileSystem. One for each way to reach, since fsspec
     keeps a file system by its arguments."""
 
     async def get_client(**given: Any) -> Any:
-        import aiohttp
-
         # A server that sends a byte now and then is not waited for without an end.
         total = _SLOWEST * reach.timeout
-        resolver = _resolver()
+        resolver = _Resolver()
         settings = {
             "timeout": aiohttp.ClientTimeout(total=total, connect=reach.timeout, sock_read=reach.timeout),
             "headers": {"Accept-Encoding": "identity", **given.pop("headers", {})},
             "connector": aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False),
-            "response_class": _response_class(),
+            "response_class": _Bounded,
             "middlewares": (_guard,),
             "trace_configs": [_redirects(resolver)],
         }
@@ -65,30 +63,26 @@ def is_private(address: str) -> bool:
     return not inner.is_global
 
 
-def _resolver() -> Any:
-    """Return a resolver that remembers which hosts are private, and refuses those that a public one leads to."""
-    import aiohttp
+class _Resolver(aiohttp.ThreadedResolver):  # type: ignore[misc]
+    """Remembers which hosts are private, and refuses those that a public one leads to."""
 
-    class Resolver(aiohttp.ThreadedResolver):  # type: ignore[misc]
-        private: dict[str, bool]
+    def __init__(self) -> None:
+        super().__init__()
+        self.private: dict[str, bool] = {}
 
-        async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
-            found = await super().resolve(host, port, family)
-            self.private[host] = any(is_private(one["host"]) for one in found)
-            if self.private[host] and _from_public.get():
-                raise _to_private(host)
-            return found
+    async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
+        found = await super().resolve(host, port, family)
+        self.private[host] = any(is_private(one["host"]) for one in found)
+        if self.private[host] and _from_public.get():
+            raise _to_private(host)
+        return found
 
-        def is_private(self, host: str) -> bool:
-            """Return whether a host, a name that was looked up or an address, is private."""
-            try:
-                return is_private(host.strip("[]"))
-            except ValueError:
-                return self.private.get(host, False)
-
-    resolver = Resolver()
-    resolver.private = {}
-    return resolver
+    def is_private(self, host: str) -> bool:
+        """Return whether a host, a name that was looked up or an address, is private."""
+        try:
+            return is_private(host.strip("[]"))
+        except ValueError:
+            return self.private.get(host, False)
 
 
 def _to_private(host: str | None) -> SourceError:
@@ -97,10 +91,8 @@ def _to_private(host: str | None) -> SourceError:
     )
 
 
-def _redirects(resolver: Any) -> Any:
+def _redirects(resolver: _Resolver) -> Any:
     """Return what looks at each redirect before it is followed."""
-    import aiohttp
-    from yarl import URL
 
     async def start(_session: Any, _context: Any, _params: Any) -> None:
         _from_public.set(False)
@@ -167,26 +159,20 @@ def _range(headers: Any) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2]) + 1) if found is not None else None
 
 
-@lru_cache(maxsize=1)
-def _response_class() -> Any:
-    """Return an answer that reads no more than was asked for, whatever the server says or leaves unsaid of its
-    length."""
-    import aiohttp
+class _Bounded(aiohttp.ClientResponse):  # type: ignore[misc]
+    """An answer that reads no more than was asked for, whatever the server says or leaves unsaid of its length."""
 
-    class Bounded(aiohttp.ClientResponse):  # type: ignore[misc]
-        _body: bytes | None = None
+    _body: bytes | None = None
 
-        async def read(self) -> bytes:
-            if self._body is None:
-                wanted = _range(self.request_info.headers)
-                most = wanted[1] - wanted[0] if wanted is not None else MAX_PAGE_BYTES
-                body = bytearray()
-                async for piece in self.content.iter_chunked(64 * 1024):
-                    body += piece
-                    if len(body) > most:
-                        self.close()
-                        raise SourceError(f"the server sends more than {most:,} bytes")
-                self._body = bytes(body)
-            return self._body
-
-    return Bounded
+    async def read(self) -> bytes:
+        if self._body is None:
+            wanted = _range(self.request_info.headers)
+            most = wanted[1] - wanted[0] if wanted is not None else MAX_PAGE_BYTES
+            body = bytearray()
+            async for piece in self.content.iter_chunked(64 * 1024):
+                body += piece
+                if len(body) > most:
+                    self.close()
+                    raise SourceError(f"the server sends more than {most:,} bytes")
+            self._body = bytes(body)
+        return self._body

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
-from layerexplain.sources.names import USUAL, Entry, FoundSource, Reach, Remote, source_reference
+from layerexplain.sources.names import MOST_DEEP, USUAL, Entry, FoundSource, Reach, Remote, source_reference
 from layerexplain.sources.regular_file import place_behind
 
 _MAGIC = re.compile(r"[*?\[]")
@@ -26,9 +26,6 @@ _ANY_DEPTH: _Matches = re.compile(r"(?!\.)").match
 
 _CODE = (".py", ".ipynb")
 """Endings of files whose reading takes long, of which few below a directory make a model."""
-
-_MOST_DEEP = 64
-"""How deep directories are walked: deeper ones are circles."""
 
 _BESIDE_CONFIG = frozenset({"metadata.json", "model.weights.h5", "model.weights.json", "model.weights.npz"})
 _SAFETENSORS = (".safetensors", ".safetensors.index.json")
@@ -108,7 +105,7 @@ def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
         if not entry.is_directory:
             fault = NotAModel("is code, which is read only if it is named") if entry.name.endswith(_CODE) else None
             yield FoundSource(place, entry.size, entry.mark, fault)
-        elif depth < _MOST_DEEP:
+        elif depth < MOST_DEEP:
             try:
                 yield from below(place, depth + 1)
             except LayerExplainError as error:
@@ -162,7 +159,7 @@ def _matching(directory: str, parts: Sequence[_Matches], at: set[int], depth: in
             if is_model_directory({inner.name for inner in listed}):
                 yield _model_directory(place, listed)
         further = {number + (parts[number] is not _ANY_DEPTH) for number in here} - {last + 1}
-        if further and depth < _MOST_DEEP:
+        if further and depth < MOST_DEEP:
             yield from _matching(place, parts, further, depth + 1)
 
 

@@ -17,6 +17,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
 _MIB = 1024 * 1024
 
+MOST_DEEP = 64
+"""How deep directories are walked: deeper ones are circles."""
 
 Tell = Callable[[int], None]
 """Is told how many bytes were fetched of a file so far."""

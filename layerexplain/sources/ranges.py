@@ -42,10 +42,9 @@ class Ranges:
     """The blocks of one file of `size` bytes. `requests` and `fetched` count what went over the wire; `tell` is told
     of the latter. `whole` says that the server sent all of the file at once, since it has no ranges."""
 
-    def __init__(self, fetch: Fetch, size: int, mark: str = "", *, whole: bool = False) -> None:
+    def __init__(self, fetch: Fetch, size: int, *, whole: bool = False) -> None:
         self._fetch = fetch
         self.size = size
-        self.mark = mark
         self.whole = whole
         self._blocks: dict[int, bytes] = {}
         self._last_end = -1
@@ -56,9 +55,9 @@ class Ranges:
         self.fetched = 0
 
     @classmethod
-    def of_bytes(cls, data: bytes, mark: str = "", *, whole: bool = False) -> Ranges:
+    def of_bytes(cls, data: bytes, *, whole: bool = False) -> Ranges:
         """Return a file that is in memory."""
-        return cls(lambda start, end: data[start:end], len(data), mark, whole=whole)
+        return cls(lambda start, end: data[start:end], len(data), whole=whole)
 
     def read(self, start: int, count: int) -> bytes:
         """Return `count` bytes from `start` on, fewer at the end of the file. Raises SourceError."""

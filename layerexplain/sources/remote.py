@@ -18,7 +18,7 @@ from typing import Protocol
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.zip_members import DAMAGE, member_data, members_by_name
 from layerexplain.records import grouped
-from layerexplain.sources.names import Entry, Remote, source_reference
+from layerexplain.sources.names import MOST_DEEP, Entry, Remote, source_reference
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.regular_file import is_folder, names_in, open_regular, size_of
 
@@ -163,6 +163,8 @@ class _Archive:
                 continue
             size, mark = (None, "") if is_directory else (same[-1].file_size, f"{same[-1].CRC:08x}")
             self.found[path] = Entry(_split(path)[1], is_directory, size, mark)
+            if path.count("/") > MOST_DEEP:  # each directory on the way would cost the length of the name
+                continue
             while (path := _split(path)[0]) not in self.found:
                 self.found[path] = Entry(_split(path)[1], True)
         ordinary = [path for path in self.found if not {"", ".", ".."} & set(path.split("/"))]

@@ -280,10 +280,12 @@ def test_what_is_no_url(url: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "package"), [("abfs", "adlfs"), ("sftp", "paramiko"), ("dropbox", "dropboxdrivefs")]
+    ("protocol", "package"),
+    [("abfs", "adlfs"), ("sftp", "paramiko"), ("dropbox", "dropboxdrivefs"), ("https", "aiohttp")],
 )
 def test_a_package_that_is_missing_is_named(protocol: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "layerexplain.sources.http_client", raising=False)
     said = fault(f"{protocol}://some/m.keras")
     assert said == f"is a URL, which needs {package} besides fsspec; `pip install {package}`"
 

@@ -1,13 +1,14 @@
 """Parts of how sources are reached that need no server: archives, blocks of a file, URLs as names, what an error means."""
 
+import tracemalloc
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from layerexplain.sources import http_client
-from layerexplain.sources.listing import below
+from layerexplain.sources.listing import below, find_sources
 from layerexplain.sources.names import Entry, Remote
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.remote import local_copy
@@ -35,7 +36,21 @@ def test_directories_are_walked_to_a_depth(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_addresses_that_are_not_of_the_internet(address: str, private: bool) -> None:
     # RFC 1918, RFC 3927, RFC 4193 and 4291; a zone stands behind %.
-    assert http_client.is_private(address) == private
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
+    from layerexplain.sources.http_client import is_private
+
+    assert is_private(address) == private
+
+
+def test_a_long_name_in_an_archive_costs_little(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("a/" * 32_000 + "m.json", "{}")
+    tracemalloc.start()
+    try:
+        found = list(find_sources([f"{tmp_path / 'm.zip'}::"], recursive=True))
+        assert found == [] and tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_no_name_of_a_server_leads_out_of_a_copy() -> None:
