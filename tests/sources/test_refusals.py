@@ -30,9 +30,6 @@ def test_a_pipe_or_a_folder_is_refused_and_closed(tmp_path: Path) -> None:
     assert descriptors() == before
 
 
-# What went wrong ----------------------------------------------------------------------------------------------------
-
-
 # The options that fsspec gets -----------------------------------------------------------------------------------------
 
 
@@ -50,6 +47,3 @@ def test_a_url_that_is_not_followed(url: str, words: str) -> None:
     with pytest.raises(SourceError) as caught:
         fsspec_files._file_system(Remote(url))
     assert caught.value.fact == words
-
-
-# Ranges of a file ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Parts of how sources are reached that need no server: archives, blocks of a file, URLs as names, what an error means."""
+"""Parts of how sources are reached that need no server: archives, depths of directories, addresses, names."""
 
 import tracemalloc
 import zipfile
@@ -12,8 +12,6 @@ from layerexplain.sources.listing import below, find_sources
 from layerexplain.sources.names import Entry, Remote
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.remote import local_copy
-
-"""3 MiB, more than is asked for at once."""
 
 
 def test_directories_are_walked_to_a_depth(tmp_path: Path) -> None:
