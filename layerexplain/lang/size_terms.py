@@ -282,6 +282,25 @@ def without_floor(terms: Terms) -> Terms:
     return atom.above + atom.below.times(constant)
 
 
+def rest_in(terms: Terms) -> Terms | None:
+    """Return `x % y` for a sum that is 0 where that is: a multiple of `x - y·floor(x/y)`, or of the rest itself.
+
+    >>> x, y = name_terms("dim"), name_terms("heads")
+    >>> text_of(rest_in((x - y * floor_of(x, y, {})).times(9)) or x)
+    '(dim % heads)'
+    """
+    plain = terms.expanded()._primitive()[0]
+    for atom in [atom for product in plain.products for atom, _ in product if isinstance(atom, Floor)]:
+        if type(atom) is Rest and plain.only_atom == atom:
+            shared = (atom.above + atom.below).common_factor()
+            above, below = atom.above.divided(*shared), atom.below.divided(*shared)
+            return Terms({((Rest(above, below), 1),): 1})
+        whole = (atom.above - atom.below * Terms({((atom, 1),): 1})).expanded()._primitive()[0]
+        if type(atom) is Floor and plain in (whole, -whole):
+            return Terms({((Rest(atom.above, atom.below), 1),): 1})
+    return None
+
+
 def least_of(a: Terms, b: Terms) -> Terms:
     """Return the smaller of two sizes.
 

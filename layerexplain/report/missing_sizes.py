@@ -9,6 +9,7 @@ found by reading again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
@@ -90,7 +91,25 @@ def _report_with(
     small = [name for name, kind in names.kinds.items() if kind == "size"]
     counts = {name: _ROUNDS for name, kind in names.kinds.items() if kind == "rounds"}
     every = tuple(dict.fromkeys([*in_shapes, *names.kinds]))
-    return named_report(lambda sizes: make(*at(sizes)), attempt, every, small, counts)
+    report = named_report(lambda sizes: make(*at(sizes)), attempt, every, small, counts)
+    examples = [size for size in report.sizes if size.name in small and "how many layers" in size.takes]
+    if examples:  # a size that is also a count, as that of experts is
+        counts |= {size.name: _ROUNDS for size in examples}
+        with suppress(LayerExplainError):
+            report = named_report(lambda sizes: make(*at(sizes)), attempt, every, small, counts)
+    return report if model.format == "yaml-spec" else _with_examples(report, [*counts, *small])
+
+
+def _with_examples(report: Report, names: Sequence[str]) -> Report:
+    """Return a report with a note on each size of the code that is an example, which nobody stated: as `n_layers` is,
+    which decides how many layers there are. A report that rests on one is assumed."""
+    notes = [
+        Note("assumed", None, f"{size.name} is {size.example} here, an example; give --set {size.name}=…")
+        for size in report.sizes
+        if size.name in names and size.takes.startswith(f"{size.example} here")
+    ]
+    grade = "assumed" if notes and report.grade == "complete" else report.grade
+    return report._replace(notes=(*report.notes, *notes), grade=grade)
 
 
 def _readings(model: Model) -> Iterator[_NamesOfCode]:

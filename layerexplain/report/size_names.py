@@ -20,7 +20,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean, 
 from layerexplain.lang.axes import Need, batch_of_all
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
-from layerexplain.lang.size_terms import PYTHON, Terms, name_terms, text_of, without_floor
+from layerexplain.lang.size_terms import PYTHON, Rest, Terms, name_terms, rest_in, text_of, without_floor
 from layerexplain.layers.arguments import Check, RefusedValue, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
@@ -47,6 +47,10 @@ _FAR = 2048
 _SMALLEST = (1, 2, 3)
 """Sizes that a model may take by chance: an axis of size 1 broadcasts."""
 
+_HEADS = 5
+"""An example of a size by which others divide."""
+
+_MOST_DIVISORS = 6
 _MOST_TRIES = 24
 _MOST_WAYS = 4
 
@@ -296,11 +300,15 @@ def recorded(
 
 
 def _multiples(attempt: Attempt, examples: Mapping[str, int], counts: Collection[str]) -> Iterator[dict[str, int]]:
-    """Yield examples that a model takes, near the first ones: these, or multiples of 2, 3, 4, …"""
-    for step in _STEPS:
-        multiples = {
-            name: size if step == 1 or name in counts else size // step * step + step for name, size in examples.items()
-        }
+    """Yield examples that a model takes, near the first ones: these, or multiples of one of them, as widths are of the
+    number of heads, or of 2, 3, 4, …"""
+
+    def of(step: int, divisor: str = "") -> dict[str, int]:
+        near = {n: size if step == 1 or n in counts else size // step * step + step for n, size in examples.items()}
+        return {**near, divisor: step} if divisor else near
+
+    divisors = [name for name in examples if name not in counts][:_MOST_DIVISORS] if len(examples) > 1 else []
+    for multiples in (of(1), *[of(_HEADS, name) for name in divisors], *map(of, _STEPS[1:])):
         try:
             attempt(multiples)
         except LayerExplainError:
@@ -368,6 +376,10 @@ class _Finder:
         self.examples = dict(examples)
         self.run = run
         self.names = SizeNames(examples, run.sizes)
+        equal = [rest_in(self.names.terms(node)) for sign, node, holds in run.conditions if sign == "==" and holds]
+        rests = [rest for rest in equal if rest is not None]
+        self.divide = [rest for rest in rests if isinstance(atom := rest.only_atom, Rest) and atom.above.only_atom]
+        """What has to be 0 since one size divides another, as the number of heads divides a width."""
         self.own: dict[str, list[int]] = {}
         """The sizes of each name at which the model goes the way of the examples."""
 
@@ -423,9 +435,17 @@ class _Finder:
         if step > 1 or len(accepted) == 1:
             yield from [value for value in (at + 1, at + 2, at - 1) if value not in all_accepted]
         if accepted and accepted[0] > step:
-            yield from [accepted[0] - step, step]
+            yield from [self.divided(name, accepted[0] - step, -step), step]
         if accepted and accepted[-1] < _LARGEST - step:
-            yield accepted[-1] + step
+            yield self.divided(name, accepted[-1] + step, step)
+
+    def divided(self, name: str, value: int, step: int) -> int:
+        """Return the first size from a value on that divides where it has to; the value if there is none."""
+        near = (size for size in range(value, value + 64 * step, step) if size > 0 and self.are_divided(name, size))
+        return next(near, value)
+
+    def are_divided(self, name: str, size: int) -> bool:
+        return all(self.holds("==", True, rest, name, size) for rest in self.divide)
 
     def takes(self, name: str, value: int) -> bool:
         """Return whether the model takes a size, the others at their examples."""
@@ -441,9 +461,9 @@ class _Finder:
         """Return the conditions between a name and names before it without which the model does not take it."""
         found = []
         for text, (sign, _, holds), terms in self.compared(name):
-            against = (size for size in _near(self.examples[name]) if not self.holds(sign, holds, terms, name, size))
-            first = next(against, None)
-            if first is not None and not self.takes(name, first):
+            against = [size for size in _near(self.examples[name]) if not self.holds(sign, holds, terms, name, size)]
+            others = against if terms in self.divide else [size for size in against if self.are_divided(name, size)]
+            if others and not self.takes(name, others[0]):
                 found.append(text)
         return found
 
@@ -459,12 +479,14 @@ class _Finder:
         """Return these conditions, each with its text and what is compared with 0."""
         order = list(self.examples)
         found: dict[str, tuple[Condition, Terms]] = {}
-        for sign, node, holds in self.run.conditions:
-            terms = _compared(self.names, sign, node)
+        rows = [(sign, node, holds, _compared(self.names, sign, node)) for sign, node, holds in self.run.conditions]
+        rows = [(*row[:3], (rest_in(row[3]) or row[3]) if row[0] == "==" else row[3]) for row in rows]
+        rows.sort(key=lambda row: row[3] not in self.divide)
+        for sign, node, holds, terms in rows:
             used = terms.names()
             if len(used) < 2 or name not in used or max(used, key=order.index) != name or (sign == "==" and not holds):
                 continue
-            if _is_usual(terms, sign, holds, sorted(used)):
+            if _is_usual(terms, sign, holds, [other for one, other in found.values() if one[0] == "=="]):
                 continue
             found.setdefault(_relation(terms, sign, holds, name), ((sign, node, holds), terms))
         return [(text, condition, terms) for text, (condition, terms) in found.items()]
@@ -490,15 +512,22 @@ def _holds(condition: Condition, terms: Terms, values: Mapping[str, int]) -> boo
     return (value == 0 if condition[0] == "==" else value < 0) is condition[2]
 
 
-def _is_usual(terms: Terms, sign: str, holds: bool, names: Sequence[str]) -> bool:
-    """Return whether a condition holds at nearly all sizes."""
+def _is_usual(terms: Terms, sign: str, holds: bool, known: Sequence[Terms]) -> bool:
+    """Return whether a condition holds at nearly all sizes at which those terms are 0 that are known to be."""
+    names = sorted(terms.names().union(*[each.names() for each in known]))
     points = [{name: 1 + (7919 * i + 104729 * at) % _LARGEST for at, name in enumerate(names)} for i in range(64)]
-    return all(_holds((sign, 0, holds), terms, point) for point in points)
+    for each in known:
+        if isinstance(rest := each.only_atom, Rest) and isinstance(name := rest.above.only_atom, str):
+            points = [{**at, name: int(rest.below.at(at)) * (1 + at[name] % 11)} for at in points]
+    points = [at for at in points if all(_holds(("==", 0, True), each, at) for each in known)]
+    return bool(points) and all(_holds((sign, 0, holds), terms, point) for point in points)
 
 
 def _relation(terms: Terms, sign: str, holds: bool, name: str) -> str:
     """Return a condition as Python: solved for a name where it is one of the parts, else what is subtracted stands on
     the other side."""
+    if isinstance(terms.only_atom, Rest):
+        return f"{text_of(terms, PYTHON)[1:-1]} == 0"
     alone = name_terms(name)
     rest, turned = terms - alone, terms + alone
     if name not in rest.names():  # name + rest, compared with 0
@@ -516,7 +545,12 @@ def _relation_words(text: str, name: str) -> str:
 
     >>> _relation_words("H >= k", "H"), _relation_words("b == a", "b"), _relation_words("2*a >= b", "b")
     ('at least k', 'equal to a', '2*a >= b')
+    >>> _relation_words("dim % heads == 0", "heads"), _relation_words("dim % heads == 0", "dim")
+    ('a divisor of dim', 'a multiple of heads')
     """
+    if (divides := re.fullmatch(r"(.+) % (.+) == 0", text)) is not None:
+        above, below = divides.groups()
+        return f"a divisor of {above}" if below == name else f"a multiple of {below}" if above == name else text
     first, sign, *rest = text.split(" ")
     words = {">=": "at least", "<=": "at most", "==": "equal to", "<": "below", ">": "above"}
     return " ".join([words[sign], *rest]) if first == name else text

@@ -4,6 +4,7 @@ import ast
 import json
 import random
 import re
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,17 @@ model = Sequential([
 ])
 """,
         {"config['features']": 12, "config['units']": 64},
+    ),
+    "sizes in a list": (
+        """
+from keras import Sequential, layers
+model = Sequential()
+model.add(layers.Input((features,)))
+for units, rate in [(wide, 0.5), (narrow, 0.2)]:
+    model.add(layers.Dense(units + 1))
+    model.add(layers.Dropout(rate))
+""",
+        {"features": 12, "wide": 64, "narrow": 9},
     ),
     "a module of PyTorch": (
         """
@@ -197,7 +209,68 @@ def test_how_often_a_loop_runs_decides_how_many_layers_there_are() -> None:
     (size,) = report.sizes
     assert (size.name, size.example, size.conditions) == ("n_layers", 3, ("n_layers == 3",))
     assert size.takes == "3 here (decides how many layers there are)"
+    notes = [note.message for note in report.notes if note.code == "assumed"]
+    assert (report.grade, notes) == ("assumed", ["n_layers is 3 here, an example; give --set n_layers=…"])
+    assert "n_layers" not in " ".join([note.message for note in report.at(n_layers=3).notes])
     assert [len(report.at(n_layers=count).layers) for count in (3, 5)] == [4, 6]
+
+
+def test_a_size_that_is_also_a_count_has_few_of_what_it_counts() -> None:
+    code = b"""
+import torch
+from torch import nn
+class Experts(nn.Module):
+    def __init__(self, n_experts):
+        super().__init__()
+        self.gate = nn.Linear(32, n_experts)
+        self.experts = nn.ModuleList([nn.Linear(32, 32) for _ in range(n_experts)])
+    def forward(self, x):
+        g = self.gate(x)
+        return sum(g[..., i : i + 1] * expert(x) for i, expert in enumerate(self.experts))
+model = Experts(n_experts)
+model(torch.zeros(2, 32))
+"""
+    report = layerexplain.explain(code, detail=False)
+    assert [(size.name, size.example) for size in report.sizes] == [("n_experts", 3)] and report.grade == "assumed"
+    assert report.totals.params == 33 * 3 + 3 * 33 * 32
+
+
+HEADS = """
+import torch
+from torch import nn
+class Attention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+    def forward(self, x):
+        b, t, d = x.shape
+        q, k, v = [part.view(b, t, self.heads, d // self.heads).transpose(1, 2) for part in self.qkv(x).chunk(3, -1)]
+        a = (q @ k.transpose(-2, -1)) * (d // self.heads) ** -0.5
+        return self.out((a.softmax(-1) @ v).transpose(1, 2).reshape(b, t, d))
+model = Attention(dim, heads)
+y = model(torch.zeros(2, 9, dim))
+"""
+
+
+@pytest.mark.torch
+def test_the_number_of_heads_divides_the_width_as_pytorch_has_it() -> None:
+    report = layerexplain.explain(HEADS.encode(), detail=False)
+    assert [(size.name, size.takes) for size in report.sizes] == [("dim", "any"), ("heads", "a divisor of dim")]
+    assert "dim % heads == 0" in report.sizes[1].conditions
+    width = report.sizes[0].example
+    for dim, heads in [*[(width, heads) for heads in range(1, width + 2)], (24, 8), (24, 9), (21, 7)]:
+        scope: dict[str, Any] = {"dim": dim, "heads": heads}
+        try:
+            exec(HEADS, scope)
+        except RuntimeError:
+            assert dim % heads
+        else:
+            assert dim % heads == 0
+            here = report.at(dim=dim, heads=heads)
+            assert here.totals.params == sum(weight.numel() for weight in scope["model"].parameters())
+            assert here.outputs[0].shape[1:] == tuple(scope["y"].shape)[1:]
 
 
 def test_a_shape_of_which_the_model_takes_several_numbers_of_axes_is_assumed_to_have_the_fewest() -> None:

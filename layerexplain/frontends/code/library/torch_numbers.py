@@ -442,9 +442,7 @@ def _of_data(name: str, value: Any, dtype: str) -> Any:
 
 
 def _filled(shape: Any, fill: Any, dtype: str) -> Array:
-    known = (
-        isinstance(fill, int | float) and all(isinstance(one, int) for one in shape) and count_of(shape) <= MOST_ITEMS
-    )
+    known = isinstance(fill, int | float) and all(isinstance(one, int) for one in shape) and is_small(shape)
     return Array(shape, (number_of(dtype)(fill),) * count_of(shape) if known else None, None, dtype)
 
 

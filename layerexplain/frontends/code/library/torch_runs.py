@@ -125,7 +125,7 @@ def _given(
     others: dict[str, Any] = {}
     for name, one in named.items():
         at = axes.get(name, 0)
-        if isinstance(one, Array) and one.shape and all(i == at or type(n) is int for i, n in enumerate(one.shape)):
+        if isinstance(one, Array) and one.shape and all(i == at or isinstance(n, int) for i, n in enumerate(one.shape)):
             whole[name] = (one.shape, str(one.dtype))
             shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
         elif one is None or type(one) in (bool, int, float, str):

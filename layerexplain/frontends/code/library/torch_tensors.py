@@ -389,6 +389,10 @@ def function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any],
     return result
 
 
+_OF_SIZES = frozenset({"view", "reshape", "unflatten", "expand", "repeat", "chunk", "split", "tile"})
+"""Methods whose arguments are sizes: one that is not known is a size of the model."""
+
+
 def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
     path = path or f"torch.{name}"
     name = ALIASES.get(name, name)
@@ -396,6 +400,8 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
     given = [x] if name == "to" else [*args, *kwargs.values()]
     unknown = next((one for one in given if isinstance(one, Unknown)), None)
     if unknown is not None:
+        if isinstance(x, Tensor) and name in _OF_SIZES:
+            run.opened.append(unknown._replace(example=unknown.example or "4"))
         return unknown
     if not isinstance(x, Tensor) and type(x) not in (list, tuple) and not isinstance(x, str):
         args = [run.stored(one) if hasattr(one, "shape") and not isinstance(one, Tensor) else one for one in args]

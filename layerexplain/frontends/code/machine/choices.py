@@ -10,7 +10,7 @@ from layerexplain.frontends.code.machine.freezing import FLAGS
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted, written
 from layerexplain.frontends.code.values.array import Array, memory_of
 from layerexplain.frontends.code.values.array_data import ArrayMemory
-from layerexplain.frontends.code.values.base import Alike, ProgramValue, Symbol, Unknown, Value
+from layerexplain.frontends.code.values.base import Alike, ProgramValue, Symbol, Unknown, Value, item_of_list
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, creation_counter
 from layerexplain.frontends.code.values.objects import Imported, Module
 from layerexplain.frontends.code.values.operators import each_in, is_plain, truth
@@ -384,7 +384,7 @@ class Loops(InterpreterPart):
         for item in rows:
             steps = self.budget.steps
             begin = effects.mark()
-            self.assign(node.target, item, frame)
+            self.assign(node.target, item_of_list(item), frame)
             mark = effects.mark()
             signal = self.block(node.body, frame)
             if signal is not None and signal[0] == "return":

@@ -10,7 +10,16 @@ from layerexplain.frontends.code.machine.choices import CHANGES_MODEL
 from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.array_data import count_of
-from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Symbol, Unknown, Value, one_of
+from layerexplain.frontends.code.values.base import (
+    OneOf,
+    ProgramError,
+    ProgramValue,
+    Symbol,
+    Unknown,
+    Value,
+    item_of_list,
+    one_of,
+)
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.objects import Imported
 from layerexplain.frontends.code.values.operators import (
@@ -72,7 +81,7 @@ class Expressions(InterpreterPart):
             return self.settings[name]
         if (shaped := self._of_given_shape(name)) is not None:
             return shaped
-        option = None if value.lacks == "name" else value.option
+        option = value.option if value.option or value.lacks != "name" else None
         return value if (value.name, value.option) == (name, option) else value._replace(name=name, option=option)
 
     def _of_given_shape(self, name: str) -> Array | None:
@@ -364,7 +373,7 @@ class Expressions(InterpreterPart):
                 return make(inner, given) or items
             for item in items:
                 self.budget.step()
-                self.assign(generator.target, item, inner)
+                self.assign(generator.target, item_of_list(item), inner)
                 tests = [self.value(test, inner) for test in generator.ifs]
                 known = [truth(test) for test in tests]
                 if None in known:

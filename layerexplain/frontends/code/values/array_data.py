@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.reading import MOST_ITEMS
+from layerexplain.lang.axes import is_open
 from layerexplain.model import Shape
-from layerexplain.ops.reshaping import groups
+from layerexplain.ops.reshaping import groups, slice_range
 from layerexplain.records import Record
 
 # Memory -------------------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ class ArrayData(Record, Value):
             elif isinstance(one, ArrayData):
                 sizes += one.shape if one.dtype != "bool" else [None if rows is None else len(rows)]
         shape = (*sizes, *left)
-        picked += [(size, None if size is None else range(size)) for size in left]
+        picked += [(size, None if size is None or is_open(size) else range(size)) for size in left]
         is_known = self.is_known and all(rows is not None for _, rows in picked)
         if is_known and is_small(self.shape) and is_small(shape):
             numbers = [0]
@@ -281,7 +282,7 @@ def _axes(key: object) -> int:
 
 def _rows(key: ProgramValue, shape: Shape, size: int | None) -> Sequence[int] | None:
     """Return the rows of axes that a key picks, counted from 0; None where they are not known."""
-    if size is None or isinstance(key, bool):
+    if size is None or is_open(size) or isinstance(key, bool):
         return None
     if isinstance(key, slice):
         is_known = all(type(one) in (int, type(None)) for one in (key.start, key.stop, key.step))
@@ -302,7 +303,7 @@ def _sliced(key: slice, size: int | None) -> int | None:
     parts = (key.start, key.stop, key.step)
     if size is None or not all(one is None or isinstance(one, int) for one in parts):
         return size if parts == (None, None, None) else None
-    return len(range(*key.indices(size)))
+    return slice_range(key, size)[1]
 
 
 # Shapes -------------------------------------------------------------------------------------------------------------
@@ -322,7 +323,7 @@ def count_of(shape: Shape) -> int:
 
 def is_small(shape: Shape) -> bool:
     """Return whether all places of an array can be gone through; one without numbers may have giant axes."""
-    return None not in shape and places(shape) <= MOST_ITEMS
+    return not any(size is None or is_open(size) for size in shape) and places(shape) <= MOST_ITEMS
 
 
 def places(shape: Shape) -> int:

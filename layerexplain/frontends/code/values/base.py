@@ -485,6 +485,19 @@ def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
     return None
 
 
+def item_of_list(value: ProgramValue) -> ProgramValue:
+    """Return an item of a list as a loop gives it: a name that is not defined is one size, whatever the loop calls it.
+
+    >>> item_of_list((Unknown("", name="U", lacks="name"), 3))[0].option
+    'U'
+    """
+    if type(value) is tuple:
+        return tuple([item_of_list(item) for item in value]) if len(value) < 9 else value
+    if isinstance(value, Unknown) and value.lacks == "name" and value.option is None:
+        return value._replace(option=value.name)
+    return value
+
+
 def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
     """Return a value that is unknown because of the code at a place."""
     return Unknown(reason, place.line, "", place.file, lacks=lacks)
