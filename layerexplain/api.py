@@ -494,7 +494,7 @@ def page(
         overlay: Numbers of one's own by the paths of layers, which colour the graph: {"conv1": 1.25}; or with a title
             and how those of a box are combined: {"title": "latency (ms)", "combine": "max", "values": {"conv1": 1.25}}.
         vs: Another model, as `source` is given: the page then shows the two side by side, and what differs. It runs
-            both on one input where it can run each.
+            both on one input where it can run each; `values` are then what that begins with.
         report: The report of the model, if it is there already.
 
     Returns:
@@ -511,21 +511,26 @@ def page(
     from layerexplain.render.page.data import page_of
     from layerexplain.render.page.layer_data import comparison_page
     from layerexplain.run.page_program import NoProgram, PageProgram, page_program
+    from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of, shared_values
 
     _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)
     if values is None and (layers is not None or max_values is not None):
         raise ArgumentError("layers and max_values choose among the values of a run; give values too")
     if vs is not None:
-        if values is not None or overlay is not None:
-            raise ArgumentError("values and overlay are for the page of one model; vs makes one of two")
+        if layers is not None or max_values is not None or overlay is not None:
+            raise ArgumentError("layers, max_values and overlay are for the page of one model; vs makes one of two")
         stores, models = zip(*[read_for_weights(one, code) for one in (source, vs)], strict=True)
-        reports = [explain(one, gradient=gradient, inputs=inputs, code=code) for one in models]
-        changes = diff(models[0], models[1], inputs=inputs, code=code)
+        given = [None, None] if values is None else shared_values(models, values)
+        shapes = [inputs if one is None else shapes_of(model, one) for model, one in zip(models, given, strict=True)]
+        reports = [
+            explain(one, gradient=gradient, inputs=of, code=code) for one, of in zip(models, shapes, strict=True)
+        ]
+        changes = diff(models[0], models[1], inputs=shapes[0] if shapes[0] == shapes[1] else inputs, code=code)
         programs = [
             NoProgram("--precision is none")
             if weights == "none"
-            else page_program(stored, model, shapes_for(model, inputs), of.totals.params, precision=weights)
-            for stored, model, of in zip(stores, models, reports, strict=True)
+            else page_program(stored, model, shapes_for(model, of), one.totals.params, precision=weights, inputs=begin)
+            for stored, model, of, one, begin in zip(stores, models, shapes, reports, given, strict=True)
         ]
         runs = [_with_words(one, labels, vocabulary) for one in programs if isinstance(one, PageProgram)]
         reasons = [one.reason if isinstance(one, NoProgram) else "" for one in programs]
@@ -534,7 +539,6 @@ def page(
         named = source if name is None else source._replace(source=name)
         return _written(page_of(named, fold, overlay=overlay), path)
     from layerexplain.layer_names import chosen_layers
-    from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
 
     stored, model = read_for_weights(source, code)
     chosen = chosen_layers(model, layers)

@@ -120,8 +120,9 @@ def command(
     element reads, how its shape is computed, its weights, cost, training and notes; and a search.
 
     The page of a model with weights (up to 5 million) runs the model: draw on its input, drop a picture or an array,
-    move a slider, and the values of all layers follow. --values sets the first input. With --layers or
-    --max-values, or if the page does not run the model, it stores the values of one run, as `trace` computes them.
+    move a slider, and the values of all layers follow. --values sets the first input, with --vs that of both. With
+    --layers or --max-values, or if the page does not run the model, it stores the values of one run, as `trace`
+    computes them.
 
     It is one file, which works offline: nothing is fetched, and no code of SOURCE is run.
 
@@ -134,13 +135,15 @@ def command(
     """
     if not values and (layers or max_values is not None):
         raise click.UsageError("--layers and --max-values need the values of an input, as in --values random")
-    if vs is not None and (values or overlay is not None):
-        raise click.UsageError("--vs shows two models and cannot be used with values of inputs or with --overlay")
+    if vs is not None and (layers or max_values is not None or overlay is not None):
+        raise click.UsageError("--vs shows two models and cannot be used with --layers, --max-values or --overlay")
     content = library.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": inputs, "code": code}
     runs: dict[str, Any] = {"weights": precision, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
     if vs is not None:
         of_both = {name: value for name, value in runs.items() if name != "overlay"}
+        if values:
+            of_both["values"] = values_of_run(content, source, inputs, values, layers, code)["values"]
         return write_picture(output, api.page(content, vs=library.piped(vs), fold=fold, **asked, **of_both))
     failure = None
     if values:

@@ -15,7 +15,7 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.value import ArrayFrame
 from layerexplain.derive.evaluate import Evaluation
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -26,7 +26,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation, ModelRun
 from layerexplain.run.arrays import computed_in
-from layerexplain.run.given_inputs import given_inputs
+from layerexplain.run.given_inputs import given_inputs, inputs_of
 from layerexplain.run.initializers import draw_inputs
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
@@ -111,6 +111,19 @@ def page_values(
                 left.append(step.name)
         facts = running.facts()
     return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
+
+
+def shared_values(models: Sequence[Model], inputs: Any) -> list[dict[str, Any]]:
+    """Return what each of several models gets where the first one gets `inputs`: the same arrays, in the order of the
+    inputs. Raises ArgumentError if a model does not take them."""
+    arrays = [one.array for one in given_inputs(models[0], inputs)]
+    found = []
+    for model in models:
+        names = [one.name for one in inputs_of(model)]
+        if len(names) != len(arrays):
+            raise ArgumentError(f"both models need as many inputs as have values: {len(arrays)}, got {len(names)}")
+        found.append(dict(zip(names, arrays, strict=True)))
+    return found
 
 
 def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:

@@ -79,7 +79,7 @@ ROWS = [
     ('page m.yaml --overlay bad.json', 2, "Invalid value for '--overlay': bad.json cannot be read as JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
     ('page m.yaml --layers a', 2, '--layers and --max-values need the values of an input, as in --values random'),
     ('page m.yaml --max-values 5', 2, '--layers and --max-values need the values of an input, as in --values random'),
-    ('page m.yaml --input random --vs m.yaml', 2, '--vs shows two models and cannot be used with values of inputs or with --overlay'),
+    ('page m.yaml --input random --max-values 5 --vs m.yaml', 2, '--vs shows two models and cannot be used with --layers, --max-values or --overlay'),
     ('view -', 2, 'view needs a file to watch; for standard input use layerexplain page -'),
     ('catalogue --to a.jsonl', 2, 'give a SOURCE, or a list of them with --from-file'),
     ('catalogue - --to a.jsonl', 2, "'-' cannot be a SOURCE of a catalogue; --from-file - reads names from standard input"),

@@ -111,6 +111,19 @@ def test_one_input_runs_both_and_each_layer_says_how_far_it_is_from_the_other(tm
         )
 
 
+def test_given_values_are_the_first_input_of_both(tmp_path: Path) -> None:
+    given = np.array([[[-1.0, 0.25, 0.5], [1.0, -0.5, 0.625]]])
+    with shown(layerexplain.page(RUNS, vs=CAPPED, values=given), tmp_path) as page:
+        until(page, "layerexplain.lives.every((one) => one.hasRun)")
+        inputs = page.evaluate("layerexplain.lives.map((one) => [...one.program.tensors[0].buffer.values])")
+        assert inputs == [given.ravel().tolist()] * 2
+        page.get_by_role("button", name="Zeros").click()
+        page.get_by_role("button", name="Example").click()
+        until(page, "layerexplain.lives[1].program.tensors[0].buffer.values[0] === -1")
+        page.click(".changes button >> text=positive")
+        assert page.evaluate("document.querySelector('.chosen').getBoundingClientRect().top < innerHeight")
+
+
 def test_a_stroke_on_the_one_pad_reaches_both(tmp_path: Path) -> None:
     digits = str(ROOT / "sample_models" / "digits.keras")
     with shown(layerexplain.page(digits, vs=digits), tmp_path) as page:
@@ -236,7 +249,10 @@ def test_what_has_no_meaning_for_two_models_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(program, [*words, "-o", str(tmp_path / "both.html")])
     assert (done.exit_code, done.stdout) == (0, "")
     assert str(tmp_path) not in (tmp_path / "both.html").read_text("utf-8")
-    assert CliRunner().invoke(program, [*words, "--input", "random"]).exit_code == 2
+    assert CliRunner().invoke(program, [*words, "--values", "random", "--max-values", "5"]).exit_code == 2
+    assert CliRunner().invoke(program, [*words, "--values", "random", "-o", str(tmp_path / "run.html")]).exit_code == 0
+    with shown((tmp_path / "run.html").read_text("utf-8"), tmp_path) as page:
+        until(page, "layerexplain.lives.every((one) => one.hasRun)")
 
 
 def test_both_models_are_shown_at_the_same_level_of_detail(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ export function startComparison(data, running) {
     data.changes.length ? changes : points(["Nothing differs."]));
   const still = [...new Set(sides.flatMap((one, side) => (one.model.still ? [`${data.names[side]} does not run in the page: ${one.model.still}.`] : [])))];
   if (still.length) pane.append(points(still, "quiet"));
+  pane.append(chosen);
   if (running) {
     pane.append(make("h3", "", "How far the layers differ"), running.differences((layer) => {
       chooseQuietly(0, layer);
@@ -73,7 +74,6 @@ export function startComparison(data, running) {
       showChosen(layer, partner(0, layer));
     }));
   }
-  pane.append(chosen);
 
   /** The layers that are chosen, beside each other. @param {number | null} before @param {number | null} after @param {number} [row] */
   function showChosen(before, after, row) {
@@ -85,6 +85,7 @@ export function startComparison(data, running) {
     chosen.replaceChildren(...(layers.some(Boolean) ? [make("h3", "", "The chosen layer"), table(["", ...data.names], [line("name", (one) => one.path),
       line("type", (one) => one.type), line("operation", (one) => one.operation), line("shape", (one) => one.shape), line("parameters", (one) => count(one.params)), line("MACs", (one) => count(one.macs))]),
       running && layers.every(Boolean) ? running.pictures(/** @type {number} */ (before), /** @type {number} */ (after)) : ""] : []));
+    if (layers.some(Boolean)) chosen.scrollIntoView({ block: "nearest" });
   }
 
   /** The second view goes where the first one went: to the same part of the graph, as large. @param {number} from */
