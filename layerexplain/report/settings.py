@@ -67,7 +67,7 @@ def setting_of(value: Any) -> TrainingSetting | None:
     None where it is none; a class that is not Keras's keeps its name.
 
     >>> setting_of("he_normal")
-    TrainingSetting(name='HeNormal', config={}, line=None)
+    TrainingSetting(name='HeNormal', config={}, line=None, applied=())
     >>> setting_of({"class_name": "L2", "config": {"l2": 0.001, "name": "l2"}}).config
     {'l2': 0.001}
     """
