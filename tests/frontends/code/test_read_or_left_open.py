@@ -136,3 +136,35 @@ def test_a_layer_that_states_its_shape_is_believed(inner: str) -> None:
     report = layerexplain.explain(code.encode())
     assert (report.grade, report.totals.params) == ("complete", space["model"].count_params())
     keras.backend.clear_session()
+
+
+IN_CALL = (
+    "ops.zeros((x.shape[0], 3)) + x[:, 0, :3]", "ops.tile(x, (1, x.shape[0], 1))", "ops.tile(x[:, :1], (1, x.shape[0], 1))",
+    "ops.tile(x, (x.shape[0], 1, 1))", "ops.reshape(x, (x.shape[0] * 2, 12))", "ops.reshape(x, (x.shape[0] // 2, -1, 8))", "x * x.shape[0]", "ops.sum([x, x], 0)", "ops.abs((x, 2 * x))", "ops.concatenate(x)",
+    "ops.mean([x, x], axis=-1)", "ops.stack(x, axis=1)",
+)  # fmt: skip
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("call", "batch"), [*[(call, 2) for call in IN_CALL], *[(call, None) for call in IN_CALL[4:]]])
+def test_a_fixed_batch_and_a_list_in_place_of_a_tensor_are_read_as_keras_reads_them(
+    call: str, batch: int | None
+) -> None:
+    """What Keras computes is no fault, and has its shape where it is complete; what it refuses is not complete."""
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    code = (
+        "import keras\nfrom keras import layers, ops\nclass Own(layers.Layer):\n    def call(self, x):\n"
+        f"        return {call}\nmodel = keras.Model(x := keras.Input(batch_shape=({batch}, 6, 4)), Own()(x))\n"
+    )
+    report = layerexplain.explain(code.encode(), partial=True)
+    space: dict[str, Any] = {}
+    try:
+        exec(code, space)
+    except (TypeError, ValueError, NotImplementedError):
+        assert report.grade != "complete"
+    else:
+        assert report.faults == ()
+        pairs = zip(report.outputs[0].shape or (), space["model"].output_shape, strict=report.grade == "complete")
+        assert all(size in (None, of_keras) for size, of_keras in pairs)
+    assert batch is None or any(word in call for word in ("conc", "stack", "tile")) or report.grade == "complete"
+    keras.backend.clear_session()

@@ -214,7 +214,7 @@ class LayerAttributes:
 
     def tensor_attribute(self, tensor: Tensor, name: str) -> ProgramValue:
         if name == "shape":
-            return self.own_calls.shape_tuple(tensor)
+            return self.operations.size("int_shape", [tensor], {})
         if name in ("ndim", "rank"):
             shape = self.own_calls.shape_tuple(tensor)
             return shape if isinstance(shape, Unknown) else len(shape)
@@ -436,7 +436,7 @@ class LayerAttributes:
         if name in ("get_shape", "shape"):
             if isinstance(tensor, GraphTensor) and name == "get_shape":
                 self.recorder.older("a tensor of Keras 3 has no get_shape(); use its attribute shape")
-            return self.own_calls.shape_tuple(tensor)
+            return self.operations.size("int_shape", [tensor], {})
         if name == "set_shape":
             self.own_calls.tell_shape(tensor, args[0] if args else None)
             return None

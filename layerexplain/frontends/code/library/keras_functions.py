@@ -9,7 +9,7 @@ from layerexplain.frontends.code.library.keras_cloning import Cloning, source_in
 from layerexplain.frontends.code.library.keras_making import Calling, LayerFactory
 from layerexplain.frontends.code.library.keras_names import KerasName, tensorflow_function
 from layerexplain.frontends.code.library.keras_operations import SIZES, Operations
-from layerexplain.frontends.code.library.keras_refused_calls import Refusals, input_shapes
+from layerexplain.frontends.code.library.keras_refused_calls import Refusals
 from layerexplain.frontends.code.library.keras_refused_data import DataChecks
 from layerexplain.frontends.code.library.keras_run_time_sizes import BATCH_FLATTEN, RunTimeSizes, holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
@@ -143,7 +143,7 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: KerasParts) 
     if not path.startswith("compat") and not (keras.refusals.check_call(*call) and keras.operations.check_axis(*call)):
         return keras.interpreter.unknown(f"the call of tf.{path}, which does not fit")
     if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
-        args = [keras.graphs.make_operation("Stack", [list(args[0])], {}), *args[1:]]
+        args = [keras.operations.stacked(args[0]), *args[1:]]
     args, kwargs = keras.operations.with_sizes("TFOpLambda", args, kwargs)
     declaration, signature = find(f"tf.{name}"), fitting(f"tf.{name}", args, kwargs)
     if declaration is not None and signature is not None and not signature.any_count:
@@ -318,8 +318,8 @@ def _relu(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
 def _batch_flatten(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `K.batch_flatten(x)`: the layer Flatten, but Keras knows its sizes only where it knows the batch, or the
     layer around it says its shape."""
-    inputs = input_shapes(args[0], layers_only=False) if args and isinstance(args[0], Tensor) else ()
-    if keras.own_calls.states_shape() or (inputs is not None and all(shape[0] is not None for shape in inputs)):
+    is_known = keras.own_calls.states_shape() or keras.recorder.fixed_batches == {True}
+    if is_known or not args or not isinstance(args[0], Tensor):
         return NotImplemented
     return keras.sizes.run_time_operation(BATCH_FLATTEN, args[:1], {})
 

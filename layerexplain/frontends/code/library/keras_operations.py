@@ -150,6 +150,12 @@ class Operations:
             return self.recorder.opaque_call(shown, args, kwargs)
         if path.startswith("ops.") and not self.check_axis(path, shown, args, kwargs):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
+        if declaration is not None and args and (self.recorder.in_call or self.recorder.keras_2):
+            if len(declaration.tensors) == 1 and type(args[0]) in (list, tuple):
+                args = [self.stacked(args[0]), *args[1:]]
+            if not declaration.tensors and isinstance(args[0], Tensor) and kwargs.keys() <= {"axis"}:
+                why = self.interpreter.unknown(f"{name} of the parts of one tensor")
+                return self.recorder.opaque_call(shown, args, kwargs, why)
         args, kwargs = self.with_sizes(type_, args, kwargs)
         if holds_size([*args, *kwargs.values()]):
             why = self.interpreter.unknown(f"{name}: a size that is computed from the batch")
@@ -176,6 +182,10 @@ class Operations:
             return result
 
         return mirrored(value, table, Array) if self.recorder.in_call or is_large(value) else value
+
+    def stacked(self, tensors: ProgramValue) -> ProgramValue:
+        """Return a list in place of a tensor as one tensor with an axis more, as TensorFlow reads it."""
+        return self.graphs.make_operation("Stack", [list(tensors)], {}) if tensors_in(tensors) else tensors
 
     def with_weights(self, value: ProgramValue) -> ProgramValue:
         return mirrored(value, self.graphs.weight_value, Variable)
@@ -225,7 +235,7 @@ class Operations:
             return len(shape)
         if name == "size":
             return Size() if None in shape else math.prod(shape)
-        if name == "int_shape":
+        if name == "int_shape" and self.recorder.fixed_batches != {True}:
             return shape
         spec = self.shapes.spec_of(value)
         known = shape if spec is None else spec.shape

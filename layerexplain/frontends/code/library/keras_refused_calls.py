@@ -110,7 +110,7 @@ class Refusals:
         declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
         if keeps is None or declaration is None or not declaration.takes_states:
             return
-        shapes = input_shapes(tensor, layers_only=True) if isinstance(tensor, GraphTensor) else None
+        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
         if shapes and all(one[0] is None for one in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
             fact = f"{keeps.type} with stateful=True needs a fixed batch size, got None; for example {right}"
@@ -370,21 +370,18 @@ def _no_tensor(value: object) -> str | None:
     return None
 
 
-def input_shapes(tensor: Tensor, *, layers_only: bool) -> list[Sequence[ProgramValue]] | None:
-    """Return the shapes, with the batch, of the inputs that feed a tensor, through layers of Keras alone or through
-    anything; None where one is not known, or something else stands between."""
+def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
+    """Return the shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one
+    is not known, or something else stands between."""
     waiting, seen, found = [tensor], set(), []
     while waiting:
         node = waiting.pop().node
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if layers_only and node.layer.kind != "layer":
+        if node.layer.kind != "layer":
             return None
-        like = node.layer.config.get("like")
-        if node.layer.type == "InputLayer" and isinstance(like, Tensor):
-            waiting.append(like)
-        elif node.layer.type == "InputLayer":
+        if node.layer.type == "InputLayer":
             shape = node.layer.config.get("batch_shape")
             if type(shape) not in (list, tuple) or not shape:
                 return None

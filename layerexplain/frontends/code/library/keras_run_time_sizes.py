@@ -61,7 +61,7 @@ def _tile(x: Expr, *likes: Expr, times: object) -> Expr:
     if all(count == 1 or size == 1 for count, size in zip(counts, x.shape, strict=True)):
         whole = [count if size == 1 else size for count, size in zip(counts, x.shape, strict=True)]
         return movement.broadcast_to(x, shape=tuple(whole))
-    return arrange.tile(x, times=counts)
+    return arrange.tile(x, times=tuple([count if isinstance(count, int) else None for count in counts]))
 
 
 def _declared(

@@ -42,6 +42,8 @@ class Recorder:
         self.number_of_nodes = 0
         self.nodes_inside: list[Node] = []
         """The calls that a `call` of the program makes, in order."""
+        self.fixed_batches: set[bool] = set()
+        """Whether the inputs that were made say how many examples a batch has."""
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
@@ -159,6 +161,7 @@ class Recorder:
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
         layer = self.layer("InputLayer", "layer", name, {"batch_shape": shape, "dtype": dtype})
+        self.fixed_batches.add(isinstance(shape, list | tuple) and len(shape) > 0 and isinstance(shape[0], int))
         return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
