@@ -211,6 +211,25 @@ def test_no_column_is_out_of_sight(html: str, tmp_path: Path, width: int) -> Non
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_words_of_what_differs_are_whole_on_a_phone(tmp_path: Path) -> None:
+    models = [one.replace(b"name: ", b"name: expanded_convolution_1_squeeze_excite_") for one in (BEFORE, AFTER)]
+    broken = """[...document.querySelectorAll(".changes td:nth-child(2), .chosen td:last-child, .chosen thead th")].flatMap((cell) => {
+        const text = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode();
+        return [...(text?.data ?? "").matchAll(/[^ ]+/g)].filter(({ index, 0: word }) => {
+            const range = document.createRange();
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            return new Set([...range.getClientRects()].map((one) => one.top)).size > 1;
+        }).map(([word]) => word);
+    })"""
+    with shown(layerexplain.page(models[0], vs=models[1]), tmp_path, width=390) as page:
+        page.click(".changes button >> text=positive")
+        assert "removed" in page.inner_text(".changes") and "not there" in page.inner_text(".chosen")
+        assert page.evaluate(broken) == []
+        hidden = "[...document.querySelectorAll('.table')].map((one) => one.scrollWidth - one.clientWidth)"
+        assert page.evaluate(hidden) == [0, 0, 0]
+
+
 def test_both_graphs_and_the_differences_are_printed(html: str, tmp_path: Path) -> None:
     with shown(html, tmp_path) as page:
         page.emulate_media(media="print")
