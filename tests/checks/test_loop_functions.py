@@ -140,3 +140,43 @@ def test_what_a_loop_applies_is_judged_with_the_loss(loss: str) -> None:
                 f"{forward} | {' '.join(loop.split())}: PyTorch {truth!r}, check {[one.message for one in said]}"
             )
     assert count == len(FUNCTIONS) * (len(FUNCTIONS) + len(ALSO)) and not wrong, "\n".join(wrong)
+
+
+NET, LOOP = PROGRAM.split("model = Net()")
+LOOP = LOOP.format(loop="    loss = criterion({}, y)", batches="loader").split("lr=0.01)")[1]
+PLACES = {  # where a loop stands that nothing calls; "{{}}" is what the loss gets
+    "function": "model = Net()\ncriterion = nn.NLLLoss()\ndef fit(model, loader, optimizer):\n    model.train()"
+    + LOOP.replace("\n", "\n    "),
+    "function of a class alone": "def fit(net, loader, optimizer):\n    net.train()\n    criterion = nn.NLLLoss()"
+    + LOOP.replace("model(x)", "net(x)").replace("\n", "\n    "),
+    "method": """class Trainer:
+    def __init__(self, model):
+        self.model, self.criterion = model, nn.NLLLoss()
+        self.optimizer = torch.optim.Adam(model.parameters())
+    def fit(self, loader):
+        for x, y in loader:
+            self.optimizer.zero_grad()
+            out = self.model(x)
+            loss = self.criterion({}, y)
+            loss.backward()
+            self.optimizer.step()
+trainer = Trainer(Net())
+""",
+    "step of Lightning": """    def training_step(self, batch, number):
+        x, y = batch
+        out = self(x)
+        return {{"loss": F.nll_loss({}, y)}}
+model = Net()
+""",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("applied", ["out", "F.log_softmax(out, 1)", "out.softmax(1)"])
+def test_a_loop_that_nothing_calls_is_followed(place: str, applied: str) -> None:
+    text = NET.replace("{forward}", "x").rstrip() + "\n" + PLACES[place].format(applied)
+    findings = layerexplain.check(text.encode(), inputs={"x": (7,)})
+    truth = in_pytorch("x", f"    loss = nn.NLLLoss()({applied}, y)", "nn.NLLLoss()({}, y)")
+    assert bool(truth) == (applied != "F.log_softmax(out, 1)")
+    assert [one.code for one in findings] == ["no-logarithms"] * bool(truth), text
+    assert not truth or ("softmax" in findings[0].message) == ("softmax" in applied)

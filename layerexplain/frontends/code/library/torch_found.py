@@ -19,14 +19,15 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
-from layerexplain.frontends.code.library.torch_training import is_loss
+from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.pasted_errors import Message, messages
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.stated_inputs import fitting_inputs, stated_inputs, stated_of_several
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
-from layerexplain.frontends.code.values.program import Class, Function, Instance
+from layerexplain.frontends.code.values.operators import each_in
+from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.reading import MOST_TRIED, Assumption, Budget, Exhausted, File, Frame, walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.declaration import Spec
@@ -127,6 +128,47 @@ def _of_functions(program: ReadProgram) -> list[Found]:
             found += [Found(name, result)] if is_module(result) else []
     return found or _called_alone(interpreter) or _kept_inside(interpreter)
 
+
+def follow_training(program: ReadProgram, module: Any) -> None:
+    """Call the functions of a program that train what they are given, where it trains no model itself: the module, if
+    it is the only one, is the argument that is used as a model, others are values of the program with their names. What
+    they assume is of no model."""
+    interpreter, names = program.interpreter, program.frame.names
+    if any(use.model is not None for use in interpreter.kept(TorchTraining).called):
+        return
+    effects, training = interpreter.effects, interpreter.kept(TorchTraining)
+    assumed, gaps, undefined = len(effects.assumptions), len(effects.gaps), {*effects.undefined}
+    functions = [one for one in names.values() if isinstance(one, Function) and one.frame.file is program.file]
+    for owner, one in [*[(None, one) for one in functions], *_methods([*names.values(), module])]:
+        nodes = [node for node in walk(one.node) if isinstance(node, ast.Attribute)]
+        is_step = owner is module and one.name in _OF_LIGHTNING
+        if not is_step and (owner is module or not any(node.attr == "backward" for node in nodes)):
+            continue
+        models = {node.value.id for node in nodes if node.attr in _OF_MODELS and isinstance(node.value, ast.Name)}
+        required = one.signature.required[owner is not None :]
+        given = {each: names.get(each, interpreter.unknown(each)) for each in required}
+        models = {each for each in models if isinstance(given.get(each), Unknown)}
+        given |= dict.fromkeys(models, module) if module is not None and len(models) == 1 else {}
+        interpreter.budget = Budget()
+        effects.begin_statement(of_module=False)
+        with suppress(ProgramError, Exhausted):
+            result = interpreter.call(one if owner is None else Bound(owner, one), [], given)
+            training.descended += [loss for loss in each_in(result) if is_step and isinstance(loss, LossSum)]
+    del effects.assumptions[assumed:], effects.gaps[gaps:]
+    for name in effects.undefined.keys() - undefined:
+        del effects.undefined[name]
+
+
+def _methods(values: Sequence[Any]) -> list[tuple[Instance, Function]]:
+    """Return the methods of objects that a program makes, each with its object."""
+    objects = [one for one in values if isinstance(one, Instance)]
+    each = [(one, method) for one in objects for method in one.cls.attributes.values() if isinstance(method, Function)]
+    return [(one, method) for one, method in each if not method.kind]
+
+
+_OF_LIGHTNING = ("training_step", "configure_optimizers")
+_OF_MODELS = ("train", "eval", "parameters", "named_parameters")
+"""Attributes that tell a model from other arguments."""
 
 _LISTS = ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 _PROGRAMS = ("main", "train", "run", "demo")

@@ -24,6 +24,7 @@ from layerexplain.frontends.code.library.torch_found import (
     ReadProgram,
     asked,
     class_name,
+    follow_training,
     models,
     shapes_of_error,
     shapes_of_text,
@@ -253,6 +254,7 @@ def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model
         return None
     called = {id(call.module): at for at, call in enumerate(program.interpreter.kept(DataCalls).calls)}
     main = max(found, key=lambda one: (called.get(id(one.value), -1), found.index(one)))
+    follow_training(program, main.value if len(found) == 1 else None)
     model = read_model(program, main)
     if main.refusal is not None and not (model.source_code and model.source_code.missing):
         raise SourceError(main.refusal())

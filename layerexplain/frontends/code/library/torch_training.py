@@ -157,6 +157,8 @@ class TorchTraining:
         given = [*args, *(kwargs[key] for key in ("input", "target") if key in kwargs)]
         output, target = given[:2] if len(given) > 1 else (None, None)
         model, part, applied = self.origin_of(output)
+        if model is None and isinstance(output, Unknown):  # it may be computed from what the model gives
+            applied = (TrainingSetting(""),)
         setting = _setting(interpreter, f"{TORCH}{type_}", config, place)._replace(applied=applied)
         use = _Use(setting, model, target, part)
         if run_of(interpreter) is not None:
