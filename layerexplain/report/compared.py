@@ -51,7 +51,9 @@ def applied_to(output: Shape | None, loss: TrainingSetting) -> Iterator[Applied]
         found = None if shape is None or not known else _traced(setting, shape)
         if found is None:
             found = next(filter(None, (_traced(setting, one) for one in _STAND_INS)), None)
-            shape = None
+            sizes = setting.config.get("shape", ()) if setting.name == "torch.reshape" else ()
+            # The examples and whatever else is not known are one axis then: the steps of all texts.
+            shape = (None, *sizes[1:]) if sizes[:1] == (-1,) else None
         else:
             shape = next(iter(found.results.values())).shape
         yield Applied(setting, found, shape)

@@ -20,6 +20,21 @@ m.fit(np.zeros((64, 7, 3)), np.zeros((64, 1)), batch_size=8%s)
 """
 STOPS, BEST = "callbacks=[callbacks.EarlyStopping(%s)]", "callbacks=[callbacks.ModelCheckpoint('m.keras', %s)]"
 
+
+def _unknown(program: str) -> str:
+    """The same program on arrays that it does not make."""
+    return program.replace("np.zeros((64, 7, 3)), np.zeros((64, 1))", "x, y").replace(
+        "options", "options\nfrom data import x, y"
+    )
+
+
+def _own(program: str) -> str:
+    """The same program with a model of its own class."""
+    made = "class Net(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.d = layers.Dense(1)\n"
+    made += "    def call(self, x):\n        return self.d(x)\nm = Net()\n"
+    return program.replace("m = keras.Sequential([keras.Input((5,)), layers.Dense(1)])\n", made)
+
+
 ROWS = [
     (DENSE % ("['mae']", STOPS % ""), "EarlyStopping watches 'val_loss', and fit() gets no validation data"),
     (DENSE % ("['mae']", STOPS % "monitor='val_mae', patience=3"), "EarlyStopping watches 'val_mae', and fit() gets no validation data"),
@@ -31,6 +46,11 @@ ROWS = [
     (DENSE % ("['mae']", BEST % ""), ""), (DENSE % ("['mae']", STOPS % "" + ", **options.fit"), ""),
     (DENSE % ("[keras.metrics.AUC()]", STOPS % "'auc'"), ""),
     (STATEFUL % ("True", ""), "'lstm' is stateful, and fit() shuffles the examples (shuffle=True by default)"),
+    (_unknown(STATEFUL % ("True", "")), "'lstm' is stateful, and fit() shuffles the examples (shuffle=True by default)"),
+    (_unknown(STATEFUL % ("True", ", shuffle=False")), ""),
+    (_unknown(STATEFUL % ("True", "")).replace("x, y", "data_set"), ""),  # which is not shuffled
+    (_own(DENSE % ("['mae']", STOPS % "")), "EarlyStopping watches 'val_loss', and fit() gets no validation data"),
+    (_own(DENSE % ("['mae']", STOPS % "" + ", validation_split=0.2")), ""),
     (STATEFUL % ("True", ", shuffle=False"), ""), (STATEFUL % ("False", ""), ""),
 ]  # fmt: skip
 

@@ -166,6 +166,8 @@ trainer = Trainer(Net())
         x, y = batch
         out = self(x)
         return {{"loss": F.nll_loss({}, y)}}
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
 model = Net()
 """,
 }

@@ -122,9 +122,11 @@ class DataChecks:
     ) -> None:
         """Keep the faults of a model that is trained or run on other data than those that it is made for."""
         graph = self.graphs.graph(model) if model.form != "own" else None
-        if graph is None or any(layer.kind == "custom" for layer in graph.layers):
-            return
         given: dict[str, ProgramValue] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        if graph is None or any(layer.kind == "custom" for layer in graph.layers):
+            if name == "fit" and self.interpreter.effects.is_certain:
+                model.fitted = self._fitted(model, None, given, name)
+            return
         if name == "fit_generator":  # of older Keras, whose batches have another name and stand alone
             given = {"x": args[0] if args else kwargs.get("generator"), "batch_size": _OF_BATCHES}
         batches = given.get("x")
@@ -159,15 +161,15 @@ class DataChecks:
             data = [Array(shapes[name]) if name in shapes else None for name in ("X", "y")]
             self.check_data(model, "fit", data, {})
 
-    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, ProgramValue], name: str) -> FitData:
-        """Return what a model is trained on, as far as it is known."""
+    def _fitted(self, model: ModelValue, graph: Graph | None, given: Mapping[str, ProgramValue], name: str) -> FitData:
+        """Return what a model is trained on, as far as it is known; `graph` is None where its layers are not."""
         call = self.interpreter.node
         # What `**options` give may be validation data, or the order of examples.
         is_fit = name == "fit" and not any(one.arg is None for one in getattr(call, "keywords", ()))
-        watched = unwatched(given, model.compiled or {}, len(graph.outputs)) if is_fit else ()
+        watched = unwatched(given, model.compiled or {}, len(graph.outputs) if graph else 0) if is_fit else ()
         found: list[DataArray] = []
         sure = given.get("batch_size") == _OF_BATCHES
-        sides = ((model.inputs, graph.inputs, "x", "X"), (model.outputs, graph.outputs, "y", "y"))
+        sides = ((model.inputs, graph.inputs, "x", "X"), (model.outputs, graph.outputs, "y", "y")) if graph else ()
         for structure, tensors, argument, name in sides:
             names = _names(structure, tensors)
             arrays = _arrays(given.get(argument), names) or []
@@ -176,9 +178,10 @@ class DataChecks:
                 found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
         batch = given.get("batch_size", 32)
         size = batch if isinstance(batch, int) else 32 if batch is None else None
-        # Batches that a program makes itself keep their order.
-        is_shuffled = is_fit and any(one.name in ("X", *_names(model.inputs, graph.inputs)) for one in found)
-        is_shuffled = is_shuffled and not sure and given.get("shuffle", True) in (True, "batch")
+        # Batches that a program makes itself keep their order; with them fit() takes no targets.
+        is_shuffled = (
+            is_fit and not sure and given.get("y") is not None and given.get("shuffle", True) in (True, "batch")
+        )
         return FitData(tuple(found), size, is_shuffled=is_shuffled, watched=watched)
 
     def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: object, argument: str) -> None:

@@ -88,10 +88,11 @@ def models(program: ReadProgram) -> list[Found]:
 
 def _kept_inside(interpreter: Interpreter) -> list[Found]:
     """Return the models that functions such as `main()` make and keep to themselves: of each class the last one that is
-    no part of another."""
+    trained, or made, and no part of another."""
     every: list[Any] = [one for one in interpreter.kept(TorchProgram).finished if module_type(one) not in _LISTS]
     inside = {id(part) for one in every for name, part in named_modules(one).items() if name}
-    outer = {class_name(one): one for one in every if id(one) not in inside}
+    trained = {id(use.model) for use in interpreter.kept(TorchTraining).called}
+    outer = {class_name(one): one for one in sorted(every, key=lambda one: id(one) in trained) if id(one) not in inside}
     return [Found(name, one) for name, one in outer.items() if not is_loss(name)]
 
 
@@ -161,7 +162,7 @@ def follow_training(program: ReadProgram, module: Any) -> None:
 
 def _methods(values: Sequence[Any]) -> list[tuple[Instance, Function]]:
     """Return the methods of objects that a program makes, each with its object."""
-    objects = [one for one in values if isinstance(one, Instance)]
+    objects = {id(one): one for one in values if isinstance(one, Instance)}.values()
     each = [(one, method) for one in objects for method in one.cls.attributes.values() if isinstance(method, Function)]
     return [(one, method) for one, method in each if not method.kind]
 

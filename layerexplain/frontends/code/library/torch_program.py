@@ -118,6 +118,8 @@ class TorchProgram:
         """Whether the program makes modules."""
         self.runs: list[TensorRun] = []
         """The models that are run now, the innermost last."""
+        self.descends = False
+        """Whether the program asks for gradients of what it computes itself from the results of models."""
         self.begun: list[Instance] = []
         """The modules whose `__init__` has called that of PyTorch."""
         self.finished: list[ProgramValue] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.frontends.code.library.torch_modules import BuiltIn
 from layerexplain.frontends.code.library.torch_numbers import Numbers
-from layerexplain.frontends.code.library.torch_program import run_of
+from layerexplain.frontends.code.library.torch_program import TorchProgram, run_of
 from layerexplain.frontends.code.library.torch_tensors import (
     ALIASES,
     DTYPES,
@@ -121,6 +121,8 @@ def marked(value: Any, origin: Origin | None) -> Any:
 
 def after(evaluator: Any, found: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], path: str = "") -> Any:
     """Return what a function of torch gives as what it is of a model, if one of its arguments is from one."""
+    if name == "backward":
+        evaluator.kept(TorchProgram).descends = True
     given = [one for one in each_in([*args, *kwargs.values()]) if origin_of(one) is not None]
     if not given or found is NotImplemented or run_of(evaluator) is not None:
         return found

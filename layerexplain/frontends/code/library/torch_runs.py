@@ -245,16 +245,17 @@ def parameter_names(module: Any) -> list[str]:
 
 
 def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model | None:
-    """Return the model that is asked for by its name or a call, else the last that is called on data, or made, of those
-    found; None where there is none."""
+    """Return the model that is asked for by its name or a call, else the last of those found that is called on data,
+    trained, or made; None where there is none."""
     if request:
         known = next((one for one in found if one.name == request), None) or asked(program, request)
         return None if known is None else read_model(program, known)
     if not found:
         return None
     called = {id(call.module): at for at, call in enumerate(program.interpreter.kept(DataCalls).calls)}
-    main = max(found, key=lambda one: (called.get(id(one.value), -1), found.index(one)))
-    follow_training(program, main.value if len(found) == 1 else None)
+    follow_training(program, found[0].value if len(found) == 1 else None)
+    trained = {id(use.model) for use in program.interpreter.kept(TorchTraining).called}
+    main = max(found, key=lambda one: (called.get(id(one.value), -1), id(one.value) in trained, found.index(one)))
     model = read_model(program, main)
     if main.refusal is not None and not (model.source_code and model.source_code.missing):
         raise SourceError(main.refusal())
@@ -338,6 +339,8 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         with_tried_cures(run, module, partial(_run_on, interpreter, module, given, others, alone=alone))
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else class_name(module))
+    if interpreter.kept(TorchProgram).descends:
+        interpreter.kept(TorchTraining).created.clear()  # a loss that is made and not called is another one
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
     model = model if inferred else _with_pasted_error(program, module, model)
     opened = [(program.located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
