@@ -18,6 +18,7 @@ from layerexplain.checks.calls import (
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
+from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.fit_data import ACCURACY_COUNTS, accuracy_at, is_accuracy, is_of_logits
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.network.traced import Network, TracedCall
@@ -307,11 +308,50 @@ def accuracy_of_numbers(network: Network) -> Iterator[Found]:
             yield call, f"accuracy is the metric beside {loss.name}{_accuracy_words(shape, loss.targets_shape)}"
 
 
-def _has_accuracy(network: Network, call: TracedCall) -> bool:
-    """Return whether the accuracy of an output is one of its metrics."""
+def _metrics_of(network: Network, call: TracedCall) -> list[str]:
+    """Return the names of the metrics of an output."""
     training = network.model.training
     metrics = {} if training is None else training.metrics
-    return any(is_accuracy(metric.name) for key in ("", call.name) for metric in metrics.get(key, ()))
+    return [metric.name for key in ("", call.name) for metric in metrics.get(key, ())]
+
+
+def _has_accuracy(network: Network, call: TracedCall) -> bool:
+    """Return whether the accuracy of an output is one of its metrics."""
+    return any(map(is_accuracy, _metrics_of(network, call)))
+
+
+@rule(
+    "metric-of-other-targets",
+    "A metric that takes other targets than the loss",
+    "wrong",
+    "certain",
+    why="Loss and metric get the same targets: of a class number, or of a single 0 or 1, the largest of one is always "
+    "the first; several 1 in a row are not one class.",
+    fix="Use the metric accuracy, or that for the targets of the loss: binary_accuracy, categorical_accuracy or "
+    "sparse_categorical_accuracy.",
+    source="keras/src/metrics/accuracy_metrics.py",
+)
+def metric_of_other_targets(network: Network) -> Iterator[Found]:
+    for compiled in losses_of(network):
+        kind = compiled.loss.targets.kind
+        for metric in _metrics_of(network, compiled.call) if kind in _TARGETS else ():
+            taken = METRIC_TARGETS.get(snake_case(metric), kind)
+            if taken != kind:
+                said = f"the metric {metric} takes {_TARGETS[taken]}"
+                yield compiled.call, f"{said}, and {compiled.loss.name} gets {_TARGETS[kind]}"
+
+
+METRIC_TARGETS = {
+    "binary_accuracy": "bits",
+    **dict.fromkeys(("categorical_accuracy", "top_k_categorical_accuracy"), "one-hot"),
+    **dict.fromkeys(("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"), "classes"),
+}
+"""Metric → the kind of targets that it takes, as losses have them."""
+_TARGETS = {
+    "bits": "a 0 or 1 for each output",
+    "one-hot": "a row with one number for each class",
+    "classes": "the number of a class",
+}
 
 
 def _accuracy_words(shape: Shape | None, targets_shape: Callable[[Shape], Shape]) -> str:

@@ -464,6 +464,14 @@ ROWS = {
         (head("sigmoid", 1, "binary_crossentropy", "metrics: [accuracy]\n"), head("sigmoid", 3, "binary_crossentropy", "metrics: [binary_accuracy]\n"),
          head("softmax", 3, "categorical_crossentropy", "metrics: [accuracy]\n")),
     ),
+    "metric-of-other-targets": Row(
+        {head("softmax", 3, "sparse_categorical_crossentropy", "metrics: [categorical_accuracy]\n"): ["dense"],
+         head("softmax", 3, "categorical_crossentropy", "metrics: [SparseCategoricalAccuracy]\n"): ["dense"],
+         head("sigmoid", 1, "binary_crossentropy", "metrics: [categorical_accuracy]\n"): ["dense"]},
+        (head("softmax", 3, "sparse_categorical_crossentropy", "metrics: [sparse_categorical_accuracy]\n"),
+         head("softmax", 3, "categorical_crossentropy", "metrics: [CategoricalAccuracy]\n"),
+         head("sigmoid", 1, "binary_crossentropy", "metrics: [binary_accuracy, AUC]\n")),
+    ),
     "class-loss-on-map": Row(
         {flat("Conv2D: {filters: 4, kernel_size: 3}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"): ["dense"],
          flat("MaxPooling1D: 2", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: sparse_categorical_crossentropy\n"): ["dense"]},
