@@ -40,10 +40,10 @@ _MANY_DIGITS = 12
 
 @rule(
     "softmax-twice",
-    "A softmax of a softmax",
+    "A softmax of a softmax, or a sigmoid of a sigmoid",
     "wrong",
     "certain",
-    why="The second softmax gets only values from 0 to 1, so that no class can come near a probability of 1.",
+    why="The second one gets only values from 0 to 1, so that no probability can come near 1.",
     fix="Remove one of them.",
     source="keras/src/activations/activations.py",
     inside=True,
@@ -52,10 +52,14 @@ def softmax_twice(network: Network) -> Iterator[Found]:
     for before, call in functions_alone(network, "softmax"):
         if activation_of(network, before) == "softmax":
             yield call, f"'{call.name}' takes the softmax of '{before.name}', which ends with one"
+    for before, call in functions_alone(network, "sigmoid"):
+        if activation_of(network, before) == "sigmoid" and is_given_out(network, call):
+            said = f"'{call.name}' takes the sigmoid of '{before.name}', which ends with one"
+            yield call, f"{said}: its values lie between 0.5 and 0.73"
     for compiled in losses_of(network):
         for (first, _), (function, line) in pairwise(compiled.functions):
-            if first == function == "softmax":
-                yield compiled.call, f"line {line} takes the softmax of the output, which is one already"
+            if first == function and function in ("softmax", "sigmoid"):
+                yield compiled.call, f"line {line} takes the {function} of the output, which is one already"
 
 
 @rule(

@@ -105,7 +105,8 @@ def _on_tensorflow(loss: Loss, activation: str) -> str:
 )
 def no_probabilities(network: Network) -> Iterator[Found]:
     for compiled in losses_of(network):
-        if compiled.takes == "probabilities" and compiled.ends_with in _LOGITS:
+        # Where the loop takes a logarithm itself, negative-into-logarithm has the cure.
+        if compiled.takes == "probabilities" and compiled.ends_with in _LOGITS and not compiled.within:
             yield compiled.call, f"{compiled.words}, and {compiled.loss_words}"
 
 

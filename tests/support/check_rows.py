@@ -269,8 +269,10 @@ ROWS = {
         (head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1, decay: 0.0}}\n"),),
     ),
     "softmax-twice": Row(
-        {flat("Dense: {units: 3, activation: softmax}", "Softmax"): ["softmax"], flat("Softmax", "Activation: softmax"): ["activation"]},
-        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: softmax}", "Dense: {units: 3, activation: softmax}")),
+        {flat("Dense: {units: 3, activation: softmax}", "Softmax"): ["softmax"], flat("Softmax", "Activation: softmax"): ["activation"],
+         flat("Dense: {units: 3, activation: sigmoid}", "Flatten", "Activation: sigmoid"): ["activation"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: sigmoid}", "Dense: {units: 1, activation: sigmoid}"),
+         flat("Dense: {units: 3, activation: sigmoid}", "Activation: sigmoid", "Dense: 1"), flat("Dense: {units: 3, activation: softmax}", "Dense: {units: 3, activation: softmax}")),
     ),
     "relu-before-softmax": Row(
         {flat("Dense: {units: 3, activation: relu}", "Softmax"): ["softmax"]},
