@@ -315,7 +315,7 @@ def _stored(statement: ast.stmt) -> list[str]:
     return [ast.unparse(one) for one in each if isinstance(one, ast.Name) or _is_of_self(one)]
 
 
-def _made(statements: Sequence[ast.stmt]) -> set[str]:
+def _new_names(statements: Sequence[ast.stmt]) -> set[str]:
     """Return the names of classes and functions, and of what constructors make."""
     found = set[str]()
     for one in statements:
@@ -333,7 +333,7 @@ def _made_again(before: Sequence[ast.stmt], block: Sequence[ast.stmt]) -> set[st
     begun = [(name, layer) for one in block for name, layer in [_added(one)] if name]
     first = dict(reversed(begun))
     again = {name for name, layer in first.items() if layer and any(name == known for known, _ in added)}
-    return again | (_made(before) & _made(block))
+    return again | (_new_names(before) & _new_names(block))
 
 
 def _added(statement: ast.stmt) -> tuple[str, bool]:
