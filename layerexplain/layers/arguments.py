@@ -142,9 +142,7 @@ def argument_of(annotation: Any, default: Any) -> Argument:
 def short(value: Any) -> str:
     """Return a value in an error message, not too long."""
     text = repr(value)
-    if hasattr(value, "definition"):
-        text = str(value.type)
-    elif hasattr(value, "type") and hasattr(value, "config"):  # a layer in the place of a number
+    if hasattr(value, "type") and hasattr(value, "config"):  # a layer in the place of a number
         text = f"{value.type}(…)"
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -178,6 +178,9 @@ class DeclaredLayer:
         self.name = name or str(config.get("name") or snake_case(self.type))
         self.trainable = bool(config.get("trainable", True))
 
+    def __repr__(self) -> str:
+        return self.type  # as messages show it
+
     def as_key(self, freeze: Callable[[Any], Any]) -> Any:
         """Return what its formula follows from, as a key. Not its name: alike layers have one definition."""
         return (self.type, self.declaration, freeze({k: v for k, v in self.config.items() if k != "name"}))

@@ -118,6 +118,9 @@ class HeldModel:
         self.scope = scope
         self.tracing = tracing
 
+    def __repr__(self) -> str:
+        return self.type  # as messages show it
+
     def definition(self, specs: Specs, masks: Specs = (), *, training: bool = False, **overrides: Any) -> Definition:
         """Return the model traced at given shapes."""
         if self.scope is None:

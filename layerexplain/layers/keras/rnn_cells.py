@@ -5,7 +5,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
-from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt
+from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt, short
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.keras.rnn import (
     RECURRENT,
@@ -76,7 +76,7 @@ def _states_of_all(cells: Sequence[InnerLayer], number: str = "") -> States:
 def _inner(cells: Any) -> tuple[InnerLayer, ...]:
     """The cells of a configuration, ready to be applied."""
     if not isinstance(cells, list | tuple) or not cells:
-        raise ArgumentError(f"StackedRNNCells needs cells to be a list of cells, got cells={cells!r}")
+        raise ArgumentError(f"StackedRNNCells needs cells to be a list of cells, got cells={short(cells)}")
     return tuple(cells)
 
 

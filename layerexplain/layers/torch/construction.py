@@ -11,6 +11,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, Naturals, Sizes, per_axis
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find, layer, layers_of_rank, of_torch
 from layerexplain.layers.signature import Facts
 from layerexplain.ops.sizes import agree, product, shape_text
@@ -31,7 +32,7 @@ def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
     if declaration is None:
         return None
     bound = declaration.bind(config)
-    return declaration.trace(_inputs(type_, declaration.default_values | bound), bound)
+    return definition_at(declaration, _inputs(type_, declaration.default_values | bound), bound)
 
 
 def asked_inputs(type_: str, config: Mapping[str, Any]) -> list[Spec]:

@@ -19,10 +19,14 @@ from layerexplain.frontends.code.sources import read_text
 from layerexplain.frontends.code.values import reading
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.frontends.code_source import each_model
+from layerexplain.layers import known_definitions
+from layerexplain.layers.declaration import Declaration
 from layerexplain.report.build import build
+from tests.support.counting_programs import BLOCKS, FORWARD
 from tests.support.counting_programs import programs as counting_programs
 from tests.support.hostile import ROOT
 from tests.support.large_programs import MOST_CALLS, START
+from tests.support.nested_programs import KERAS, TORCH
 from tests.support.steps import at_most, counted
 from tests.support.tries import tries
 
@@ -58,6 +62,40 @@ def test_twice_the_count_is_at_most_twice_the_work(number: int) -> None:
     assert used[2] < 2.2 * used[1] + 3_000
 
 
+REPEATED = [
+    *[TORCH + FORWARD.format(block, "self.part(x, x)", "4, 8") for block in BLOCKS],
+    TORCH + FORWARD.format("nn.Sequential(*[nn.Linear(8, 8) for i in range({n})])", "self.part(x)", "8"),
+    TORCH
+    + FORWARD.format(
+        "nn.ModuleList([copy.deepcopy(nn.LSTM(8, 8)) for i in range({n})])", "[a(x) for a in self.part]", "8"
+    ),
+    KERAS
+    + "m = keras.Sequential([keras.Input((8, 8))] + [layers.LSTM(8, return_sequences=True) for i in range({n})])\n",
+    KERAS
+    + "x = keras.Input((8, 8))\ny = x\nfor i in range({n}):\n    y = layers.MultiHeadAttention(2, 4)(y, y)\nm = keras.Model(x, y)\n",
+]
+"""Programs that make modules which are alike."""
+
+
+@pytest.mark.parametrize("program", REPEATED)
+def test_modules_that_are_alike_have_one_formula(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def formulas(count: int) -> int:
+        traced: list[str] = []
+        trace = Declaration.trace
+
+        def noted(declaration: Declaration, *args: Any, **options: Any) -> Any:
+            traced.append(declaration.type)
+            return trace(declaration, *args, **options)
+
+        with monkeypatch.context() as changed:
+            changed.setattr(known_definitions, "KNOWN", known_definitions.KnownDefinitions(2000))
+            changed.setattr(Declaration, "trace", noted)
+            build(read_code(program.replace("{n}", str(count)).encode(), None, "m"))
+        return len(traced)
+
+    assert formulas(30) == formulas(15) > 0
+
+
 LARGE = {
     "two bases each": "class A: pass\nclass B: pass\nfor i in range(40):\n    class C(A, B): pass\n    class D(A, B): pass\n"
     "    A, B = C, D\nu = 5",
@@ -88,9 +126,10 @@ def test_what_python_computes_at_once_is_read_at_once(name: str) -> None:
 LOOKS = "goes through more than 200,000 values"
 CELLS = "makes more than 150,000 values"
 STEPS = "has more than 30,000 steps"
+GROWS = "makes a list of more than 10,000 items"
 DEEP = "k = (1,)\nfor i in range(60):\n    k = (k, k)\n"
 COUNTED = {
-    "a list put behind itself": ("a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5", "makes a list of more than 10,000 items"),
+    "a list put behind itself": ("a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5", GROWS),
     "what a choice leads to": (
         "a = list(range(9900))\ndef g(k):\n    if w:\n        b = 3\n    else:\n        b = a\n    return g(k + 1)\n"
         + "g(0)\n" * 20, LOOKS
@@ -119,6 +158,10 @@ COUNTED = {
     "texts that grow": ("t = 'a' * 90_000\ns = [t.replace('a', 'b' * 9) for i in range(90)]", CELLS),
     "a set that takes 2**60 parts": (DEEP + "s = {1}\ns.update([k])\nu = 5", ""),
     "a name of 2**60 parts": (DEEP + "f = functools.partial(collections.namedtuple, k)\nf(['a'])\nu = 5", ""),
+    **{
+        f"modules, {how}": (f"from torch import nn\ns = nn.ModuleList([nn.ReLU()])\nfor i in range(60):\n    {how}", GROWS)
+        for how in ("s.extend(list(s))", "s = s + list(s)", "s += list(s)")
+    },
     "a part of a giant range": ("a = range(10**40)[3:]\nb = range(10**15)[3:]\nu = a[2]", ""),
 }  # fmt: skip
 """Programs that do much over and over, and what ends the reading of them; "" where they are read to their end."""

@@ -29,7 +29,7 @@ from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.frontends.code.values.objects import NamesOf
 from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
-from layerexplain.frontends.code.values.python import BUILTINS, results, sort
+from layerexplain.frontends.code.values.python import BUILTINS, results, slice_of, sort
 from layerexplain.frontends.code.values.reading import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.lang.axes import Batch
 
@@ -419,7 +419,7 @@ _FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
         repr(args[0]) if args and is_plain(args[0]) else Unknown("an unknown text")),
     "sorted": _sorted, "reversed": lambda args, kwargs, evaluator: known_items(args[0])[::-1] if args else [],
     "iter": _collect(list),
-    "next": _next, "slice": lambda args, kwargs, evaluator: slice(*args) if 1 <= len(args) <= 3 else Unknown("a slice"),
+    "next": _next, "slice": lambda args, kwargs, evaluator: slice_of(args),
     "callable": _callable, "isinstance": _isinstance,
     "issubclass": _issubclass, "getattr": _getattr,
     "hasattr": lambda args, kwargs, evaluator: (

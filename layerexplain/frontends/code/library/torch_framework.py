@@ -220,7 +220,10 @@ class PyTorch:
             return run.built_in(instance, built_in, args, kwargs) if run else unknown("a module on data")
         if module_type(instance) in CONTAINERS and name in ("append", "extend"):
             now = [one for one in instance.attributes.values() if is_module(one)]
-            for i, one in enumerate(args if name == "append" else args[0]):
+            more = args if name == "append" else args[0]
+            self.interpreter.budget.look(len(now))
+            self.interpreter.budget.grow(len(now), len(more))
+            for i, one in enumerate(more):
                 instance.attributes[str(len(now) + i)] = one
             return instance
         return module_method(self.interpreter, instance, name, args, kwargs)

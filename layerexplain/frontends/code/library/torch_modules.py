@@ -239,7 +239,7 @@ class BuiltIn(Identity):
         others: Any = right.iterate() if isinstance(right, BuiltIn) else right
         if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
             return NotImplemented
-        evaluator.budget.look(len(self.children) + len(others))
+        evaluator.budget.grow(len(self.children), len(others))
         both = [*self.children.values(), *others]
         return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
 
@@ -257,12 +257,14 @@ class BuiltIn(Identity):
             if name in ("append", "extend"):
                 more: Any = [args[0]] if name == "append" else args[0]
                 more = more.iterate() if isinstance(more, BuiltIn) else list(more)
+                evaluator.budget.grow(len(self.children), len(more))
                 evaluator.effects.record_attribute_change(self, "children")
                 self.children.update({str(i): one for i, one in enumerate(more, len(self.children))})
                 return self
             if name == "insert":
                 now = list(self.children.values())
                 now.insert(args[0], args[1])
+                evaluator.budget.grow(len(now), 1)
                 self._change({str(i): one for i, one in enumerate(now)}, evaluator)
                 return self
             if name == "pop" and args:
@@ -271,9 +273,10 @@ class BuiltIn(Identity):
                 return found
             if name in ("items", "keys", "values"):
                 return list(getattr(self.children, name)())
-        if name == "update" and self.children is not None and args and type(args[0]) is dict:
-            self.children.update(args[0])
-            return None
+            if name == "update" and args and type(args[0]) is dict:
+                evaluator.budget.grow(len(self.children), len(args[0]))
+                self._change({**self.children, **args[0]}, evaluator)
+                return None
         return module_method(evaluator, self, name, args, kwargs)
 
 

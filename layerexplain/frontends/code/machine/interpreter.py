@@ -300,9 +300,8 @@ class Attributes(InterpreterPart):
     """The part of the interpreter that gives items and attributes."""
 
     def on_slice(self, node: ast.Slice, frame: Frame) -> ProgramValue:
-        parts = [None if one is None else self.value(one, frame) for one in (node.lower, node.upper, node.step)]
-        unknown = next((one for one in parts if isinstance(one, Unknown)), None)
-        return unknown if unknown is not None else slice(*parts)
+        bounds = (node.lower, node.upper, node.step)
+        return python.slice_of([None if one is None else self.value(one, frame) for one in bounds])
 
     def on_subscript(self, node: ast.Subscript, frame: Frame) -> ProgramValue:
         if self.settings and (named := setting_name(node)) in self.settings:

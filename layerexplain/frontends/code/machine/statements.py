@@ -14,7 +14,7 @@ from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, 
 from layerexplain.frontends.code.values.objects import Namespace
 from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Context, Function, Instance
-from layerexplain.frontends.code.values.reading import MOST_ITEMS, Assumption, Exhausted, Frame
+from layerexplain.frontends.code.values.reading import MOST_ITEMS, Assumption, Frame
 
 _HARMLESS = frozenset(
     """
@@ -168,7 +168,7 @@ class Statements(InterpreterPart):
         if type(before) is list and isinstance(node.op, ast.Add):
             items = self.items(value)
             if not isinstance(items, Unknown):
-                self._count_growth(before, items)
+                self.budget.grow(len(before), len(items))
                 self.mutate(before)
                 before += items
                 return None
@@ -254,7 +254,7 @@ class Statements(InterpreterPart):
             return
         try:
             if type(items) is list and isinstance(key, slice) and type(value) is list:
-                self._count_growth(items, value)
+                self.budget.grow(len(items), len(value))
                 items[key] = value
             elif (type(items) is list and isinstance(key, int)) or (
                 type(items) is dict and self.may_be_key(key) and len(items) < MOST_ITEMS
@@ -262,12 +262,6 @@ class Statements(InterpreterPart):
                 items[key] = value
         except (IndexError, TypeError, ValueError) as error:
             raise ProgramError(type(error).__name__, str(error)[:100], self.place()) from None
-
-    def _count_growth(self, items: list[ProgramValue], more: list[ProgramValue]) -> None:
-        """Count the items that are put into a list. Raises Exhausted where it gets too long."""
-        if len(items) + len(more) > MOST_ITEMS:
-            raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
-        self.budget.make(len(more))
 
     # Branches ---------------------------------------------------------------------------------------------------
 

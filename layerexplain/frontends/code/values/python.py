@@ -339,6 +339,19 @@ def iterate(value: ProgramValue) -> list[ProgramValue] | Unknown:
     return Unknown("items of an unknown value")
 
 
+def slice_of(parts: Arguments) -> ProgramValue:
+    """Return `slice(*parts)`. Nothing nests in one, which might print without end: no list, and no other slice.
+
+    >>> slice_of([1, 5]), slice_of([slice(3)]), slice_of([None, [5]])
+    (slice(1, 5, None), ?, ?)
+    """
+    unknown = next((one for one in parts if isinstance(one, Unknown)), None)
+    nests = not 1 <= len(parts) <= 3 or any(type(one) in (*_COLLECTIONS, frozenset, slice) for one in parts)
+    if unknown is not None:
+        return unknown
+    return Unknown("a slice of what is no number") if nests else slice(*parts)
+
+
 def length(value: ProgramValue) -> ProgramValue:
     """Return `len(value)`."""
     if isinstance(value, Value):

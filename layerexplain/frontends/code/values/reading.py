@@ -303,6 +303,12 @@ class Budget:
         if self.cells < 0:
             raise Exhausted(f"makes more than {MOST_CELLS:,} values")
 
+    def grow(self, size: int, more: int) -> None:
+        """Count what is put into a list or a container of modules. Raises Exhausted where it gets too long."""
+        if size + more > MOST_ITEMS:
+            raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
+        self.make(more)
+
     def look(self, size: int) -> None:
         """Count items that are gone through. Raises Exhausted where there were too many."""
         self.looks -= size
