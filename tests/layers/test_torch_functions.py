@@ -95,6 +95,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("expand", {"shape": (2, -1, 4)}, "2x3x1", "a.expand(2, -1, 4)"),
     ("repeat", {"times": (2, 1, 3)}, A, "a.repeat(2, 1, 3)"),
     ("repeat_interleave", {"repeats": 3, "dim": 1}, A, "a.repeat_interleave(3, 1)"),
+    ("repeat_interleave", {"repeats": 3}, A, "a.repeat_interleave(3)"),
     ("roll", {"shifts": (1, 2), "dims": (1, 2)}, A, "torch.roll(a, (1, 2), (1, 2))"),
     ("interpolate", {"scale_factor": 2}, IMAGE, "F.interpolate(a, scale_factor=2)"),
     ("interpolate", {"size": (9, 13), "mode": "bilinear", "align_corners": False}, IMAGE, "F.interpolate(a, (9, 13), mode='bilinear', align_corners=False)"),

@@ -73,8 +73,9 @@ torch.[max_unpool1d|max_unpool2d|max_unpool3d](x, indices, kernel_size: Sizes, s
     | Puts each value back to the position of its maximum; all others are 0.
 torch.repeat(x, times: Anything): tile(x, times=times)
     | Repeats the whole tensor along each axis: {times} times.
-torch.repeat_interleave(x, repeats: PositiveInt, dim: Int): repeat(x, times=repeats, axis=dim)
-    | Repeats each element {repeats} times along axis {dim}.
+torch.repeat_interleave(x, repeats: PositiveInt, dim: Int = None):
+    repeat(reshape(x, shape=(-1,)), times=repeats, axis=0) if dim is None else repeat(x, times=repeats, axis=dim)
+    | Repeats each element {repeats} times in a row, along dim={dim}; None flattens the input first.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument = None): turned_round(...)
     | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
 torch.pad(x, pad: Anything, mode: Text = 'constant', value: Number = 0.0): padded(...)
