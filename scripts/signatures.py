@@ -35,12 +35,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 LIBRARY = Path(__file__).parents[1] / "layerexplain/frontends/code/library"
 _PASSED_OVER = {
     "src",
-    "legacy",
     "_tf_keras",
     "tf_keras",
     "estimator",
     "experimental",
-    "wrappers",
     "protobuf",
     "dtensor",
 }

@@ -152,8 +152,9 @@ def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
 
 
 def hints(place: LayerInModel, *, is_own: bool = False) -> Hints:
-    """Return the hints for a layer at its place in a model; one of someone's `own` has those for layers of any type."""
-    if not place.definition.params:
+    """Return the hints for a layer at its place in a model; one of someone's `own` has those for layers of any type.
+    There are none for a layer whose parameters are not known: an argument that decides how many stands for another."""
+    if not place.definition.params or place.params is None:
         return NO_HINTS
     _load()
     said = [

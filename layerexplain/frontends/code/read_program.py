@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import LayerExplainError, SourceError, did_you_mean, in_a_row
 from layerexplain.frontends.code import pasted_errors
@@ -19,7 +19,7 @@ from layerexplain.frontends.code.library.keras_framework import keras_of
 from layerexplain.frontends.code.library.keras_names import base_of
 from layerexplain.frontends.code.library.registry import libraries
 from layerexplain.frontends.code.library.torch_program import TorchProgram
-from layerexplain.frontends.code.machine.definitions import imported_libraries
+from layerexplain.frontends.code.machine.definitions import imported_libraries, names_of
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.pasted_errors import column_counts, stated_shapes
 from layerexplain.frontends.code.recorder.emit import Emitter, settings
@@ -29,6 +29,7 @@ from layerexplain.frontends.code.recorder.grade import (
     missing_sizes,
     notes_of,
     plain_names,
+    root_of,
     shape_example,
     with_shapes,
     words_of,
@@ -89,6 +90,7 @@ class Program:
         *,
         lazy: bool = False,
         arrays_are_inputs: bool = False,
+        stand_ins: frozenset[str] = frozenset(),
     ) -> None:
         self.given = given
         self.shapes = shapes
@@ -112,6 +114,7 @@ class Program:
         self.numbers = stated_numbers(text.pasted, text.tree) if text.pasted else {}
         """The numbers that the text states for names of the code."""
         self.interpreter.settings = {**self.numbers, **arrays, **self.interpreter.settings}
+        self.stand_ins = self.interpreter.stand_ins = stand_ins
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.is_excerpt = not (path or "").endswith(".py")
         self.interpreter.lazy = lazy
@@ -353,8 +356,9 @@ class Program:
             for one in (*effects.assumptions, *(() if interpreter.is_notebook else effects.undefined.values()))
             if effects.precedes(one, last) or one in met
         ]
+        chosen, name_errors = self.name_errors(assumed, gaps)
         notes = [
-            *notes_of(assumed, gaps),
+            *notes_of(chosen, gaps),
             *self._missing_notes(found.value, emitter.missing),
             *interpreter.notes,
             *emitter.notes,
@@ -367,7 +371,7 @@ class Program:
         shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
         if shapes:
             graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
-        faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
+        faults, others = reaching(interpreter, found.value, bool(gaps), self.faults([*emitter.faults, *name_errors]))
         times = [one.created_at for one in interpreter.models if not one.is_inner]
         # An error ends the program in the making of its last model.
         if self.text.pasted and not faults and found.value.created_at >= max(times, default=0):
@@ -381,7 +385,7 @@ class Program:
             keras_version="2" if graphs_of(found.value).recorder.keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
-            grade="open" if faults else grade_of(assumed, gaps),
+            grade="open" if faults else grade_of(chosen, gaps),
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
@@ -424,14 +428,34 @@ class Program:
         place = self.locate(Place("", fault.line))
         return Note("pasted-error", None, f"{fault.fact} ({f'{place.file}:' if place.file else 'line '}{place.line})")
 
+    def name_errors(
+        self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]
+    ) -> tuple[list[Assumption], list[LayerExplainError]]:
+        """Return what is assumed of a model, and the errors of a whole script that uses names which it never defines. A
+        missing value is no error: the model is read without it, unless it is called."""
+        names, effects = names_of(self.text.tree), self.interpreter.effects
+        if not names.is_whole or not (self.path or "").endswith(".py"):
+            return list(assumed), []
+        sizes = {root_of(name) for name in missing_sizes(self.text.tree, gaps)}
+        missing = {root_of(gap.name) for gap, _ in gaps} - names.called | sizes
+        wrong = [
+            one
+            for name, one in effects.undefined.items()
+            if one in assumed and name in effects.name_errors and name not in missing and not one.settled
+        ]
+        faults: list[LayerExplainError] = [
+            SourceError(one.words.removesuffix("; it is assumed to be defined"), line=one.line) for one in wrong
+        ]
+        return [one for one in assumed if one not in wrong], faults
+
     def _undefined_later(self, said: Collection[str]) -> list[Note]:
         """Return the note on names of a script that are not defined and that its model does not depend on: Python stops
         at the first one. What was pasted is a part of a program. `said` are names and sentences of other notes."""
-        undefined, known = self.interpreter.effects.undefined, {one.partition(".")[0] for one in said}
-        later = [one for name, one in undefined.items() if one.words not in said and name not in known]
+        undefined, known = self.interpreter.effects.undefined, {root_of(one) for one in said}
+        later = [(name, one) for name, one in undefined.items() if one.words not in said and name not in known]
         if not later or self.interpreter.is_notebook or not (self.path or "").endswith(".py"):
             return []
-        names = [f"{one.words.partition(' is not defined')[0]} (line {one.line})" for one in later]
+        names = [f"{name} (line {one.line})" for name, one in later]
         shown = in_a_row(names[:5]) + (", …" if len(names) > 5 else "")
         verb = "are" if len(names) > 1 else "is"
         words = f"{shown} {verb} not defined or imported in this code: a NameError in Python, behind the model"
@@ -444,7 +468,7 @@ class Program:
             return None
         sizes = [(None, *shapes[name]) for name in names]
         shapes_of = {found.value.place: sizes if len(sizes) > 1 else sizes[0]}
-        return Program(self.text, self.path, self.given, self.modules, shapes_of).same_model(found)
+        return self._again(shapes=shapes_of).same_model(found)
 
     def _read_with(self, found: FoundModel, values: Mapping[str, int]) -> Model | None:
         """Return a model with values for names that the program does not define."""
@@ -452,8 +476,8 @@ class Program:
 
     def with_values(self, values: Mapping[str, int]) -> Program:
         """Return the program with values for names that it does not define: it is read once more."""
-        given = {**self.given, **with_shapes(self.text.tree, values)}
-        return Program(self.text, self.path, given, self.modules, self.shapes)
+        sizes = with_shapes(self.text.tree, values)
+        return self._again(given={**self.given, **sizes}, stand_ins=self.stand_ins.union(sizes))
 
     def with_stated_input(self, found: FoundModel) -> Model:
         """Return a model; one whose input has no shape in the code on the first shape that the text states and that it
@@ -465,16 +489,21 @@ class Program:
         first = next((layer.type for layer in model.layers if layer.type != "InputLayer"), "")
         for shape in dict.fromkeys(filter(None, [_without_batch(one, first) for one in stated])):
             shapes = {found.value.place: (None, *shape)}
-            other = Program(self.text, self.path, self.given, self.modules, shapes).same_model(found)
+            other = self._again(shapes=shapes).same_model(found)
             if other is not None and not other.faults and other.grade != "open":
                 words = f"the input is {shape_text((None, *shape))}, as the text says"
                 return other._replace(notes=(*other.notes, Note("stated", None, words)))
         return model
 
+    def _again(self, **changes: Any) -> Program:
+        """Return the program read once more, with other arguments in place of its own."""
+        own = {"given": self.given, "modules": self.modules, "shapes": self.shapes, "stand_ins": self.stand_ins}
+        return Program(**{"text": self.text, "path": self.path, **own, **changes})
+
     def changed(self, tree: ast.Module) -> Program:
         """Return a changed program, which is tried."""
         text = self.text._replace(tree=tree, is_changed=True)
-        return Program(text, self.path, self.given, self.modules, self.shapes)
+        return self._again(text=text)
 
     def same_model(self, found: FoundModel) -> Model | None:
         """Return the model that another reading of the program has found; None where this one has none."""

@@ -1,13 +1,15 @@
 """Names that nothing defines, and imports that today's Keras refuses, are said to be so; an import that a `try` catches
 goes the way that Keras makes it go."""
 
+import builtins
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.library.keras_names import _CONVENTIONS, MERGES, MODELS
+from layerexplain.frontends.code.library.keras_names import _CONVENTIONS, MERGES, MODELS, _text
 
 HEAD = "import keras\nfrom keras import layers\nimport torch\nfrom torch import nn\n"
 MODEL = "x = keras.Input((8,))\nmodel = keras.Model(x, layers.Dense(3)(x))\n"
@@ -97,6 +99,99 @@ def test_a_script_ends_at_the_first_name_that_it_lacks_behind_its_model(name: st
     assert report.grade == "complete" and [one[: len(line)] for one, line in zip(later, lines, strict=True)] == lines
 
 
+BINDINGS = [
+    "n = 4", "n: int = 4", "n, m = 4, 5", "(n := 4)", "for n in [4]: pass", "import math as n; n = 4", "[n := 4]",
+    "with open(os.devnull) as n: n = 4", "try: n = 4\nexcept ValueError: pass", "match 4:\n    case n: pass",
+    "exec('n = 4')", "globals()['n'] = 4", "def f():\n    global n\n    n = 4\nf()", "n = 4\ndel n\nn = 4", "if 1: n = 4",
+    "while True:\n    n = 4\n    break", "try: n\nexcept NameError: n = 4", "try: n = N\nexcept NameError: n = 4",
+    "try: np\nexcept NameError: n = 4", "try: n = xrange\nexcept NameError: n = 4", "*m, n = [3, 4]",
+    "try: n = helper(2)\nexcept NameError: n = 4", 
+    "pass", "if False: n = 4", "n = 4\ndel n", "def f(n): pass", "[n for n in [4]]", "class C: n = 4",
+    "def f(): n = 4\nf()", "from keras.layers import *", "for n in []: pass", "n: int",
+    "try: int('')\nexcept ValueError as n: pass", "def f():\n    global m\n    m = 4",
+]  # fmt: skip
+"""What a program may say of the name of a size, before it uses that."""
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("ending", ["", "n = 4"])
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_a_size_that_has_no_value_is_said_to_be_a_name_error(binding: str, ending: str) -> None:
+    pytest.importorskip("keras", reason="Keras is not installed")
+    code = f"import os\nimport keras\n{binding}\nx = keras.Input((8,))\nm = keras.Model(x, keras.layers.Dense(n)(x))\n"
+    raised = False
+    try:
+        exec(code + ending, {"__name__": "__main__", "__doc__": None})
+    except NameError:
+        raised = True
+    report = layerexplain.explain((code + ending).encode())
+    assert [note.code for note in report.notes] == ["undefined-size"] * raised
+    assert report.grade == "complete"
+    if raised:
+        assert "--set n=64 gives a number" in report.notes[0].message
+
+
+PLACES = {
+    "script": "import keras\nx = keras.Input((8,))\nmodel = keras.Model(x, keras.layers.Dense(3)({use}(x)))",
+    "function": "import keras\ndef build():\n    x = keras.Input((8,))\n    y = {use}(x)\n    return keras.Model(x, y)",
+    "called": "import keras\ndef build():\n    x = keras.Input((8,))\n    y = {use}(x)\n    return keras.Model(x, y)\nm = build()",
+    "Keras call": "import keras\nclass M(keras.Model):\n    def __init__(self):\n        super().__init__()\n        "
+    "self.d = keras.layers.Dense(3)\n    def call(self, x):\n        return self.d({use}(x))\nm = M()\n"
+    "y = m(keras.ops.ones((2, 8)))",
+    "forward": "import torch\nclass M(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n        "
+    "self.d = torch.nn.Linear(8, 3)\n    def forward(self, x):\n        return {use}(self.d(x))\nm = M()\n"
+    "y = m(torch.ones(2, 8))",
+    "init": "import torch\nclass M(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n        "
+    "self.d = {use}(torch.nn.Linear(8, 3))\n    def forward(self, x):\n        return self.d(x)\nm = M()\n"
+    "y = m(torch.ones(2, 8))",
+}
+USES = ["helper", "F.relu", "tools.blocks.helper", "ops.abs", "ReLU()", "(lambda x: helper(x))"]
+
+
+@pytest.mark.keras
+@pytest.mark.torch
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("place", PLACES)
+def test_what_a_script_calls_without_a_definition_is_an_error_at_its_line(place: str, use: str, tmp_path: Path) -> None:
+    """Python stops there, and in a paste it is said, where it is assumed to be what people mean."""
+    code = PLACES[place].replace("{use}", use)
+    script = tmp_path / "train.py"
+    script.write_text(code + "\n")
+    space: dict[str, Any] = {}
+    with pytest.raises(NameError) as caught:
+        exec(compile(code, str(script), "exec"), space)
+        space["build"]()
+    name = re.findall(r"name '(\w+)' is not defined", str(caught.value))[0]  # Keras adds to the message
+    line = code[: code.index(use)].count("\n") + 1
+    report = layerexplain.explain(script)
+    named = [fault.line for fault in report.faults if f"{name} is not defined" in fault.fact]
+    assert report.grade == "open" and named == [line]
+    pasted = layerexplain.explain(code.encode())
+    said = [note.message for note in pasted.notes if name in note.message]
+    assert pasted.grade != "complete" and any("not defined" in one and f"line {line}: " in one for one in said)
+
+
+def test_every_name_that_python_has_is_defined() -> None:
+    names = [name for name in dir(builtins) if name[:1] != "_"]
+    names += [
+        "__import__",
+        "__debug__",
+        "__build_class__",
+        "__doc__",
+        "__spec__",
+        "__package__",
+        "__loader__",
+        "__builtins__",
+        "__file__",
+        "__name__",
+    ]
+    uses = "".join([f"print({name})\n" for name in names])
+    report = layerexplain.explain(f"{HEAD}{uses}{MODEL}".encode())
+    assert (report.grade, report.notes, report.faults) == ("complete", (), ())
+    older = layerexplain.explain(f"{HEAD}print(xrange)\n{MODEL}".encode())
+    assert older.grade == "complete" and "a name of Python 2" in older.notes[0].message
+
+
 LACKING = "keras.engine", "keras.layers.core", "keras.engine.topology", "keras.initializations"
 PRESENT = "keras.layers", "keras.applications.resnet50", "keras.utils", "keras.src.backend", "keras.preprocessing.image"
 
@@ -122,17 +217,40 @@ def test_a_try_takes_the_other_import(statement: str, caught: str) -> None:
         assert report.totals.params == 8 * 3 + 3
 
 
-@pytest.mark.keras
-def test_keras_has_these_modules_and_lacks_the_others() -> None:
-    import importlib
+OLDER = """
+engine engine.topology layers.core layers.convolutional layers.recurrent layers.normalization layers.merge utils.np_utils
+layers.advanced_activations objectives wrappers.scikit_learn backend.tensorflow_backend callbacks.callbacks engine.training
+models.sequential initializers.initializers_v2 initializations legacy legacy.saving wrappers src utils.vis_utils
+""".split()  # noqa: SIM905
+MODULES = [
+    line.partition(" | ")[0] for line in _text().splitlines() if re.match(r"[\w.]+ \|( -)?( \|)? module( |$)", line)
+]
 
-    pytest.importorskip("keras", reason="Keras is not installed")
-    for module in PRESENT:
-        if module != "keras.preprocessing.image":  # a package whose modules are made when it is imported
-            importlib.import_module(module)
-    for module in LACKING:
-        with pytest.raises(ModuleNotFoundError):
-            importlib.import_module(module)
+
+@pytest.mark.keras
+@pytest.mark.parametrize("root", ["keras", "tensorflow.keras"])
+def test_imports_of_modules_are_errors_where_they_are_errors(root: str) -> None:
+    """In each form of an import; a `try` that catches it goes the other way. Of `tensorflow.keras` a TensorFlow with
+    Keras 2 may have more."""
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    pytest.importorskip(root.partition(".")[0])
+    assert len(MODULES) > 60 and keras.__version__.startswith("3")
+    for module in [*MODULES, *OLDER]:
+        above, _, last = f"{root}.{module}".rpartition(".")
+        forms = [f"import {root}.{module}", f"import {root}.{module} as m", f"from {root}.{module} import *"]
+        for form in [*forms, f"from {above} import {last}"]:
+            try:
+                exec(form, {})
+                raised = ""
+            except ImportError as error:
+                raised = type(error).__name__
+            report = layerexplain.explain(f"{form}\n{HEAD}{MODEL}".encode())
+            wrong = [fault for fault in report.faults if fault.line == 1]
+            if root == "keras" or module not in MODULES:
+                assert bool(wrong) == bool(raised), (form, raised, report.faults)
+            assert raised or not wrong, form
+            caught = f"try:\n    {form}\nexcept ImportError:\n    pass\n{HEAD}{MODEL}"
+            assert not layerexplain.explain(caught.encode()).faults, form
 
 
 @pytest.mark.parametrize("greeting", ["Hello", "Hello,", "Hi, all", "Hello\n\nThanks"])

@@ -36,7 +36,7 @@ from layerexplain.lang.axes import Batch
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
 
-ERRORS = frozenset(name for name in BUILTINS if name[:1].isupper() and name != "NotImplemented")
+ERRORS = frozenset(name for name in BUILTINS if name[:1].isupper() and name not in ("NotImplemented", "Ellipsis"))
 _CONVERT: dict[str, Callable[[ProgramValue], ProgramValue]] = {"int": int, "float": float, "bool": bool, "long": int}
 _KINDS: dict[str, ProgramValue] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from typing import cast
@@ -122,20 +123,33 @@ class Keras:
         """Return whether every layer of Keras has an attribute."""
         return name in keras_names.members("Layer")
 
-    def check_import(self, module: str, name: str, *, is_module: bool = False) -> None:
-        """Record the fault of an import of a name that Keras does not have."""
+    def check_import(self, module: str, name: str, others: Sequence[str] = ()) -> None:
+        """Record the fault of an import of a module, or of a name in one, that Keras does not have; with `others` these
+        names of a module are imported."""
         if module.startswith("tf_keras"):
             self.recorder.keras_2 = True
-        if is_module and not self.recorder.keras_2 and self.lacks(module):
-            self.fault(ArgumentError(f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError"))
-            return
-        self.parts.refusals.check_name(f"{module}.{name}" if name else module)
+        path = f"{module}.{name}" if name else module
+        is_lacking = not self.recorder.keras_2 and self.lacks(path)
+        if is_lacking and not name:
+            parts = module.split(".")
+            above = next(one for end in range(len(parts), 0, -1) if not self.lacks(one := ".".join(parts[:end])))
+            in_keras = inside_keras(above) or ""
+            today = [one for one in others if keras_names.is_known(f"{in_keras}.{one}".strip("."), only_today=True)]
+            cure = f"; write `from {above} import {', '.join(today)}`" if today and len(today) == len(others) else ""
+            words = f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError{cure}"
+            self.fault(ArgumentError(words))
+        elif is_lacking and self.parts.refusals.is_older_module(path) and not self.lacks(module):
+            self.fault(ArgumentError(f"Keras 3 has no module '{path}': its import raises ImportError"))
+        elif not is_lacking or name:
+            self.parts.refusals.check_name(path)
 
     def lacks(self, path: str) -> bool:
-        """Return whether Keras 3, under its own name, lacks a name or module: `keras.engine`."""
-        inside = inside_keras(path)
-        is_own = path.startswith("keras.") and not path.startswith(("keras.src", "keras.api"))
-        return bool(inside) and is_own and not keras_names.is_known(inside or "", only_today=True)
+        """Return whether Keras 3, under its own name, lacks a name or module, `keras.engine`, or both Keras 3 and Keras
+        2 lack it as part of TensorFlow."""
+        inside, roots = inside_keras(path), ("keras.", "tensorflow.keras.")
+        is_public = path.startswith(roots) and not path.startswith(("keras.src", "keras.api")) and "._" not in path
+        only_today = path.startswith("keras.")
+        return bool(inside) and is_public and not keras_names.is_known(inside or "", only_today=only_today)
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
         """Evaluate a name behind a name: `keras.layers.Dense`, `np.pi`."""

@@ -317,5 +317,5 @@ class Operations:
         )
         if not self.recorder.keras_2 and not of_keras:
             words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
-            variable.choice = Assumption(variable.place.line, words, is_shape(shape) and bool(dtype))
+            variable.choice = Assumption(variable.place.line, words, "tf-variable" * (is_shape(shape) and bool(dtype)))
         return variable

@@ -118,6 +118,11 @@ class Refusals:
 
     # Names ----------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def is_older_module(path: str) -> bool:
+        """Return whether a name is a module of an older Keras."""
+        return path.rpartition(".")[2] in _OLD_MODULES or keras_names.is_module(inside_keras(path) or "")
+
     def check_name(self, path: str) -> None:
         """Keep the fault of a name that Keras does not have: a module, a layer, a loss."""
         inside = inside_keras(path)

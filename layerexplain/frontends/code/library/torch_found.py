@@ -54,6 +54,12 @@ class ReadProgram(Protocol):
     def notes_of_text(self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
         """Return notes on the text beside a model that hangs on these choices and gaps."""
 
+    def name_errors(
+        self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]
+    ) -> tuple[list[Assumption], list[LayerExplainError]]:
+        """Return what is assumed of a model, and the errors of a whole script that uses names which it never
+        defines."""
+
     def changed(self, tree: ast.Module) -> ReadProgram:
         """Return a changed program, which is tried."""
 

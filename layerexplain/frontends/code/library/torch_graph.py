@@ -38,7 +38,7 @@ from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
-from layerexplain.frontends.code.values.reading import RESULT
+from layerexplain.frontends.code.values.reading import RESULT, Assumption
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH, Need, has_batch, needs_of_batch
 from layerexplain.lang.definition import Definition
@@ -152,6 +152,8 @@ class Run:
         """What the reader of the code has to know of it."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
+        self.undefined: set[Assumption] = set()
+        """The names without a definition that it uses."""
         self.is_finished = False
         self.emitted: dict[str, Model] = {}
         """What was read of it, by the name of the model: a program that is kept is asked again."""
@@ -463,7 +465,7 @@ class Run:
         """Run the model and keep its outputs."""
         result: Any = None
         effects = self.interpreter.effects
-        uncertain, gaps = effects.uncertainties, len(effects.gaps)
+        uncertain, gaps, uses = effects.uncertainties, len(effects.gaps), effects.uses_of_undefined
         effects.pending.clear()
         try:
             with self.interpreter.kept(ModuleState).of_run(self), needs_of_batch() as self.needs:
@@ -479,6 +481,7 @@ class Run:
         self.result = result
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
+        self.undefined |= effects.undefined_since(uses)
         for one in each_in(result):
             if isinstance(one, Tensor):
                 with suppress(Stopped):

@@ -358,9 +358,10 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     assumed = [
         one
         for one in (*effects.assumptions, *effects.undefined.values())
-        if run.is_uncertain or effects.meets(statements, one)
+        if run.is_uncertain or one in run.undefined or effects.meets(statements, one)
     ]
-    notes: list[Note] = list(notes_of(assumed, opened))
+    chosen, name_errors = program.name_errors(assumed, opened)
+    notes: list[Note] = list(notes_of(chosen, opened))
     notes += [Note("unregistered", name, f"'{name}' {words}") for name, words in run.unregistered.items()]
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
@@ -384,10 +385,12 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         where = interpreter.where(Place("", line))
         words = f"the training loop never calls zero_grad() ({where})"
         notes.append(Note("gradients-add-up", None, words))
+    faults = (*model.faults, *name_errors)
     model = model._replace(
         format="code",
         notes=(*notes, *model.notes),
-        grade="open" if model.faults else "assumed" if guessed and not opened else grade_of(assumed, opened),
+        faults=faults,
+        grade="open" if faults else "assumed" if guessed and not opened else grade_of(chosen, opened),
     )
     wanted = tuple(given) or tuple(names)
     # The message names what the user asked for with an option; `x.flatten` is only what the program reads next.

@@ -30,8 +30,16 @@ from layerexplain.frontends.code.values.program import (
     Instance,
     Partial,
 )
-from layerexplain.frontends.code.values.reading import MOST_BASES, File, Frame, children, docstring, kept_with_tree
-from layerexplain.records import Record
+from layerexplain.frontends.code.values.reading import (
+    MOST_BASES,
+    File,
+    Frame,
+    children,
+    docstring,
+    kept_with_tree,
+    walk,
+)
+from layerexplain.records import NamedTuple, Record
 
 # Definitions --------------------------------------------------------------------------------------------------------
 
@@ -132,7 +140,7 @@ class DefinitionStatements(InterpreterPart):
             module = self.module(alias.name, frame)
             if module is None:
                 self.node = alias
-                self.framework_of(alias.name).check_import(alias.name, "", is_module=True)
+                self.framework_of(alias.name).check_import(alias.name, "")
             if alias.asname:
                 frame.assign(alias.asname, module or Symbol(alias.name))
             else:
@@ -171,7 +179,7 @@ class DefinitionStatements(InterpreterPart):
             self._not_imported(node, names, frame, why)
             return None
         if module is None and not node.level:
-            self.framework_of(name).check_import(name, "")
+            self.framework_of(name).check_import(name, "", [alias.name for alias in names if alias.name != "*"])
         for alias in names:
             if alias.name == "*":
                 if isinstance(module, Module):
@@ -303,6 +311,59 @@ def imported_libraries(tree: ast.Module) -> set[str]:
             inner for inner in children(one) if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
         ]
     return found
+
+
+class ProgramNames(NamedTuple):
+    """What a program says of its own names: all that it binds, in whichever scope; those that it calls or
+    whose methods it calls, and that a function declares `global`; and whether no other text defines names for it."""
+
+    bound: frozenset[str]
+    called: frozenset[str]
+    shared: frozenset[str]
+    is_whole: bool
+
+
+_DEFINING = frozenset({"exec", "globals", "locals", "vars", "builtins", "__builtins__", "get_ipython"})
+"""With these a program may define names that its text does not show."""
+
+
+@kept_with_tree
+def names_of(tree: ast.Module) -> ProgramNames:
+    """Return what a program says of its own names. It is whole where it imports the library of its models, runs nothing
+    that may define names out of sight, and has no `...` in the place of more statements.
+
+    >>> names = names_of(ast.parse("import keras\\ndef f(n):\\n    global k\\n    return n"))
+    >>> sorted(names.bound), sorted(names.shared), names.is_whole
+    (['f', 'k', 'keras', 'n'], ['k'], True)
+    """
+    bound: set[str] = set()
+    called: set[str] = set()
+    shared: set[str] = set()
+    is_whole = not imported_libraries(tree).isdisjoint({"keras", "tensorflow", "tf_keras", "torch"})
+    for node in walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=context):
+                bound |= {name} if isinstance(context, ast.Store) else set()
+                is_whole &= name not in _DEFINING
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                bound.add(name)
+            case ast.arg(arg=name):
+                bound.add(name)
+            case ast.alias(name=module, asname=name):
+                bound.add(name or module.partition(".")[0])
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                bound.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                bound.add(name)
+            case ast.Call(func=function):
+                while isinstance(function, ast.Attribute):
+                    function = function.value
+                called |= {function.id} if isinstance(function, ast.Name) else set()
+            case ast.Global(names=names):
+                shared.update(names)
+            case ast.Expr(value=ast.Constant(value=value)):
+                is_whole &= value is not ...
+    return ProgramNames(frozenset(bound | shared), frozenset(called), frozenset(shared), is_whole)
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -155,9 +155,14 @@ class Effects:
         """The statement of the module that is read now, as a number in the order in which objects are made."""
         self._statements: list[int] = []
         self._statement_of: dict[Assumption | Unknown, int] = {}
+        """The statement in which each choice was taken for granted, and each gap opened."""
         self.undefined: dict[str, Assumption] = {}
         """The names that the program uses and does not define."""
-        """The statement in which each choice was taken for granted, and each gap opened."""
+        self.name_errors: set[str] = set()
+        """Those at which Python stops for sure, if the program is whole."""
+        self.uses_of_undefined = 0
+        """How often such a name was used."""
+        self._last_use: dict[Assumption, int] = {}
         self._fault_origins: dict[int, tuple[int, Place]] = {}
         """The statement and the place of each fault, by its identity."""
         self.fault_models: dict[int, ModelValue] = {}
@@ -258,14 +263,20 @@ class Effects:
         if everywhere:
             self._statement_of[assumption] = _EVERYWHERE
 
-    def assume_defined(self, name: str, line: int, how: str = "it is assumed to be defined") -> None:
-        """Record that a name is assumed to be defined elsewhere: Python stops there with a NameError."""
+    def record_undefined(self, name: str, assumption: Assumption) -> None:
+        """Record that the program uses a name that it does not define, and what that is assumed to be."""
         if name == "self":  # a part of a class that was pasted alone
             return
-        words = f"{name} is not defined or imported in this code, a NameError in Python; {how}"
-        assumption = self.undefined.setdefault(name, Assumption(line, words))
+        assumption = self.undefined.setdefault(name, assumption)
+        self._attach(assumption)
+        self.uses_of_undefined += 1
+        self._last_use[assumption] = self.uses_of_undefined
         self._statement_of.setdefault(assumption, self.statement)
         self._met.setdefault(assumption, set()).add(self.statement)
+
+    def undefined_since(self, uses: int) -> set[Assumption]:
+        """Return the names without a definition that were used after the first `uses` of them."""
+        return {one for one, last in self._last_use.items() if last > uses}
 
     def meets(self, statements: set[int], assumption: Assumption) -> bool:
         """Return whether one of some statements depends on a choice."""
@@ -345,3 +356,4 @@ class Effects:
         self.gaps.clear()
         self.assumptions.clear()
         self.undefined.clear()
+        self._last_use.clear()

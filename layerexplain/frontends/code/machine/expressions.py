@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Callable, Sequence
 
 from layerexplain.frontends.code.machine.choices import CHANGES_MODEL
+from layerexplain.frontends.code.machine.definitions import names_of
 from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.array_data import count_of
@@ -32,8 +34,17 @@ from layerexplain.frontends.code.values.operators import (
     unary,
 )
 from layerexplain.frontends.code.values.program import Class
-from layerexplain.frontends.code.values.python import BUILTINS, iterate
-from layerexplain.frontends.code.values.reading import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Assumption, Frame, fits, weight
+from layerexplain.frontends.code.values.python import BUILTINS, OF_MODULE, PYTHON_2, iterate
+from layerexplain.frontends.code.values.reading import (
+    MOST_ITEMS,
+    MOST_TEXT,
+    TOO_LARGE,
+    Assumption,
+    Frame,
+    fits,
+    walk,
+    weight,
+)
 
 Rounds = Sequence[ProgramValue]
 """The items of all rounds of a loop."""
@@ -98,6 +109,9 @@ class Expressions(InterpreterPart):
     def _undefined(self, node: ast.Name, frame: Frame) -> ProgramValue:
         """Return a name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
+        options = [option for option in self.settings if re.search(rf"\b{name}\b", option)]
+        if stands := [option for option in options if option in self.stand_ins]:
+            self._name_of_size(node, stands[0])
         if name in self.settings:
             return self.settings[name]
         if (shaped := self._of_given_shape(name)) is not None:
@@ -106,6 +120,15 @@ class Expressions(InterpreterPart):
             return "__main__" if not frame.file.name else frame.file.name
         if name == "__file__":
             return "code.py"
+        if name == "Ellipsis":
+            return ...
+        if name in OF_MODULE:
+            return Unknown("it is an attribute of the module", name=name)
+        if self.catches_names and (name in PYTHON_2 or name not in BUILTINS):
+            raise ProgramError("NameError", f"name '{name}' is not defined", self.place(node))
+        if name in PYTHON_2:
+            words = f"{name} is a name of Python 2, a NameError in Python 3"
+            self.effects.record_undefined(name, Assumption(self.place(node).line, words, "python-2"))
         if name in BUILTINS:
             return Symbol(f"builtins.{name}")
         found: ProgramValue = self._by_convention(node)
@@ -115,9 +138,36 @@ class Expressions(InterpreterPart):
             return found
         if self.star:
             return Unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name=name)
-        if not any(re.search(rf"\b{name}\b", option) for option in self.settings):  # `--set config.units=16` gives it
-            self.effects.assume_defined(name, self.place(node).line)
+        if not options:  # `--set config.units=16` gives it
+            self._assume_defined(node, "it is assumed to be defined")
         return Unknown("it is not defined in this code", name=name, lacks="name")
+
+    def _assume_defined(self, node: ast.Name, how: str, settled: str = "") -> None:
+        """Record that a name is assumed to be defined elsewhere: Python stops there with a NameError."""
+        bound = names_of(self.program.tree).bound if self.program is not None else frozenset()
+        has_no = "has no value here" if node.id in bound else "is not defined or imported in this code"
+        words = f"{node.id} {has_no}, a NameError in Python; {how}"
+        self.effects.record_undefined(node.id, Assumption(self.place(node).line, words, settled))
+        if not (self.file or self.choosing or self.effects.unknown_loops or node.id in bound):
+            self.effects.name_errors.add(node.id)
+
+    def set_value(self, node: ast.expr, option: str, frame: Frame) -> ProgramValue:
+        """Return the value that `--set` gives an expression, or that stands in for it."""
+        if option in self.stand_ins:
+            for one in walk(node):
+                if isinstance(one, ast.Name) and one.id not in BUILTINS and frame.holder(one.id) is None:
+                    self._name_of_size(one, option)
+        return self.settings[option]
+
+    def _name_of_size(self, node: ast.Name, option: str) -> None:
+        """Record that a whole program uses a name as a size which it does not define: the answer is complete in it."""
+        names = names_of(self.program.tree) if self.program is not None else None
+        foreign = [one for one in self.star if not self.framework_of(one).names_of_star(one)]
+        if names is not None and names.is_whole and node.id not in names.shared and not (self.file or foreign):
+            value = self.settings[option]
+            example = ",".join(["1000" if size is None else "64" for size in value] if type(value) is tuple else ["64"])
+            words = f"--set {shlex.quote(f'{option}={example}')} gives a number"
+            self._assume_defined(node, words, "undefined-size")
 
     def _by_convention(self, node: ast.Name) -> Symbol | None:
         """Return what a name that is not defined stands for: where the program imports frameworks,
@@ -135,7 +185,7 @@ class Expressions(InterpreterPart):
         if any(own in roots for roots in known) and not any(own in roots for roots in imported):
             return None
         if not self.star:
-            self.effects.assume_defined(node.id, self.place(node).line, f"it is read as {found.path}")
+            self._assume_defined(node, f"it is read as {found.path}")
         return found
 
     # Collections ------------------------------------------------------------------------------------------------

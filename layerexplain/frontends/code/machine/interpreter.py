@@ -50,7 +50,7 @@ class Calls(Records):
             self.budget.make(len(names))
             return dict(names)
         if self.settings and (named := setting_name(node)) in self.settings:
-            return self.settings[named]
+            return self.set_value(node, named, frame)
         function = self.value(node.func, frame)
         args: Arguments = []
         unknown: Unknown | None = None
@@ -305,7 +305,7 @@ class Attributes(InterpreterPart):
 
     def on_subscript(self, node: ast.Subscript, frame: Frame) -> ProgramValue:
         if self.settings and (named := setting_name(node)) in self.settings:
-            return self.settings[named]
+            return self.set_value(node, named, frame)
         items = self.no_function(self.value(node.value, frame))
         key = self.value(node.slice, frame)
         self.node = node

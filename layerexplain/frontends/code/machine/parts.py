@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -117,6 +117,10 @@ class InterpreterPart(Evaluator):
 
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         self.settings = settings
+        self.stand_ins: Collection[str] = ()
+        """The settings that nobody has given: numbers in place of sizes that the program leaves open."""
+        self.catches_names = False
+        """Whether a NameError is caught where the reading is."""
         self.shaped: set[str] = set()
         """The names of data whose shape is a setting."""
         self.load, self.lend = modules.load, modules.lend
@@ -318,6 +322,7 @@ class InterpreterPart(Evaluator):
         def compared(self, name: str, left: object, right: object) -> ProgramValue: ...
         def assign(self, target: ast.expr, value: object, frame: Frame, *, constant: bool = False) -> None: ...
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...
+        def set_value(self, node: ast.expr, option: str, frame: Frame) -> ProgramValue: ...
         def branch(
             self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption
         ) -> Signal: ...

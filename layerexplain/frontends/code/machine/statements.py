@@ -98,6 +98,7 @@ class Statements(InterpreterPart):
         if (
             self.is_excerpt
             and frame.outer is None
+            and not self.catches_names
             and all(isinstance(one, ast.Name) and frame.holder(one.id) is None for one in words)
         ):
             return None  # a greeting does nothing
@@ -331,20 +332,24 @@ class Statements(InterpreterPart):
             if catching:
                 signal = self.block(node.body[: lacking[0]], frame) or self.block(catching[0].body, frame)
                 return self.block(node.finalbody, frame) or signal
-        calls = self.effects.unknown_calls
+        calls, around = self.effects.unknown_calls, self.catches_names
+        self.catches_names |= any("NameError" in written(one.type) for one in node.handlers if one.type is not None)
         try:
             signal = self.block(node.body, frame)
+            self.catches_names = around
             if self.effects.unknown_calls != calls:
                 self.leave_freezing_open(
                     [*node.body, *node.handlers], frame, self.unknown("what a `try` calls may fail")
                 )
         except ProgramError as error:
+            self.catches_names = around
             self.effects.record_change()  # a loop may come here with another outcome
             for handler in node.handlers:
                 if handler.type is None or catches(written(handler.type), error.kind):
                     if handler.name:
                         frame.assign(handler.name, self.unknown(str(error)))
                     signal = self.block(handler.body, frame)
+                    frame.names.pop(handler.name or "", None)
                     break
             else:
                 self.block(node.finalbody, frame)

@@ -33,11 +33,11 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
     for unknown, layer in gaps:
         note = Note("open", layer or None, words_of(unknown))
         notes.setdefault(note.message, note)
-    missing = {unknown.name for unknown, _ in gaps}
+    missing = {root_of(unknown.name) for unknown, _ in gaps}
     for one in assumed:
-        if one.words.partition(" is not defined or imported")[0] in missing:
+        if ", a NameError in Python" in one.words and root_of(one.words) in missing:
             continue  # the gap says so
-        note = Note("tf-variable" if one.settled else "assumed", None, f"line {one.line}: {one.words}")
+        note = Note(one.settled or "assumed", None, f"line {one.line}: {one.words}")
         notes.setdefault(note.message, note)
     return list(notes.values())[:50]
 
@@ -130,12 +130,22 @@ def is_one_value(tree: ast.AST, name: str) -> bool:
     >>> [is_one_value(ast.parse(program.format(line)), "k") for line in ("", "block(b)", "for b in c:\\n    block(b)")]
     [True, False, False]
     """
-    root = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
+    root = root_of(name)
     uses = _uses_in(tree)
-    return root is None or not (
-        uses.changes_between(name, root[0])
-        or any(uses.differs_by_call(function, root[0]) for function in uses.bound.get(root[0], ()))
+    return not root or not (
+        uses.changes_between(name, root)
+        or any(uses.differs_by_call(function, root) for function in uses.bound.get(root, ()))
     )
+
+
+def root_of(name: str) -> str:
+    """Return the first name in what `--set` takes.
+
+    >>> root_of("units"), root_of("config.rate"), root_of("len(words[0])")
+    ('units', 'config', 'words')
+    """
+    found = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
+    return "" if found is None else found[0]
 
 
 @kept_with_tree

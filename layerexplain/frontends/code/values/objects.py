@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from layerexplain.frontends.code.values.base import (
@@ -66,9 +66,9 @@ class Framework(LayerFramework, Protocol):
     def names_of_star(self, module: str) -> list[str]:
         """Return the names that `from … import *` brings of a module."""
 
-    def check_import(self, module: str, name: str, *, is_module: bool = False) -> None:
-        """Record the fault of an import of a name that the library does not have; `is_module`: `import keras.engine`,
-        which names a module alone."""
+    def check_import(self, module: str, name: str, others: Sequence[str] = ()) -> None:
+        """Record the fault of an import of a module, or of a name in one, that the library does not have; with `others`
+        these names of a module are imported."""
 
     def lacks(self, path: str) -> bool:
         """Return whether an import of a name fails with the library of today."""

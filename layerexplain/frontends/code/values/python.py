@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections import OrderedDict
 
@@ -251,18 +252,14 @@ def _format(value: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Pr
 _SEQUENCES = (list, tuple, str, range, bytes)
 _COLLECTIONS = (list, tuple, dict, set)
 _WITH_LENGTH = (str, list, tuple, dict, set, frozenset, range, bytes)
-BUILTINS = frozenset(
-    """
-    abs all any bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr id int
-    isinstance issubclass iter len list map max min next object ord pow print property range repr reversed round set
-    setattr slice sorted str staticmethod classmethod sum super tuple type vars zip open input exit quit ValueError
-    TypeError RuntimeError KeyError IndexError NotImplementedError AttributeError ImportError Exception
-    AssertionError ZeroDivisionError OSError IOError FileNotFoundError StopIteration KeyboardInterrupt BaseException
-    ModuleNotFoundError NameError Warning DeprecationWarning UserWarning NotImplemented hash globals locals dir
-    xrange unicode raw_input long ord chr bin hex oct eval exec compile __import__ memoryview bytearray complex
-    """.split()  # noqa: SIM905
+PYTHON_2 = frozenset(["xrange", "unicode", "raw_input", "long"])
+BUILTINS = PYTHON_2.union(
+    [name for name in dir(builtins) if name[:1] != "_"],
+    ["__import__", "__debug__", "__build_class__", "exit", "quit", "copyright", "credits", "help", "license"],
 )
 """The names that a program has without an import. `eval`, `exec`, `compile` and `__import__` give unknown values."""
+OF_MODULE = frozenset(["__doc__", "__spec__", "__package__", "__loader__", "__builtins__", "__annotations__"])
+"""The names that every module has, beside `__name__` and `__file__`."""
 
 METHODS_AT_ONCE = frozenset(["append", "add", "get", "pop"])
 """Methods that go through no values."""

@@ -109,8 +109,8 @@ class Assumption(NamedTuple):
 
     line: int
     words: str
-    settled: bool = False
-    """Whether the answer is complete all the same; the assumption is then a note."""
+    settled: str = ""
+    """The code of the note that it is, where the answer is complete all the same."""
 
 
 class Frame:
