@@ -85,7 +85,7 @@ class Placed(NamedTuple):
             definition,
             params=self.row.params,
             expression=layer_expression([name]),
-            trained=frozenset([weight.name for weight in self.row.weights if weight.trainable]),
+            trained=frozenset([weight.name for weight in self.row.weights if weight.trainable is not False]),
             source=before[0].definition if before else None,
             readers=[around.network.layer(reader) for reader in around.readers.get(name, ())],
             gradients=gradients,

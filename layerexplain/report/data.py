@@ -93,13 +93,14 @@ class OutputReport(NamedTuple):
 
 
 class WeightReport(NamedTuple):
-    """One weight tensor. `name` is the Keras path below the layer, `symbol` its letter in the formula."""
+    """One weight tensor. `name` is the Keras path below the layer, `symbol` its letter in the formula; `trainable` is
+    None where that is not known."""
 
     name: str
     symbol: str
     shape: Shape
     dtype: str
-    trainable: bool
+    trainable: bool | None
     params: int
 
 

@@ -310,7 +310,7 @@ def _weights_note(row: LayerReport) -> str:
     if not row.params:
         return row.shared or "no parameters" if row.params == 0 else ""
     if row.trainable is None:
-        return f"{row.params:,} parameters, as the file stores them; it does not say which are trainable"
+        return f"{row.params:,} parameters; which of them are trainable is not known"
     if row.trainable == row.params:
         split = "all trainable"
     elif row.trainable == 0:

@@ -35,7 +35,7 @@ class WeightReason(NamedTuple):
     shape: Shape
     factors: str
     params: int
-    trainable: bool
+    trainable: bool | None
     reach: str
 
 

@@ -56,7 +56,9 @@ def slot_bytes(optimizer: str, rows: Iterable[LayerReport]) -> tuple[int, int | 
 
     name, arguments = VARIANTS.get(optimizer, (optimizer, {}))
     chosen = part("optimizers", {name: arguments})
-    weights = [(f"{row.path}/{weight.name}", weight) for row in rows for weight in row.weights if weight.trainable]
+    weights = [
+        (f"{row.path}/{weight.name}", weight) for row in rows for weight in row.weights if weight.trainable is not False
+    ]
     formulas = update_formulas(chosen, [(path, weight.shape) for path, weight in weights])
     total, each = 0, set()
     for (_, weight), formula in zip(weights, formulas, strict=True):
@@ -96,7 +98,7 @@ def memory(
     if optimizer is not None:
         kept = step_cost(network).kept if complete else None
         if stored is not None:
-            gradients = sum([weight.params * BYTES[weight.dtype] for weight in listed if weight.trainable])
+            gradients = sum([weight.params * BYTES[weight.dtype] for weight in listed if weight.trainable is not False])
             slots, each = slot_bytes(optimizer, rows)
         per_example = use.activations if kept is None else kept
         training = total([stored, gradients, slots, product([per_example, batch])])

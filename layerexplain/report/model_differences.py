@@ -183,7 +183,7 @@ def _states(layer: LayerReport, explanation: Explanation) -> str:
 def _statistics(layer: LayerReport, explanation: Explanation) -> str:
     """Say `normalizes by the mean and variance over the features of each step`; `normalizes each feature by a stored
     mean and variance, and in training by those over the batch and the steps`."""
-    stored = [weight.name for weight in layer.weights if "mean" in weight.name and not weight.trainable]
+    stored = [weight.name for weight in layer.weights if "mean" in weight.name and weight.trainable is False]
     now = [(found[1], found[2]) for line in explanation.statements for found in _MEAN.finditer(line.text)]
     then = [(found[1], found[2]) for line in explanation.training for found in _MEAN.finditer(line)]
     if stored:

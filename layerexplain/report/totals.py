@@ -91,7 +91,7 @@ def weights_of(
     if variables:
         return tuple(
             [
-                WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, prod(sizes))
+                WeightReport(v.name, v.name, v.shape, v.dtype, False if frozen else v.trainable, prod(sizes))
                 for v in variables
                 if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
             ]
@@ -99,7 +99,7 @@ def weights_of(
     dtype = dtypes_of(layer)[0] if definition is not None and definition.weights else ""
     found = []
     for own in definition.weights if definition is not None else ():
-        trainable = bool(own.attrs["trainable"]) and not frozen
+        trainable = False if frozen or not own.attrs["trainable"] else None if "trainable" in layer.missing else True
         dtype_of_weight = dtype if own.dtype == "float" else own.dtype
         count = 0 if own.attrs.get("buffer") else prod(own.shape)  # PyTorch does not count buffers
         found.append(
@@ -133,7 +133,8 @@ def _known_counts(
         inner = totals(layers)
         return inner.params, inner.trainable
     if definition is not None and definition.kind != "opaque":
-        return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
+        known = all([w.trainable is not None for w in weights])
+        return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable]) if known else None
     if has_no_weights(layer):
         return 0, 0
     if variables is None or any(size is None for v in variables for size in v.shape):

@@ -332,7 +332,7 @@ def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]
                 yield f"the output of '{one.path}'", spec.shape, "y"
         return
     definition = one.definition
-    trained = {weight.name for weight in one.row.weights if weight.trainable}
+    trained = {weight.name for weight in one.row.weights if weight.trainable is not False}
     for leaf in definition.weights if definition is not None else ():
         name = weight_name(leaf.attrs, one.layer)
         if setting.is_for(leaf) and name in trained:
@@ -378,7 +378,7 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
         notes.append(f"The optimizer: {refused}.")
         return
     found: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}
-    trained = [(f"{one.path}/{w.name}", w.shape) for one in placed for w in one.row.weights if w.trainable]
+    trained = [(f"{one.path}/{w.name}", w.shape) for one in placed for w in one.row.weights if w.trainable is not False]
     try:
         for (path, _), definition in zip(trained, update_formulas(optimizer, trained), strict=True):
             lines = tuple([line.text for line in statements_of(definition)])

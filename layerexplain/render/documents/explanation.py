@@ -494,14 +494,16 @@ _AXIS_COLUMNS = (
     doc.words("why", "Why", lambda axis: axis.why, kind="prose"),
 )
 
+_TRAINABLE = {True: "yes", False: "no", None: "?"}
+_HELD = {True: "", False: "not trainable", None: "trainable: not known"}
 _WEIGHT_COLUMNS = (
     doc.words("symbol", "Symbol", lambda weight: weight.symbol),
     doc.words("name", "Weight", lambda weight: weight.name, gap=" "),
     doc.words("shape", "Shape", lambda weight: shape_text(weight.shape)),
     doc.words("factors", "Axes", lambda weight: weight.factors, kind="prose"),
     doc.number("params", "Params", lambda weight: weight.params, count_text)._replace(gap=" = "),
-    doc.words("held", "", lambda weight: "" if weight.trainable else "not trainable", only=doc.TEXT),
-    doc.words("trainable", "Trainable", lambda w: "yes" if w.trainable else "no", kind="prose", only=doc.MARKDOWN),
+    doc.words("held", "", lambda weight: _HELD[weight.trainable], only=doc.TEXT),
+    doc.words("trainable", "Trainable", lambda w: _TRAINABLE[w.trainable], kind="prose", only=doc.MARKDOWN),
     doc.words("reach", "In Python", lambda weight: weight.reach, only=doc.MARKDOWN),
 )
 

@@ -21,6 +21,7 @@ from layerexplain.frontends.code.values.base import (
     Size,
     Symbol,
     Unknown,
+    UnknownMember,
     UnknownValue,
     Value,
     unknown_value,
@@ -357,6 +358,9 @@ def _is_of(value: object, kind: object) -> bool | None:
 
 
 def _getattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    name = args[1].operand(evaluator) if len(args) > 1 and isinstance(args[1], Symbol) else [*args, None, None][1]
+    if isinstance(name, Unknown) and isinstance(args[0], Value) and not isinstance(args[0], Unknown):
+        return UnknownMember(*name._values()[: len(Unknown._fields)])
     if len(args) < 2 or not isinstance(args[1], str):
         return _not_read("getattr", args)
     try:

@@ -407,12 +407,17 @@ class LayerAttributes:
                 shape = self.interpreter.unknown("the shape of a weight depends on an unknown size")
         name = given.get("name")
         dtype = given.get("dtype")
+        trainable = given.get("trainable", True)
+        trainable = trainable.operand(self.interpreter) if isinstance(trainable, Symbol) else trainable
+        if isinstance(trainable, Unknown):
+            layer.trains_unknown = True
+            self.interpreter.effects.mark_incomplete(trainable)
         variable = Variable(
             self.recorder.framework,
             name if isinstance(name, str) else "variable",
             shape,
             dtype if isinstance(dtype, str) else "float32",
-            given.get("trainable", True) is not False,
+            trainable is not False,
             self.interpreter.place(),
         )
         if layer.instance is not None:

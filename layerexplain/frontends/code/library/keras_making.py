@@ -372,7 +372,7 @@ class LayerFactory:
         if isinstance(value, Unknown):
             layer.mark_changed()
             self.interpreter.effects.mark_incomplete(value)
-            layer.trains_unknown = True
+            layer.trainable = layer.trains_unknown = True
             for inner in self.graphs.inner_layers(layer):
                 self.set_trainable(inner, value)
             return

@@ -146,8 +146,8 @@ class RunEmitter:
         """Return whether training changes a parameter, None where that is not known; what is no parameter is one that
         the program never asks for."""
         requires_grad = parameter.requires_grad if isinstance(parameter, Parameter) else True
-        if requires_grad is True:
-            requires_grad = self.run.interpreter.kept(TorchProgram).open_trainable or True
+        if not isinstance(requires_grad, Unknown):
+            requires_grad = self.run.interpreter.kept(TorchProgram).open_trainable or requires_grad
         if isinstance(requires_grad, Unknown):
             if requires_grad not in self.run.opened:
                 self.run.opened.append(requires_grad)

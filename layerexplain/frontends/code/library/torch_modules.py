@@ -38,6 +38,7 @@ from layerexplain.frontends.code.values.base import (
     Symbol,
     Unknown,
 )
+from layerexplain.frontends.code.values.layers import creation_counter
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.reading import MOST_MODULES, Exhausted, walk
 from layerexplain.layers.registry import find, of_torch
@@ -70,6 +71,7 @@ class BuiltIn(Identity):
         """The weights that it has by its arguments, None where these do not say them, and these."""
         self.statement = 0
         """The number of the statement that makes it."""
+        self.created_at = next(creation_counter)
         self.is_in_place = False
         """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
         self.computed: tuple[str, dict[str, Any]] | None = None

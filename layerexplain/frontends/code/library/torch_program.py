@@ -16,7 +16,7 @@ from layerexplain.frontends.code.values.base import (
     Symbol,
     Unknown,
 )
-from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.layers import creation_counter, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.layers.known_definitions import with_value
 from layerexplain.layers.registry import find, of_torch
@@ -160,6 +160,7 @@ class ModuleOfTorch(Protocol):
 
     type: str
     config: dict[str, Any]
+    created_at: int
     known_weights: tuple[tuple[str, dict[str, Any]], Weights | None] | None
 
     @property
@@ -179,6 +180,7 @@ class Parameter(Identity):
 
     def __init__(self, shape: tuple[Any, ...], requires_grad: ProgramValue = True) -> None:
         self.shape = shape
+        self.created_at = next(creation_counter)
         self.requires_grad = requires_grad
         self.changed_in: set[int] = set()
         """The statements of the program that say whether it is trained."""
@@ -254,6 +256,7 @@ class OfModule(Parameter):
 
     def __init__(self, shape: tuple[Any, ...], owner: ModuleOfTorch, name: str) -> None:
         super().__init__(shape)
+        self.created_at = owner.created_at
         self.owner = owner
         self.name = name
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from layerexplain.frontends.code.machine.effects import Mark, Since
-from layerexplain.frontends.code.machine.freezing import FLAGS
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted, written
 from layerexplain.frontends.code.values.array import Array, memory_of
 from layerexplain.frontends.code.values.array_data import ArrayMemory
@@ -124,7 +123,7 @@ class Choices(InterpreterPart):
         effects = self.effects
         effects.record_uncertainty()
         self.budget.look(len(frame.names))
-        before, mark = dict(frame.names), effects.mark()
+        before, mark, start = dict(frame.names), effects.mark(), next(creation_counter)
         self.choosing.append(len(self.active))
         try:
             signal = self.block(taken, frame)
@@ -136,9 +135,10 @@ class Choices(InterpreterPart):
         left = assigned_names(other)
         touched = self._lists_in(other, frame)
         level = max(self.reaches(other, frame), self._behind_signal(signal, frame) if signal is not None else 0)
-        if not level and not effects.since(mark).reached_model:
-            left_out = [*other, *self._after(signal, frame)]
-            self.leave_freezing_open(left_out, frame, Unknown(assumption.words, assumption.line))
+        froze = self.has_frozen(mark, start)
+        if froze or level == CHANGES_MODEL or not (level or effects.since(mark).reached_model):
+            hanging = [*(taken if froze else ()), *other, *self._after(signal, frame)]
+            self.leave_freezing_open(hanging, frame, Unknown(assumption.words, assumption.line))
         is_carried = self._carry(known | (left & frame.names.keys()) | touched, frame, assumption, mark)
         if effects.since(mark).reached_model or not is_carried or level:
             effects.record_assumption(assumption, everywhere=level == CHANGES_MODEL)
@@ -357,7 +357,7 @@ class Loops(InterpreterPart):
 
     def on_for(self, node: ast.For | ast.While, frame: Frame) -> Signal:
         """Return a loop. The tests that were passed over in it count where something happened to a model."""
-        mark = self.effects.mark()
+        mark, start = self.effects.mark(), next(creation_counter)
         self.rounds.append(node.body)
         try:
             signal = self._while(node, frame) if isinstance(node, ast.While) else self._for(node, frame)
@@ -367,6 +367,8 @@ class Loops(InterpreterPart):
         if self.effects.since(mark).reached_model:
             for assumption in skipped:
                 self.effects.record_assumption(assumption)
+            if skipped and self.has_frozen(mark, start):
+                self.leave_freezing_open(node.body, frame, Unknown(skipped[0].words, skipped[0].line))
         return signal
 
     on_while = on_asyncfor = on_for
@@ -513,9 +515,7 @@ class Loops(InterpreterPart):
         since = effects.since(loop.mark)
         line = node.lineno
         reason = f"the number of rounds of the loop in line {line} is unknown: {why.reason}"
-        frozen = [name for of, name in since.changed_attributes
-                  if name in FLAGS and isinstance(of, Value) and of.get_attribute(self, name) is not True]  # fmt: skip
-        if frozen or since.changed_layers:
+        if self.has_frozen(loop.mark):
             self.leave_freezing_open([node], frame, why)
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
             effects.mark_incomplete(why._replace(reason=reason, line=line, file=self.file, lacks="", cause=why.reason))

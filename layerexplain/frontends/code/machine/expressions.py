@@ -22,7 +22,7 @@ from layerexplain.frontends.code.values.base import (
     item_of_list,
     one_of,
 )
-from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.layers import creation_counter, unknown_in
 from layerexplain.frontends.code.values.objects import Imported
 from layerexplain.frontends.code.values.operators import (
     COMPARISONS,
@@ -294,17 +294,19 @@ class Expressions(InterpreterPart):
 
     def on_boolop(self, node: ast.BoolOp, frame: Frame) -> ProgramValue:
         decides = isinstance(node.op, ast.Or)
-        unsure: ProgramValue = None
+        unsure: Unknown | None = None
+        first = len(node.values)
         for number, part in enumerate(node.values, 1):
-            value = self.value(part, frame)
-            known = truth(value)
-            if known is None:
-                self.leave_freezing_open(node.values[number:], frame, value)
-                unsure = unsure or (value if isinstance(value, Unknown) else self.unknown("an unknown condition"))
+            last = self.value(part, frame)
+            known = truth(last)
+            if known is None and unsure is None:
+                unsure, first = last if isinstance(last, Unknown) else self.unknown("an unknown condition"), number
             elif known is decides:
                 self.effects.record_change()  # a loop may come here with another outcome
-                return value if unsure is None or not is_plain(value) or isinstance(value, bool) else unsure
-            last = value
+                unsure = unsure if is_plain(last) and not isinstance(last, bool) else None
+                break
+        if first < len(node.values):
+            self.leave_freezing_open(node.values[first:], frame, unsure or last)
         return unsure if unsure is not None else last
 
     def on_compare(self, node: ast.Compare, frame: Frame) -> ProgramValue:
@@ -359,8 +361,13 @@ class Expressions(InterpreterPart):
             return self.value(node.body if known else node.orelse, frame)
         cause = test.reason if isinstance(test, Unknown) else "its value is unknown"
         words = f"`if {written(node.test)[:60]}` is assumed true ({cause})"
+        mark, start = self.effects.mark(), next(creation_counter)
         value = self.value(node.body, frame)
         level = self.reaches([node.orelse], frame)
+        froze = self.has_frozen(mark, start)
+        if froze or level == CHANGES_MODEL or not (level or self.effects.since(mark).reached_model):
+            hanging = [*([node.body] if froze else ()), node.orelse]
+            self.leave_freezing_open(hanging, frame, Unknown(words, node.lineno))
         if level:
             self.effects.record_assumption(Assumption(node.lineno, words), everywhere=level == CHANGES_MODEL)
         elif not isinstance(value, Unknown):
@@ -416,11 +423,12 @@ class Expressions(InterpreterPart):
             items = self.items(given)
             is_alone = len(node.generators) == 1 and not generator.ifs
             if isinstance(items, Unknown):
+                made: ProgramValue = None
+                if is_alone and type(given) is range:
+                    self.assign(generator.target, given[0], inner)
+                    made = make(inner, given)
                 self.leave_freezing_open([node], inner, items)
-                if not is_alone or type(given) is not range:
-                    return items
-                self.assign(generator.target, given[0], inner)
-                return make(inner, given) or items
+                return made or items
             for item in items:
                 self.budget.step()
                 self.assign(generator.target, item_of_list(item), inner)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from layerexplain.frontends.code.machine.effects import Mark
 from layerexplain.frontends.code.machine.parts import InterpreterPart
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import Arguments, ProgramValue, Symbol, Unknown, UnknownMember, Value
 from layerexplain.frontends.code.values.operators import each_in
-from layerexplain.frontends.code.values.program import Function, Instance
+from layerexplain.frontends.code.values.program import Bound, Function, Instance, layer_of
 from layerexplain.frontends.code.values.reading import Frame, children, fits
 
 FLAGS = frozenset(["trainable", "requires_grad"])
@@ -25,6 +26,33 @@ class Freezing(InterpreterPart):
             self.effects.mark_incomplete(unknown)
             self.leave_trainable_open(unknown)
 
+    def leave_hidden_freezing_open(self, function: ProgramValue, given: Arguments) -> None:
+        """Leave open what is trained, if a call changes a model under a name that is not known:
+        `setattr(net, U, False)` and `getattr(net, U)(False)`."""
+        if isinstance(function, Symbol) and function.path == "builtins.setattr" and len(given) == 3:
+            of, name, value = given
+            name = name.operand(self) if isinstance(name, Symbol) else name
+            unknown = name if isinstance(name, Unknown) and _is_of_model(of) else None
+        elif isinstance(function, UnknownMember) and len(given) == 1:
+            unknown, value = function, given[0]
+        else:
+            return
+        if unknown is not None and (value is False or value == 0 or isinstance(value, Unknown)):
+            self.effects.mark_incomplete(unknown)
+            self.leave_trainable_open(unknown)
+
+    def has_frozen(self, mark: Mark, before: int | None = None) -> bool:
+        """Return whether layers or weights may have been frozen from a mark on: those made `before` a moment that
+        `creation_counter` counts, or all."""
+        since = self.effects.since(mark)
+        weights: list[int] = [
+            getattr(of, "created_at", 0)
+            for of, name in since.changed_attributes
+            if name in FLAGS and isinstance(of, Value) and of.get_attribute(self, name) is not True
+        ]
+        made = [*[one.created_at for one in since.changed_layers], *weights]
+        return any([before is None or one < before for one in made])
+
     def _freezes(self, code: Sequence[ast.AST], frame: Frame) -> bool:
         """Return whether code, or a function that it may call, sets a flag of a layer or a weight."""
         followed: set[int] = set()
@@ -32,15 +60,25 @@ class Freezing(InterpreterPart):
         while waiting:
             node, at = waiting.pop()
             self.budget.step()
-            if _sets_flag(node):
+            if _sets_flag(node) or self._may_be_method(node, at):
                 return True
             for function in self._functions(node, at):
                 if id(function) not in followed:
                     followed.add(id(function))
                     body = function.node.body
                     waiting += [(one, function.frame) for one in (body if isinstance(body, list) else [body])]
-            waiting += [(one, at) for one in children(node)]
+            if isinstance(node, ast.Call) and _unfreezes(node):
+                waiting.append((node.func.value, at))  # type: ignore[attr-defined]  # it is a method
+            else:
+                waiting += [(one, at) for one in children(node)]
         return False
+
+    def _may_be_method(self, node: ast.AST, frame: Frame) -> bool:
+        """Return whether a name stands for methods that freeze weights: `{"x": net.requires_grad_}`."""
+        holder = frame.holder(node.id) if isinstance(node, ast.Name) else None
+        value = holder.names[node.id] if holder is not None and isinstance(node, ast.Name) else None
+        some = each_in(value) if type(value) in (list, tuple, dict) and fits(value) else [value]
+        return any(isinstance(one, Bound) and one.function == "requires_grad_" for one in some)
 
     def _functions(self, node: ast.AST, frame: Frame) -> Iterator[Function]:
         """Return the functions of the program that a name, or a method of an object by its name, may stand for."""
@@ -63,12 +101,20 @@ class Freezing(InterpreterPart):
 
 def _sets_flag(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
-        return node.attr in FLAGS and isinstance(node.ctx, ast.Store)
-    if not isinstance(node, ast.Call):
+        return node.attr == "requires_grad_" or (node.attr in FLAGS and isinstance(node.ctx, ast.Store))
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         return False
-    if isinstance(node.func, ast.Name):
-        name = node.args[1] if node.func.id == "setattr" and len(node.args) == 3 else None
-        return isinstance(name, ast.Constant) and name.value in FLAGS
+    name = node.args[1] if node.func.id == "setattr" and len(node.args) == 3 else None
+    return isinstance(name, ast.Constant) and name.value in FLAGS
+
+
+def _unfreezes(node: ast.Call) -> bool:
+    """Return whether a call is `x.requires_grad_(True)`."""
     values = [*node.args, *[one.value for one in node.keywords]]
     known = all(isinstance(one, ast.Constant) and one.value is True for one in values)
-    return isinstance(node.func, ast.Attribute) and node.func.attr == "requires_grad_" and not known
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "requires_grad_" and known
+
+
+def _is_of_model(value: ProgramValue) -> bool:
+    kinds = Symbol("torch.nn.Module"), Symbol("torch.nn.Parameter")
+    return layer_of(value) is not None or (isinstance(value, Value) and any(value.is_instance(one) for one in kinds))

@@ -79,6 +79,7 @@ class Calls(Records):
         self.node = node
         if isinstance(function, Unknown):
             self.leave_freezing_open([node], frame, function)
+        self.leave_hidden_freezing_open(function, [*args, *kwargs.values()])
         if unknown is not None:
             kwargs["**"] = unknown
         if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):

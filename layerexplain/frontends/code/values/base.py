@@ -413,6 +413,10 @@ class Alike(Unknown):
         return self.item
 
 
+class UnknownMember(Unknown):
+    """An attribute or a method of a value under a name that is not known."""
+
+
 class OneOf(Unknown):
     """One of several objects, or some of them: which is not known."""
 

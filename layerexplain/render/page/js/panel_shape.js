@@ -18,7 +18,7 @@ export function panelWeights(layer, data, element) {
     // Where all are trainable, the line below says so.
     const mixed = told.weights.some((weight) => !weight[5]);
     const rows = told.weights.map(([symbol, name, shape, factors, params, trainable]) => [
-      symbol, breakable(name), make("span", "whole", shape), axes(factors), count(params), ...(mixed ? [trainable ? "yes" : "no"] : []),
+      symbol, breakable(name), make("span", "whole", shape), axes(factors), count(params), ...(mixed ? [trainable === null ? "?" : trainable ? "yes" : "no"] : []),
     ]);
     element.append(table(["Symbol", "Weight", "Shape", "Axes", "Parameters", ...(mixed ? ["Trainable"] : [])], rows, [4]));
   }
