@@ -535,7 +535,8 @@ def _shape(run: TensorRun, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     if not all(isinstance(one, int | Batch) for one in sizes):
         raise run.unknown("an unknown shape")
     total, found = product(x.spec.shape), list(sizes)
-    rows = f"the {total} values of each example in {shape_text(x.spec.shape)}"
+    each = "each example in " if has_batch(x.spec.shape) else ""
+    rows = f"the {total} values of {each}{shape_text(x.spec.shape)}"
     if all(type(one) is int and one > 0 for one in found) and total and (product(found) or 0) % total:
         raise run.refused(f"{rows} do not fit {tuple(found)}")
     if found[:1] == [-1] and has_batch(x.spec.shape) and not has_batch(found) and total is not None:
