@@ -431,18 +431,15 @@ class Program:
     def name_errors(
         self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]
     ) -> tuple[list[Assumption], list[LayerExplainError]]:
-        """Return what is assumed of a model, and the errors of a whole script that uses names which it never defines. A
-        missing value is no error: the model is read without it, unless it is called."""
+        """Return what is assumed of a model, and the errors of a whole script that calls names, or what is in them,
+        which it never defines. A missing size is no error: the model is read with it."""
         names, effects = names_of(self.text.tree), self.interpreter.effects
-        if not names.is_whole or not (self.path or "").endswith(".py"):
+        used = [name for name in effects.name_errors if name in names.called]
+        if not used or not names.is_whole or not (self.path or "").endswith(".py"):
             return list(assumed), []
         sizes = {root_of(name) for name in missing_sizes(self.text.tree, gaps)}
-        missing = {root_of(gap.name) for gap, _ in gaps} - names.called | sizes
-        wrong = [
-            one
-            for name, one in effects.undefined.items()
-            if one in assumed and name in effects.name_errors and name not in missing and not one.settled
-        ]
+        errors = [effects.undefined[name] for name in used if name not in sizes and name in effects.undefined]
+        wrong = [one for one in assumed if one in errors and not one.settled]
         faults: list[LayerExplainError] = [
             SourceError(one.words.removesuffix("; it is assumed to be defined"), line=one.line) for one in wrong
         ]

@@ -130,6 +130,11 @@ class Keras:
             self.recorder.keras_2 = True
         path = f"{module}.{name}" if name else module
         is_lacking = not self.recorder.keras_2 and self.lacks(path)
+        mark = self.interpreter.effects.mark()
+        if others:
+            self.parts.refusals.check_name(path)  # it may be misspelt
+        if self.interpreter.effects.since(mark).faults:
+            return
         if is_lacking and not name:
             parts = module.split(".")
             above = next(one for end in range(len(parts), 0, -1) if not self.lacks(one := ".".join(parts[:end])))

@@ -158,7 +158,7 @@ class Effects:
         """The statement in which each choice was taken for granted, and each gap opened."""
         self.undefined: dict[str, Assumption] = {}
         """The names that the program uses and does not define."""
-        self.name_errors: set[str] = set()
+        self.name_errors: dict[str, None] = {}
         """Those at which Python stops for sure, if the program is whole."""
         self.uses_of_undefined = 0
         """How often such a name was used."""

@@ -149,7 +149,7 @@ class Expressions(InterpreterPart):
         words = f"{node.id} {has_no}, a NameError in Python; {how}"
         self.effects.record_undefined(node.id, Assumption(self.place(node).line, words, settled))
         if not (self.file or self.choosing or self.effects.unknown_loops or node.id in bound):
-            self.effects.name_errors.add(node.id)
+            self.effects.name_errors[node.id] = None
 
     def set_value(self, node: ast.expr, option: str, frame: Frame) -> ProgramValue:
         """Return the value that `--set` gives an expression, or that stands in for it."""

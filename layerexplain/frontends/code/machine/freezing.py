@@ -10,7 +10,7 @@ from layerexplain.frontends.code.machine.parts import InterpreterPart
 from layerexplain.frontends.code.values.base import Arguments, ProgramValue, Symbol, Unknown, UnknownMember, Value
 from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, layer_of
-from layerexplain.frontends.code.values.reading import Frame, children, fits
+from layerexplain.frontends.code.values.reading import Frame, children, fits, kept_with_tree, walk
 
 FLAGS = frozenset(["trainable", "requires_grad"])
 """The attributes that say whether weights are trained."""
@@ -55,6 +55,8 @@ class Freezing(InterpreterPart):
 
     def _freezes(self, code: Sequence[ast.AST], frame: Frame) -> bool:
         """Return whether code, or a function that it may call, sets a flag of a layer or a weight."""
+        if not self.imported and self.program is not None and not _has_flag(self.program.tree):
+            return False
         followed: set[int] = set()
         waiting = [(one, frame) for one in code]
         while waiting:
@@ -97,6 +99,14 @@ class Freezing(InterpreterPart):
             self.budget.look_at(value)
             if fits(value):
                 yield from [one for one in each_in(value) if isinstance(one, Function)]
+
+
+@kept_with_tree
+def _has_flag(tree: ast.Module) -> bool:
+    """Return whether a program has a name with which it may freeze weights, anywhere."""
+    words = [getattr(one, "attr", getattr(one, "value", None)) for one in walk(tree)
+             if isinstance(one, ast.Attribute | ast.Constant)]  # fmt: skip
+    return any(isinstance(one, str) and one in (*FLAGS, "requires_grad_") for one in words)
 
 
 def _sets_flag(node: ast.AST) -> bool:

@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from layerexplain.frontends.code.machine.parts import setting_name
@@ -138,6 +139,7 @@ def is_one_value(tree: ast.AST, name: str) -> bool:
     )
 
 
+@lru_cache(10_000)
 def root_of(name: str) -> str:
     """Return the first name in what `--set` takes.
 
