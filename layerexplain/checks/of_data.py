@@ -99,7 +99,9 @@ def targets_spread(data: Data) -> Iterator[Found]:
     for one in data.targets:
         if one.output and one.loss is not None and one.loss.is_spread(one.array.shape, one.output):
             shapes = f"targets of {shape_text(one.array.shape)} beside an output of {shape_text(one.output)}"
-            cure = "write output.squeeze(1), or target.unsqueeze(1)" if one.output[-1] == 1 else "give both one shape"
+            from layerexplain.layers.torch.losses import same_size_cure
+
+            cure = same_size_cure(one.array.shape[1:], one.output[1:])
             yield one.layer, f"{one.loss.name} gets {shapes}, and compares each output with many targets; {cure}"
         elif one.output and one.loss is not None and spreads(one.loss, _open(one.array.shape), _open(one.output)):
             said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"

@@ -221,26 +221,36 @@ class Declaration:
     def faults(self, config: Mapping[str, Any]) -> list[tuple[str | None, ArgumentError]]:
         """All that a strict `bind` refuses, each with the argument as it was given (None where one is missing)."""
         found: list[tuple[str | None, ArgumentError]] = []
-        given = set()
+        given = {self.renamed.get(key, key) for key in config}
+        unknown = [key for key in config if self._is_unknown(self.renamed.get(key, key))]
+        required = [name for name, argument in self.arguments.items() if argument.default is Argument.REQUIRED]
+        # One that has another name is not missing too.
+        if unknown:
+            from layerexplain.errors import did_you_mean
+
+            given |= {known for known in required for key in unknown if did_you_mean(key, [known])}
+        missing = [name for name in required if name not in given]
+        meant = missing[0] if len(unknown) == len(missing) == 1 else ""
         for key, value in config.items():
             name = self.renamed.get(key, key)
-            given.add(name)
             argument = self.arguments.get(name)
             if argument is not None:
                 try:
                     argument.normal(self.type, name, value)
                 except ArgumentError as error:
                     found.append((key, error.as_data()))
-            elif name not in COMMON and name not in self.ignores:
-                found.append((key, self._unknown(name)))
-                # One that is misspelt is not missing too.
-                from layerexplain.errors import did_you_mean
-
-                given |= {known for known in self.arguments if did_you_mean(name, [known])}
-        for name, argument in self.arguments.items():
-            if name not in given and argument.default is Argument.REQUIRED:
-                found.append((None, self._missing(name, argument)))
+            elif key in unknown:
+                found.append((key, self._unknown(name, meant)))
+        found += [(None, self._missing(name, self.arguments[name])) for name in missing[len(unknown) :]]
         return found
+
+    def _is_unknown(self, name: str) -> bool:
+        return name not in self.arguments and name not in self._common and name not in self.ignores
+
+    @property
+    def _common(self) -> frozenset[str]:
+        """Return the arguments that all layers of its framework take: modules of PyTorch have none."""
+        return frozenset() if self.type.startswith("torch.") else COMMON
 
     def _wrong(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> str:
         """Return what is said where arguments that each are of their kind make no sense together or with the
@@ -250,11 +260,11 @@ class Declaration:
         needs = "needs arguments that are compatible with each other and with its input"
         return f"{self.type} {needs}, got {given} for {shapes}"
 
-    def _unknown(self, name: str) -> ArgumentError:
-        known = [*self.arguments, *self.ignores, *COMMON]
+    def _unknown(self, name: str, meant: str = "") -> ArgumentError:
+        known = [*self.arguments, *self.ignores, *self._common]
         from layerexplain.errors import did_you_mean
 
-        hint = did_you_mean(name, known, before=", ")
+        hint = f"; write {meant}." if meant else did_you_mean(name, known, before=", ")
         takes = f"takes {', '.join(self.arguments) or 'no arguments of its own'}"
         return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
 

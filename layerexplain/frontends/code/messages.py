@@ -444,19 +444,9 @@ def _view_cure(p: Parts) -> str:
 
 
 def _hidden_cure(p: Parts) -> str:
-    if p.needs[:1] != p.state[:1]:
-        return f"its first size is num_layers, or twice that with bidirectional=True: write {p.needs[0]}"
-    if p.needs[-1:] != p.state[-1:]:
-        return f"its last size is hidden_size: write {p.needs[-1]}"
-    if p.config and not p.config.get("batch_first"):
-        return (
-            "without batch_first=True the input is (steps, batch, features): write batch_first=True where the data are "
-            "(batch, steps, features), or else take the batch of the state from x.size(1)"
-        )
-    return (
-        "take the batch from the input, as in torch.zeros(layers, x.size(0), hidden), or leave the state out. With "
-        "batch_first=True states still have the batch second"
-    )
+    from layerexplain.layers.torch.rnn import state_cure
+
+    return state_cure(p.needs, p.state, bool(p.config.get("batch_first")) if p.config else None)
 
 
 def _class_cure(p: Parts) -> str:
@@ -467,13 +457,9 @@ def _class_cure(p: Parts) -> str:
 
 
 def _same_size_cure(p: Parts) -> str:
-    if (*p.target, 1) == p.output:
-        return "write output.squeeze(1), or target.unsqueeze(1)"
-    if (*p.output, 1) == p.target:
-        return "write target.squeeze(1), or output.unsqueeze(1)"
-    if len(p.target) == 1 and len(p.output) == 2:
-        return "class numbers go with CrossEntropyLoss; this loss compares numbers, so give the last layer 1 unit"
-    return "give both one shape"
+    from layerexplain.layers.torch.losses import same_size_cure
+
+    return same_size_cure(p.target, p.output)
 
 
 def _saved_cure(p: Parts) -> str:

@@ -347,9 +347,18 @@ def _in_heads(
     )
     scores = einsum(q, k, eq=f"{asked}d,{offered}d->{score_term}") / sqrt(sizes.key_width)
     scores = named("scores", scores, "score of each query with each key")
-    allowed = _allowed_pairs(query, value, masks, attention_mask, heads)
     over: Any = -1 if len(axes) == 1 else tuple(range(-len(axes), 0))
-    shares = _shares_of(scores, allowed, over, len(axes), zeros=not (fused or keras_2))
+    try:
+        allowed = _allowed_pairs(query, value, masks, attention_mask, heads)
+        shares = _shares_of(scores, allowed, over, len(axes), zeros=not (fused or keras_2))
+    except ShapeError:
+        if attention_mask is None or query.ndim != 3:
+            raise
+        wanted = shape_text((query.shape[0], query.shape[1], value.shape[1]))
+        got = shape_text(attention_mask.shape)
+        cure = "; a mask of keys is mask[:, None, :]" if attention_mask.ndim == 2 else ""
+        axes_of_mask = f"(batch, queries, keys), here {wanted}"
+        raise ShapeError(f"attention_mask needs the shape {axes_of_mask}, got {got}{cure}") from None
     taken = _kept_shares(shares, dropout, training)
     context = named("context", einsum(taken, v, eq=f"{score_term},{offered}d->{asked}d"))
     if gate is not None:

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, TypeAlias
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, Batch, Shape
 from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Share, choice
 from layerexplain.layers.keras.attention import no_later
@@ -19,7 +19,7 @@ from layerexplain.ops.joining import concatenate, split
 from layerexplain.ops.movement import broadcast_to, pad_along, reshape
 from layerexplain.ops.numbers import dropout as drop
 from layerexplain.ops.reduce import mean
-from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.ops.sizes import agree, meet, shape_text
 from layerexplain.records import NamedTuple
 
 FAR_BELOW = float("-inf")
@@ -38,6 +38,8 @@ class AttentionSizes(NamedTuple):
     batch_first: bool = False
     at: str = ""
     mark: str = ""
+    masks: str = "attn"
+    """What the name of its mask begins with, and in a transformer that of the mask of its keys."""
 
 
 class Weights(NamedTuple):
@@ -89,6 +91,48 @@ def _masked(scores: Expr, masks: tuple[Expr | None, Expr | None], heads: Attenti
     return scores
 
 
+def _need_masks(masks: tuple[Expr | None, Expr | None], heads: AttentionSizes, query: Expr, key: Expr) -> None:
+    """Raise ShapeError for a mask of another shape than PyTorch takes, with what makes one of it."""
+    axis = 0 if heads.batch_first else 1
+    batch, queries, keys = query.shape[axis], query.shape[1 - axis], key.shape[1 - axis]
+    padding, pairs = masks
+    padding_name = "key_padding_mask" if heads.masks == "attn" else f"{heads.masks}_key_padding_mask"
+    name, cure = f"{heads.masks}_mask", ""
+    if padding is not None and not _fits(padding, (batch, keys)):
+        if padding.shape == (keys, batch):
+            cure = f"; the batch stands first: write {padding_name}.T"
+        raise ShapeError(_misfit(padding_name, "(batch, keys)", (batch, keys), padding) + cure)
+    if pairs is None:
+        return
+    if pairs.ndim == 3:
+        wanted: Shape = (None if batch is None else batch * heads.heads, queries, keys)
+        if not _fits(pairs, wanted):
+            if heads.heads > 1 and pairs.shape == (batch, queries, keys):
+                cure = f"; write {name}.repeat_interleave({heads.heads}, dim=0), or one mask (queries, keys) for all"
+            raise ShapeError(_misfit(name, "(batch × heads, queries, keys)", wanted, pairs) + cure)
+    elif not _fits(pairs, (queries, keys)):
+        if pairs.shape == (batch, keys):
+            cure = f"; one that says which keys are padding is {padding_name}="
+        elif pairs.shape == (batch, batch) and not heads.batch_first:
+            cure = "; the data have the steps first: where they are (batch, steps, features) write batch_first=True"
+        raise ShapeError(_misfit(name, "(queries, keys)", (queries, keys), pairs) + cure)
+
+
+def _misfit(name: str, axes: str, wanted: Shape, mask: Expr) -> str:
+    return f"{name} needs the shape {axes}, here {_in_words(wanted)}, got {_in_words(mask.shape)}"
+
+
+def _in_words(shape: Shape) -> str:
+    words = ["batch" if n is BATCH else f"{n.times}·batch" if isinstance(n, Batch) else str(n) for n in shape]
+    return f"({', '.join(words)})"
+
+
+def _fits(mask: Expr, wanted: Shape) -> bool:
+    """Return whether a mask has a shape; that of the batch is no number beside a batch along another axis."""
+    is_batch = [isinstance(n, Batch) and isinstance(m, int) for n, m in zip(mask.shape, wanted, strict=False)]
+    return mask.ndim == len(wanted) and all(meet(mask.shape, i, wanted, i) for i in range(mask.ndim)) > any(is_batch)
+
+
 def _hidden(scores: Expr, mask: Expr) -> Expr:
     return where(mask, FAR_BELOW, scores) if mask.dtype == "bool" else scores + mask
 
@@ -105,6 +149,7 @@ def attend(
     causal: bool = False,
 ) -> tuple[Expr, Expr]:
     """The result of an attention in heads, and its shares, (batch, heads, queries, keys)."""
+    _need_masks(masks, heads, query, key)
     first, second = ("nq", "nk") if heads.batch_first else ("qn", "kn")
     at = 0 if heads.batch_first else 1
     size, per_head, mark = heads.heads, heads.width // heads.heads, heads.mark
@@ -260,11 +305,13 @@ class _AttentionBlock:
     """The parts of a transformer's layer, with the weights of its sublayers in PyTorch's order."""
 
     def __init__(self, how: Transformer, training: bool, attentions: Mapping[str, str], norms: int) -> None:
+        self_masks = "src" if norms == 2 else "tgt"
         self.how, self.rate = how, how.dropout if training else 0.0
         d, inside = how.d_model, how.dim_feedforward
         self.attentions = {}
         for at, mark in attentions.items():
-            heads = AttentionSizes(d, how.nhead, d, d, how.bias, False, False, how.batch_first, at, mark)
+            masks = "memory" if mark else self_masks
+            heads = AttentionSizes(d, how.nhead, d, d, how.bias, False, False, how.batch_first, at, mark, masks)
             self.attentions[at] = heads, weights_of(heads)
         self.linears = [
             self._pair(f"linear{i}", f"W{i}", f"b{i}", [("units", units), ("inputs", inputs)])

@@ -51,7 +51,7 @@ class TorchLoss(Loss):
             targets,
             of,
             exact=False,
-            whole=partial(_of_batch, function),
+            whole=partial(_of_batch, function, type_ if of == "numbers" else ""),
             reduction=argument_of(choice(*reductions), "mean"),
             before=before,
         )
@@ -118,6 +118,7 @@ def loss(
 
 def _of_batch(
     function: Callable[..., Any],
+    comparing: str,
     y_true: Expr,
     y_pred: Expr,
     sample_weight: Expr | None,
@@ -126,7 +127,12 @@ def _of_batch(
     masks: Any = (),
     **arguments: Any,
 ) -> dict[str, Expr]:
-    """The formula of a loss, from that of its values, and of what each counts in the mean if not all count once."""
+    """The formula of a loss, from that of its values, and of what each counts in the mean if not all count once; one
+    of that name compares numbers, and spreads shapes that differ."""
+    pairs = zip(y_true.shape[::-1], y_pred.shape[::-1], strict=False)
+    if comparing and not all(1 in (a, b) or agree(a, b) for a, b in pairs):
+        shapes = f"an output of {shape_text(y_pred.shape)} with targets of {shape_text(y_true.shape)}"
+        raise ShapeError(f"{comparing} cannot compare {shapes}; {same_size_cure(y_true.shape, y_pred.shape)}")
     returned = function(y_true, y_pred, **arguments)
     values, shares = returned if isinstance(returned, tuple) else (returned, None)
     if reduction == _BATCH_MEAN:
@@ -154,16 +160,23 @@ def same_shape(type_: str, y_true: Expr, y_pred: Expr) -> None:
     if not fits:
         raise ShapeError(
             f"{type_} needs a target of the output's shape, got {shape_text(y_true.shape)} for "
-            f"{shape_text(y_pred.shape)}; {_cure(y_true.shape, y_pred.shape)}"
+            f"{shape_text(y_pred.shape)}; {same_size_cure(y_true.shape, y_pred.shape)}"
         )
 
 
-def _cure(target: Shape, output: Shape) -> str:
-    if len(target) + 1 == len(output) and output[-1] == 1:
+def same_size_cure(target: Shape, output: Shape) -> str:
+    """Return what gives a target and an output one shape.
+
+    >>> same_size_cure((64,), (64, 1))
+    'write output.squeeze(1), or target.unsqueeze(1)'
+    """
+    if (*target, 1) == output:
         return "write output.squeeze(1), or target.unsqueeze(1)"
-    if len(target) + 1 == len(output):
-        return "CrossEntropyLoss takes a class number for each example"
-    return "give one number for each number of the output"
+    if (*output, 1) == target:
+        return "write target.squeeze(1), or output.unsqueeze(1)"
+    if len(target) + 1 == len(output) == 2:
+        return "class numbers go with CrossEntropyLoss; this loss compares numbers, so give the last layer 1 unit"
+    return "give both one shape"
 
 
 # Classes ------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, item, named, rounds, weight
 from layerexplain.layers.arguments import Bool, NaturalInt, PositiveInt, Share, choice
@@ -148,7 +149,7 @@ def _recurrent(
         x = named("xt", transpose(x, axes=(1, 0, 2)), "the batch first")
     batch, shown = x.shape[0], projected or hidden
     widths = [shown, hidden][: len(kind.states)]
-    first = _initial(type_, kind, initial, (layers * directions, batch), widths, alone)
+    first = _initial(type_, kind, initial, (layers * directions, batch), widths, alone, arguments["batch_first"])
     last: dict[str, list[Expr]] = {name: [] for name in kind.states}
     for number in rounds(layers):
         outputs = []
@@ -185,6 +186,7 @@ def _initial(
     lead: tuple[int, Any],
     widths: Sequence[int],
     alone: bool,
+    batch_first: bool,
 ) -> dict[str, list[Expr]]:
     """The states that each layer and direction begins with: zeros, or parts of those that are given."""
     count, batch = lead
@@ -200,12 +202,31 @@ def _initial(
                 f"{shape_text(given.shape)} is of a batch; where the input is (batch, features), write x.unsqueeze(1)"
             )
         if given.ndim != len(wanted) or not all(map(agree, given.shape, wanted)):
-            raise ShapeError(
-                f"{type_} needs {name}_0 of shape {shape_text(wanted)}: layers times directions first, got "
-                f"{shape_text(given.shape)}"
-            )
+            needs = f"{type_} needs {name}_0 of shape {shape_text(wanted)}: layers times directions first, got "
+            raise ShapeError(f"{needs}{shape_text(given.shape)}; {state_cure(wanted, given.shape, batch_first)}")
         found[name] = [given[i, None] if alone else given[i] for i in rounds(count)]
     return found
+
+
+def state_cure(wanted: Shape, got: Shape, batch_first: bool | None) -> str:
+    """Return what gives a state the shape that a recurrent module needs; `batch_first` is None where it is not known.
+
+    >>> state_cure((2, 5, 3), (1, 5, 3), True)
+    'its first size is num_layers, or twice that with bidirectional=True: write 2'
+    """
+    if wanted[:1] != got[:1]:
+        return f"its first size is num_layers, or twice that with bidirectional=True: write {wanted[0]}"
+    if wanted[-1:] != got[-1:]:
+        return f"its last size is hidden_size: write {wanted[-1]}"
+    if batch_first is False:
+        return (
+            "without batch_first=True the input is (steps, batch, features): write batch_first=True where the data are "
+            "(batch, steps, features), or else take the batch of the state from x.size(1)"
+        )
+    return (
+        "take the batch from the input, as in torch.zeros(layers, x.size(0), hidden), or leave the state out. With "
+        "batch_first=True states still have the batch second"
+    )
 
 
 class Layers(NamedTuple):

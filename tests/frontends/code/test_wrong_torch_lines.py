@@ -2,6 +2,8 @@
 tests/data/code/torch_wrong_lines.txt has. PyTorch confirms that each is refused. Arguments that no function takes end the
 reading, and no program ends in a traceback."""
 
+import ast
+import inspect
 import re
 from itertools import product
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.frontends.code.reader import read_code
 from scripts.wrong_programs import raised
 from tests.support.paths import TESTS
+from tests.support.torch_modules import configurations
 
 HEAD, LINES = re.findall(
     r"^### \w+\n(.*?)(?=^### |\Z)", (TESTS / "data/code/torch_wrong_lines.txt").read_text("utf-8"), re.M | re.S
@@ -107,3 +111,29 @@ def test_a_mask_is_checked_where_pytorch_reads_it(program: str) -> None:
     program = f"import torch\nimport torch.nn as nn\n{program}"
     found = [one for one in layerexplain.check(program.encode()).findings if one.severity == "breaks"]
     assert bool(found) == (raised(program, {}) is not None), [one.message for one in found]
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+def test_a_wrong_name_for_an_argument_is_said_where_pytorch_refuses_it_with_the_right_one() -> None:
+    import torch
+
+    tried = 0
+    for written in {text.partition("(")[0]: text for text, _ in configurations()}.values():
+        call = ast.parse(written, mode="eval").body
+        assert isinstance(call, ast.Call)
+        type_ = ast.unparse(call.func)
+        args = [ast.literal_eval(one) for one in call.args]
+        kwargs = {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg is not None}
+        given = inspect.signature(getattr(torch.nn, type_)).bind(*args, **kwargs)
+        named = {key: one for key, one in given.arguments.items() if given.signature.parameters[key].kind == 1}
+        for name in [one for one in named if given.signature.parameters[one].default is inspect.Parameter.empty]:
+            wrong = f"z{name[::-1]}"
+            arguments = [f"{wrong if key == name else key}={value!r}" for key, value in named.items()]
+            code = f"import torch\nmodel = torch.nn.{type_}({', '.join(arguments)})\n"
+            with pytest.raises(TypeError, match=f"unexpected keyword argument '{wrong}'"):
+                exec(code, {})
+            fault = str(read_code(code.encode(), None).faults[0])
+            assert f"has no argument '{wrong}'; write {name}." in fault, (code, fault)
+            tried += 1
+    assert tried > 60

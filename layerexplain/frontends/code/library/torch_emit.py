@@ -255,11 +255,16 @@ def _calls_base(init: Function) -> bool:
 
 
 def construction_error(module: BuiltIn) -> LayerExplainError | None:
-    """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
-    if unknown_in(module.config) is not None:
+    """Return what PyTorch refuses of the arguments of a module: one that it does not have or that is missing, or two
+    that do not fit each other, by its formula; None where they do."""
+    type_, config = module.declared
+    declaration = find(of_torch(type_))
+    if unknown_in(module.config) is not None or declaration is None:
         return None
+    if faults := declaration.faults(config):
+        return faults[0][1]
     try:
-        traced_alone(*module.declared)
+        traced_alone(type_, config)
     except ArgumentError as error:
         return error
     except LayerExplainError:

@@ -123,6 +123,8 @@ class BuiltIn(Identity):
             return self
         if name == "__class__":
             return Symbol(f"torch.nn.{self.type}")
+        if name == "generate_square_subsequent_mask":
+            return Symbol(f"torch.nn.Transformer.{name}")
         return self._statistics(evaluator, name) if name in STATISTICS else Bound(self, name)
 
     def _statistics(self, evaluator: Evaluator, name: str) -> Any:

@@ -120,13 +120,17 @@ def _given(
     interpreter: Any, module: Any, named: Mapping[str, Any], axes: Mapping[str, int]
 ) -> tuple[_Shapes, _Shapes, dict[str, Any]]:
     """Return the shapes of data by the names of forward's arguments, without the axis of the examples and with it, and
-    the arguments that are no data."""
+    the arguments that are no data, or masks that have no axis of the examples."""
     shapes: _Shapes = {}
     whole: _Shapes = {}
     others: dict[str, Any] = {}
     for name, one in named.items():
         at = axes.get(name, 0)
-        if isinstance(one, Array) and one.shape and all(i == at or isinstance(n, int) for i, n in enumerate(one.shape)):
+        first = next(iter(whole), "")
+        batch = whole[first][0][axes[first]] if first else None
+        if "mask" in name and isinstance(one, Array) and one.shape and batch is not None and one.shape[at] != batch:
+            others[name] = one
+        elif isinstance(one, Array) and one.shape and all(i == at or isinstance(n, int) for i, n in enumerate(one.shape)):
             whole[name] = (one.shape, str(one.dtype))
             shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
         elif one is None or type(one) in (bool, int, float, str):
