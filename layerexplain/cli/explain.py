@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -145,7 +146,7 @@ def command(
             is_answer = is_read and not report.layers
             wrong = _mistakes(content, inputs, code, () if is_answer else faults) if is_read else ()
             report = _once(report, faults)
-            asked = library.asked_numbers(library.pasted_text(content), report) if is_read else []
+            asked = _asked(content, report, inputs, code) if is_read else []
             tour = _Chosen(report, [row.layer for row in layers_of(report, nested)], wrong, asked)
             return Outcome(tour, ()) if is_answer and wrong else reading.with_faults(tour, faults)
         layers, missing = wanted.matched_in(report)
@@ -169,16 +170,37 @@ _READ = ("table", "markdown", "latex", "html")
 """Forms that people read, which begin with what is wrong."""
 
 
+_MOST_OTHERS = 4
+"""Models beside the main one in which the answer to a question is looked for."""
+
+
+def _asked(source: Any, report: Report, inputs: InputShapesOf, code: tuple[str, ...]) -> list[str]:
+    """Return the answers to the numbers that a question asks about, in the main model and in the others."""
+    text = library.pasted_text(source)
+    lines: list[str] = library.asked_numbers(text, report)
+    if not text or not any(note.code == "others" for note in report.notes):
+        return lines
+    others = [one for one in library.each_model(source) if one.request != report.model_name]
+    for one in others[:_MOST_OTHERS]:
+        with suppress(LayerExplainError):
+            other = api.explain(one, inputs=inputs, code=code, partial=True)
+            lines += library.asked_of_model(text, one.request, other)
+    return lines
+
+
 def _mistakes(
     source: Any, inputs: InputShapesOf, code: tuple[str, ...], faults: Sequence[LayerExplainError]
 ) -> list[Any]:
-    """Return what `check` calls breaking or wrong, but for the faults, which stand on stderr."""
+    """Return what `check` calls breaking or wrong, and what else of it a question asks about, but for the faults, which
+    stand on stderr."""
     stated = [fault.fact for fault in faults]
     try:
         found = api.check(source, inputs=inputs, code=code)
     except LayerExplainError:  # which the report has
         return []
-    severe = [one for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
+    asked = library.asked_rules(library.pasted_text(source), {one.code for one in found})
+    sure = [one for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
+    severe = [*sure, *[one for one in found if one.code in asked and one not in sure]]
     return [one for one in severe if not any(fact in one.message or one.message in fact for fact in stated)]
 
 

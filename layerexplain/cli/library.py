@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.report.asked_numbers import asked_numbers as asked_numbers
+    from layerexplain.report.asked_numbers import asked_of_model as asked_of_model
+    from layerexplain.report.asked_numbers import asked_rules as asked_rules
     from layerexplain.report.one_layer import is_layer as is_layer
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
@@ -33,6 +35,8 @@ _HOMES = {
     "CHAIN": "layers.keras.meant_types",
     "all_rules": "checks.rules",
     "asked_numbers": "report.asked_numbers",
+    "asked_of_model": "report.asked_numbers",
+    "asked_rules": "report.asked_numbers",
     "begins_with_batch": "frontends.input_shapes",
     "code_settings": "frontends.code_source",
     "code_source": "frontends.code_source",

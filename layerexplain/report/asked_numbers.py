@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from layerexplain.frontends.code.pasted import is_prose, stands
+from layerexplain.model import Shape
+from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import LanguageModel
 
@@ -26,6 +28,7 @@ _TERM = re.compile(r"(\d+)((?: [A-Za-z][a-z]*)*)")
 _ENTRY = re.compile(r"[\"'][\w ]+[\"']: *[\w.\"'-]*")
 """An entry of a configuration."""
 _TOKENS = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d{1,9}) ?(k|K)?[ -]?(?:tokens?|context)\b")
+_SHAPE = re.compile(r"\(None(?:, ?(?:None|\d{1,9})){1,5}\)")
 _LONGEST = 100_000
 """Letters of a text that are read."""
 _MOST = 3
@@ -35,10 +38,7 @@ _FEW = 3
 
 def asked_numbers(text: str, report: Report) -> list[str]:
     """Return a line for each number of the prose of a text that a line of the report computes, at most three."""
-    text = text[:_LONGEST]
-    prose = _ENTRY.sub(
-        "", "\n".join([line for line in text.split("\n") if is_prose(line.strip()) and not stands(line)])
-    )
+    prose = _ENTRY.sub("", _prose(text))
     if report.language is not None and report.language.cache_bytes:
         return _caches(prose, report.language)[:_MOST]
     lines = [*_lines(report.layers)]
@@ -52,12 +52,47 @@ def asked_numbers(text: str, report: Report) -> list[str]:
             found.setdefault(words, f"{written}: {name}, {words}")
         if not matches and len(sizes) == 1:
             other.append(written)
+    for written in dict.fromkeys(_SHAPE.findall(prose)):
+        made = [one for one in report.layers if one.type != "InputLayer" and written in map(_text, one.output_shapes)]
+        if made and (explained := made[-1].explanation) is not None and explained.shape:
+            found.setdefault(written, f"{written}: {made[-1].layer}, {explained.shape}")
     said = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
     other = [one for one in other if one in said]
     is_short = len(report.layers) <= _FEW
     counts = [(name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in found)]
     expected = [line for written in other for line in _expected(written, counts)]
     return [*([] if is_short else found.values()), *expected][:_MOST]
+
+
+def _text(shape: Shape | None) -> str:
+    return shape_text(shape or ())
+
+
+def asked_of_model(text: str, name: str, report: Report) -> list[str]:
+    """Return the lines on a model that is not the main one: the numbers of a text that it computes, and its parameters
+    where the text asks for them by its name or its class."""
+    prose = _prose(text).lower()
+    words, total = set(re.findall(r"\w+", prose)), report.totals.params
+    is_named = "param" in prose and not words.isdisjoint([name.lower(), report.model_type.lower()])
+    is_meant = total is not None and (is_named or f"{total:,}" in prose or str(total) in words)
+    own = [f"{name}: {total:,} parameters, the sum of its layers"] if is_meant else []
+    return [*own, *[f"{name}: {line}" for line in asked_numbers(text, report)]][:_MOST]
+
+
+def _prose(text: str) -> str:
+    lines = text[:_LONGEST].split("\n")
+    return "\n".join([line for line in lines if is_prose(line.strip()) and not stands(line)])
+
+
+def asked_rules(text: str, codes: Iterable[str]) -> set[str]:
+    """Return the rules of `check` that the prose of a text asks about: it has all words of their names.
+
+    >>> asked_rules("Why is the gradient None?", ["no-gradient", "learning-rate", "vanishing-gradient"])
+    {'no-gradient'}
+    """
+    words = {word.removesuffix("s") for word in re.findall(r"[a-z]+", _prose(text).lower())}
+    named = {code: {one.removesuffix("s") for one in code.split("-") if len(one) > 3} for code in codes}
+    return {code for code, wanted in named.items() if wanted and wanted <= words}
 
 
 def _expected(written: str, counts: Sequence[tuple[str, str]]) -> list[str]:

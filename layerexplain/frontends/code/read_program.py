@@ -48,7 +48,7 @@ from layerexplain.frontends.code.recorder.tracing import (
     reaching,
 )
 from layerexplain.frontends.code.sources import Modules, Text, package_of
-from layerexplain.frontends.code.stated_inputs import sizes_in, stated_inputs, stated_numbers
+from layerexplain.frontends.code.stated_inputs import sizes_in, stated_data, stated_inputs, stated_numbers
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -108,6 +108,7 @@ class Program:
             for name, value in given.items()
         }
         self.stated = stated_shapes(text.pasted, text.tree) if text.pasted else {}
+        self.stated = {**stated_data(text.pasted, text.tree), **self.stated} if text.pasted else {}
         """The shapes of data that the text states beside the code."""
         sizes = {**column_counts(text.tree), **self.stated}
         arrays = {name: Array(size) for name, size in sizes.items()}

@@ -88,6 +88,30 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
     return list(dict.fromkeys(found))[:_MOST_SHAPES]
 
 
+_DATA = re.compile(r"(?:x|data|inputs?|features|images|train_?x|x_?train(?:ing)?|train_data|trainx)$", re.IGNORECASE)
+"""Names that programs give their inputs."""
+
+
+def stated_data(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:
+    r"""Return the shape that a text states for its data without their name, for names of the code that stand for inputs
+    and whose shape it reads.
+
+    >>> code = "Dense(3, input_shape=(X.shape[1],))"
+    >>> stated_data(f"{code}\nMy input data shape is (85880, 32).", ast.parse(code))
+    {'X': (85880, 32)}
+    """
+    nodes = walk(tree)
+    read = [one.value.id for one in nodes if isinstance(one, ast.Attribute) and one.attr == "shape"
+            if isinstance(one.value, ast.Name) and _DATA.match(one.value.id)]  # fmt: skip
+    local = {one.arg for one in nodes if isinstance(one, ast.arg)}
+    read = [name for name in read if name not in local]
+    for shape in stated_inputs(text, tree) if read else ():
+        sizes = tuple([size for size in shape if size is not None])
+        if len(sizes) == len(shape) > 1:
+            return dict.fromkeys(read, sizes)
+    return {}
+
+
 def sizes_in(written: str) -> tuple[int | None, ...]:
     """Return the sizes of a written shape.
 

@@ -140,7 +140,7 @@ def mistakes(found: Sequence[Finding]) -> list[doc.Block]:
     if not found:
         return []
     found = sorted(found, key=lambda one: (SEVERITIES.index(one.severity), CONFIDENCES.index(one.confidence)))
-    counts = [_counted(name, sum(one.severity == name for one in found)) for name in SEVERITIES[:2]]
+    counts = [_counted(name, sum(one.severity == name for one in found)) for name in SEVERITIES]
     title = ", ".join([one for one in counts if not one.startswith("0 ")])
     more = f"{len(found) - _FIRST} more: layerexplain check" if len(found) > _FIRST else ""
     lines = []

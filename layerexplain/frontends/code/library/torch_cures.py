@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.frontends.code.library.torch_modules import BuiltIn
 from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.ops.sizes import product, shape_text
 
 _EVEN = (
@@ -77,8 +78,15 @@ def _projection(run: Any, one: Tensor, other: Tensor) -> str:
     return f"; the shortcut from {name} has to have the other shape: self.shortcut = {call}, and add self.shortcut(x)"
 
 
-def misfit_of_weight(module: BuiltIn, tensors: Sequence[Any]) -> str:
-    """Return what PyTorch refuses of a Linear whose weight the program replaced by another one; "" where it fits."""
+def misfit(module: BuiltIn, tensors: Sequence[Any]) -> str:
+    """Return what PyTorch refuses of ids that the program makes, and of a Linear whose weight the program replaced by
+    another one; "" where they fit."""
+    ids = tensors[0].values if tensors and isinstance(tensors[0], Array) else None
+    rows = module.config.get("num_embeddings")
+    if ids and isinstance(rows, int) and all(type(one) is int for one in ids) and not 0 <= min(ids) <= max(ids) < rows:
+        wrong = max(ids) if max(ids) >= rows else min(ids)
+        larger = f"; write num_embeddings={wrong + 1} or more, or shorter sequences" if wrong > 0 else ""
+        return f"{module.type} needs ids from 0 to {rows - 1}, one for each of its {rows} rows, got {wrong}{larger}"
     weight = module.replaced.get("weight") if module.type == "Linear" else None
     spec = tensors[0].spec if tensors and isinstance(tensors[0], Tensor) else None
     if weight is None or spec is None or len(weight.shape) != 2 or spec.shape[-1:] == tuple(weight.shape[1:]):

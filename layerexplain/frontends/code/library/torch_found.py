@@ -361,10 +361,13 @@ def shapes_of_text(text: Text, module: Any, names: Sequence[str], runs: Runs) ->
 def _mixes(message: Message, run: Run) -> bool:
     """Return whether a run gives as many rows for each example as the message says that there are."""
     rows, examples = message.parts.got, message.parts.needs
-    if message.row.layers or type(rows) is not int or type(examples) is not int or rows % examples:
+    if message.row.layers or type(rows) is not int or type(examples) is not int:
         return False
+    if run.cut_rows is not None:
+        total, row = run.cut_rows
+        return total * examples == rows * row
     first = [one.spec.shape[0] for one in flat(run.result) if isinstance(one, Tensor) and one.spec.shape]
-    return bool(first) and isinstance(first[0], Batch) and first[0].times == rows // examples
+    return bool(first) and isinstance(first[0], Batch) and first[0].times * examples == rows * first[0].per
 
 
 def _candidates(message: Message, module: Any, names: Sequence[str]) -> Iterator[tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.library.torch import BLOCKS, Gradients, ModuleState, call_block
-from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
+from layerexplain.frontends.code.library.torch_cures import cure, misfit
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -127,6 +127,8 @@ class Run:
         self.scope: list[str] = []
         self.placed: dict[int, Layer] = {}
         self.faults: list[LayerExplainError] = []
+        self.cut_rows: tuple[int, int] | None = None
+        """The values of an example, and of the rows that they do not divide into, where a view is refused for that."""
         self.refused_calls: list[tuple[str, Mapping[str, Any], Sequence[Spec | None]]] = []
         """The calls that PyTorch refuses: the type, the arguments, and what they get."""
         self.opened: list[Unknown] = []
@@ -207,10 +209,10 @@ class Run:
         self.opened.append(self.interpreter.unknown(reason))
         return Stopped()
 
-    def refused(self, fact: str) -> Stopped:
+    def refused(self, fact: str, layer: str | None = None) -> Stopped:
         """Keep the fault of a call that PyTorch refuses, and return what ends the run."""
         place = self.interpreter.locate(self.interpreter.place())
-        self.faults.append(ShapeError(fact).with_place(**place.error_fields))
+        self.faults.append(ShapeError(fact).with_place(layer=layer, **place.error_fields))
         return Stopped()
 
     def inside(self, name: str) -> str:
@@ -373,8 +375,8 @@ class Run:
         if tensors and isinstance(tensors[0], Tensor) and declaration.arguments.keys() & {"batch_first"}:
             steps_first = not config.get("batch_first", False) and len(tensors[0].spec.shape) == 3
             self.batch_met += [i for i, size in enumerate(tensors[0].spec.shape) if size is BATCH and steps_first]
-        if fact := misfit_of_weight(module, tensors):
-            raise self.refused(fact)
+        if fact := misfit(module, tensors):
+            raise self.refused(fact, self.names.get(id(module)))
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered[name] = _NO_ATTRIBUTE

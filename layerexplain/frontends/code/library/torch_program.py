@@ -46,6 +46,7 @@ class TensorRun(Protocol):
     buffers: dict[int, str]
     opened: list[Unknown]
     """Why something is not known."""
+    cut_rows: tuple[int, int] | None
     notes: list[Note]
     """What the reader of the code has to know of it."""
     targets: list[TensorRef]

@@ -34,6 +34,7 @@ from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCall
 from layerexplain.frontends.code.library.torch_modules import (
     INPUTS_OF_BLOCKS,
     BuiltIn,
+    children_of,
     first_modules,
     module_type,
     named_modules,
@@ -43,9 +44,11 @@ from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import TorchTraining, with_torch_training
+from layerexplain.frontends.code.pasted_errors import message_of
 from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, with_others, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.repairs import mend
+from layerexplain.frontends.code.stated_inputs import stated_inputs
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
@@ -341,6 +344,9 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     if given and run.faults:
         with_tried_cures(run, module, partial(_run_on, interpreter, module, given, others, alone=alone))
+        fits = example_shape(module, reads) if len(names) == 1 else ()
+        if fits and _is_asked(reads, fits):
+            run.faults[0].fact += f"; an input of {shape_text((None, *fits))} fits"
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else class_name(module))
     if interpreter.kept(TorchProgram).descends:
@@ -410,8 +416,11 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
 
 
 def _listed_model(program: ReadProgram, found: Found) -> Model:
-    """Return a model whose `forward` is not shown: its modules, with what their arguments say of their inputs."""
+    """Return a model whose `forward` is not shown: its modules, with what their arguments say of their inputs, or
+    called in their order on an input that the text states, where they fit."""
     module = found.value
+    if (in_order := _called_in_order(program, found)) is not None:
+        return in_order
     name = class_name(module)
     run = Run(program.interpreter, module)
     list_parts(run)
@@ -422,6 +431,38 @@ def _listed_model(program: ReadProgram, found: Found) -> Model:
     notes = [Note("no-forward", None, words), *notes_of([], opened), *program.notes_of_text((), opened)]
     notes += [Note("unregistered", None, _LISTED.format(each)) for each in modules_in_lists(module)]
     return model._replace(format="code", grade="open", notes=(*notes, *model.notes))
+
+
+def _called_in_order(program: ReadProgram, found: Found) -> Model | None:
+    """Return a model whose `forward` is not shown with its parts called one after the other on an input that the text
+    states, flattened before the first Linear; None where they do not fit, or only as an error beside them says."""
+    parts = children_of(found.value)
+    text = program.text.pasted
+    if not text or any(map(has_no_forward, parts.values())) or not stated_inputs(text, program.text.tree):
+        return None
+    place = program.interpreter.place()
+    chained: dict[str, Any] = {}
+    for name, part in parts.items():
+        first = next(first_modules(part), None)
+        types = [one.type for made in chained.values() for one in first_modules(made)]
+        if first is not None and first.type == "Linear" and any(type_[-1:] == "d" for type_ in types):
+            chained["flatten"] = BuiltIn("Flatten", {}, place)
+        chained[name] = part
+    try:
+        model = read_model(program, Found(found.name, BuiltIn("Sequential", {}, place, chained)))
+    except LayerExplainError:
+        return None
+    is_stated = any(note.code in ("stated", "from-error") for note in model.notes)
+    known = message_of(text)
+    if not is_stated or (model.faults and not (known and known.row.of_shapes)) or not model.calls:
+        return None
+    added = ", with a flatten before the first Linear" if "flatten" in chained else ""
+    words = f"forward is not shown: the modules are assumed to be called in this order{added}"
+    return model._replace(
+        type=class_name(found.value),
+        grade="open" if model.faults else "assumed",
+        notes=(Note("no-forward", None, words), *model.notes),
+    )
 
 
 def _with_pasted_error(program: ReadProgram, module: Any, model: Model) -> Model:

@@ -544,6 +544,7 @@ def _shape(run: TensorRun, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         if total == rest:
             found[0] = BATCH
         elif total % rest:
+            run.cut_rows = total, rest
             raise run.refused(
                 f"{rows} need to divide into rows of {rest}, got {found}; write {total} in place of {rest}"
             )
