@@ -131,8 +131,9 @@ def _of_batch(
     of that name compares numbers, and spreads shapes that differ."""
     pairs = zip(y_true.shape[::-1], y_pred.shape[::-1], strict=False)
     if comparing and not all(1 in (a, b) or agree(a, b) for a, b in pairs):
-        shapes = f"an output of {shape_text(y_pred.shape)} with targets of {shape_text(y_true.shape)}"
-        raise ShapeError(f"{comparing} cannot compare {shapes}; {same_size_cure(y_true.shape, y_pred.shape)}")
+        shapes = f"got {shape_text(y_pred.shape)} and {shape_text(y_true.shape)}"
+        cure = same_size_cure(y_true.shape, y_pred.shape)
+        raise ShapeError(f"{comparing} compares output and target number by number, {shapes}; {cure}")
     returned = function(y_true, y_pred, **arguments)
     values, shares = returned if isinstance(returned, tuple) else (returned, None)
     if reduction == _BATCH_MEAN:

@@ -60,6 +60,13 @@ class Tensor(Identity):
         self.is_region = True
         self.seen = 0
 
+    def result_words(self, results: Sequence[Any]) -> str:
+        type_ = self.run.sources.get(self.ref.key, ("", []))[0].rpartition(".")[2]
+        if type_ not in ("LSTM", "GRU", "RNN") or len(results) != 2:
+            return ""
+        states = "(h_n, c_n)" if type_ == "LSTM" else "h_n"
+        return f"; {type_} gives a pair: write output, {states} = …"
+
     @property
     def now(self) -> Tensor:
         """The tensor as it is now, its axes in order in memory: changes in place do not reach it."""

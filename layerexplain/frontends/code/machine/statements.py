@@ -226,7 +226,8 @@ class Statements(InterpreterPart):
             middle = items[star : len(items) - after]
             items = [*items[:star], middle, *items[len(items) - after :]]
         if len(items) != len(parts):
-            raise ProgramError("ValueError", f"{len(items)} values for {len(parts)} names", self.place())
+            words = items[0].result_words(items) if items and isinstance(items[0], Value) else ""
+            raise ProgramError("ValueError", f"{len(items)} values for {len(parts)} names{words}", self.place())
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
 

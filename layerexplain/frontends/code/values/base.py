@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol, TypeVar
 
@@ -272,6 +272,10 @@ class Value:
     def length(self) -> ProgramValue:
         """Return `len(value)`."""
         return Unknown("the length of an unknown value")
+
+    def result_words(self, results: Sequence[ProgramValue]) -> str:
+        """Return what follows an error of too many or too few names for results, of which this is the first."""
+        return ""
 
     def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
         """Return the items that are assigned to the parts of a target."""

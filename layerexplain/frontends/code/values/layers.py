@@ -202,6 +202,18 @@ class Tensor(Value):
     def is_instance(self, kind: Symbol) -> bool | None:
         return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
 
+    def result_words(self, results: Sequence[ProgramValue]) -> str:
+        type_, both = self.node.layer.type, self.node.layer.type == "Bidirectional"
+        states = ["h", "c"][: (len(results) - 1) // (2 if both else 1)]
+        names = [
+            "output",
+            *[f"{way}{state}" for way in (("forward_", "backward_") if both else ("",)) for state in states],
+        ]
+        if len(names) != len(results) or not all(isinstance(one, Tensor) and one.node is self.node for one in results):
+            return ""
+        joined = "; Concatenate()([forward_h, backward_h]) joins them, for twice the units" if both else ""
+        return f"; {type_} gives {', '.join(names)}{joined}"
+
     def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
         return self.framework.split_input(self, parts)
 
