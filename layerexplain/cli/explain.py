@@ -177,7 +177,7 @@ _MOST_OTHERS = 4
 def _asked(source: Any, report: Report, inputs: InputShapesOf, code: tuple[str, ...]) -> list[str]:
     """Return the answers to the numbers that a question asks about, in the main model and in the others."""
     text = library.pasted_text(source)
-    lines: list[str] = library.asked_numbers(text, report)
+    lines: list[str] = [*library.asked_of_memory(text, report), *library.asked_numbers(text, report)]
     if not text or not any(note.code == "others" for note in report.notes):
         return lines
     others = [one for one in library.each_model(source) if one.request != report.model_name]

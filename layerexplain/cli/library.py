@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.report.asked_numbers import asked_numbers as asked_numbers
+    from layerexplain.report.asked_numbers import asked_of_memory as asked_of_memory
     from layerexplain.report.asked_numbers import asked_of_model as asked_of_model
     from layerexplain.report.asked_numbers import asked_rules as asked_rules
     from layerexplain.report.one_layer import is_layer as is_layer
@@ -35,6 +36,7 @@ _HOMES = {
     "CHAIN": "layers.keras.meant_types",
     "all_rules": "checks.rules",
     "asked_numbers": "report.asked_numbers",
+    "asked_of_memory": "report.asked_numbers",
     "asked_of_model": "report.asked_numbers",
     "asked_rules": "report.asked_numbers",
     "begins_with_batch": "frontends.input_shapes",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 
+from layerexplain.errors import in_a_row
 from layerexplain.frontends.code.pasted import is_prose, stands
 from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
@@ -62,6 +64,45 @@ def asked_numbers(text: str, report: Report) -> list[str]:
     counts = [(name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in found)]
     expected = [line for written in other for line in _expected(written, counts)]
     return [*([] if is_short else found.values()), *expected][:_MOST]
+
+
+_NO_MEMORY = re.compile(r"out of memory|OOM when allocating|ResourceExhausted|you tried to allocate", re.IGNORECASE)
+_BATCH = re.compile(
+    r"OOM when allocating tensor with shape ?\[(\d+)|batch_size ?(?:=|is|of) ?(\d+)|batch(?: size)? of (\d+)"
+)
+
+
+def asked_of_memory(text: str, report: Report) -> list[str]:
+    """Return which tensors are large, for a text that tells of too little memory: the outputs, of the batch that it
+    states or of one example, and the weights.
+
+    >>> asked_of_memory("it fits", None)
+    []
+    """
+    if not _NO_MEMORY.search(text[:_LONGEST]):
+        return []
+    stated = _BATCH.search(text[:_LONGEST])
+    batch = next((int(one) for one in stated.groups() if one), 1) if stated else 1
+    sizes: dict[str, int] = {}
+    for layer in report.layers:
+        shape = layer.output_shapes[0] if layer.output_shapes and layer.type != "InputLayer" else None
+        if shape and all(isinstance(size, int) for size in shape[1:]):
+            sizes[layer.layer] = 4 * batch * prod([size for size in shape[1:] if size is not None])
+    if not sizes:
+        return []
+    most = max(sizes.values())
+    largest = in_a_row([name for name, size in sizes.items() if size == most][:_MOST])
+    of = f"a batch of {batch}" if batch > 1 else "each example"
+    lines = [f"memory: {_bytes(most)} for the output of {largest}, {_bytes(sum(sizes.values()))} for all, of {of}"]
+    heavy = max(report.layers, key=lambda one: one.params or 0)
+    if heavy.params and 4 * heavy.params > most / 10:
+        weights = f"{_bytes(4 * heavy.params)} for the {heavy.params:,} parameters of {heavy.layer}"
+        lines.append(f"memory: {weights}; their gradients take as much, the moments of Adam twice that")
+    return lines
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 10**9 else f"{count / 1e6:,.1f} MB"
 
 
 def _text(shape: Shape | None) -> str:

@@ -370,12 +370,18 @@ class Program:
             )
         notes += [*imports_of(self), *self.notes_of_text(assumed, gaps)]
         shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
+        shapes = {} if self.text.is_changed else shapes
         if shapes:
             graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults([*emitter.faults, *name_errors]))
         times = [one.created_at for one in interpreter.models if not one.is_inner]
         # An error ends the program in the making of its last model.
-        if self.text.pasted and not faults and found.value.created_at >= max(times, default=0):
+        if (
+            self.text.pasted
+            and not self.text.is_changed
+            and not faults
+            and found.value.created_at >= max(times, default=0)
+        ):
             faults = self._pasted_faults(model, is_open=bool(gaps))
             pasted = [] if faults or shapes else self._pasted_faults(model, is_open=True)
             notes += [self._noted_error(one) for one in pasted]

@@ -19,6 +19,7 @@ from layerexplain.frontends.code.printed import compared, holds_summary, model_o
 from layerexplain.frontends.code.recorder.grade import (
     with_others,
 )
+from layerexplain.frontends.code.repairs import mend
 from layerexplain.frontends.code.sources import Lender, Modules, package_of, text_of, text_of_question
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -183,7 +184,10 @@ def _model_in(reading: Program, request: str, path: str | None) -> Model:
             raise error
         raise SourceError(_without_model(reading))
     main = reading.main(found)
-    return with_others(reading.with_stated_input(main), [one.name for one in found if one is not main], path)
+    model = reading.with_stated_input(main)
+    if model.faults:
+        mend(reading.text.tree, model, lambda tree: reading.changed(tree).same_model(main))
+    return with_others(model, [one.name for one in found if one is not main], path)
 
 
 def _without_model(reading: Program) -> str:

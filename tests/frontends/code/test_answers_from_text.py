@@ -106,3 +106,24 @@ def test_ids_that_forward_makes_are_refused_where_pytorch_refuses_them() -> None
         assert all(f"ids from 0 to {rows - 1}" in one.fact and one.layer == "table" for one in faults)
         refused += says
     assert 3 < refused < 21
+
+
+@pytest.mark.torch
+def test_an_error_of_memory_names_the_largest_outputs_with_the_bytes_that_pytorch_takes() -> None:
+    import torch
+
+    code = (
+        HEAD
+        + "net = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(1024, 5))\n"
+    )
+    names: dict[str, torch.nn.Sequential] = {}
+    exec(code, names)  # type: ignore[arg-type]
+    sizes, x = [], torch.ones(1, 3, 16, 16)
+    for module in names["net"]:
+        x = module(x)
+        sizes.append(4 * x.numel())
+    output = explained(
+        f"{code}out = net(torch.randn(2, 3, 16, 16))\n\nRuntimeError: CUDA error: out of memory\nbatch_size = 64\n"
+    )
+    assert f"{64 * max(sizes) / 1e6:,.1f} MB for the output of 0 and 1" in output
+    assert f"{64 * sum(sizes) / 1e6:,.1f} MB for all, of a batch of 64" in output
