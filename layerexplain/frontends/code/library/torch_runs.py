@@ -133,7 +133,9 @@ def _given(
         batch = whole[first][0][axes[first]] if first else None
         if "mask" in name and isinstance(one, Array) and one.shape and batch is not None and one.shape[at] != batch:
             others[name] = one
-        elif isinstance(one, Array) and one.shape and all(i == at or isinstance(n, int) for i, n in enumerate(one.shape)):
+        elif (
+            isinstance(one, Array) and one.shape and all(i == at or isinstance(n, int) for i, n in enumerate(one.shape))
+        ):
             whole[name] = (one.shape, str(one.dtype))
             shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
         elif one is None or type(one) in (bool, int, float, str):
