@@ -11,8 +11,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from math import gcd, lcm
+from math import lcm
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,12 +19,13 @@ from layerexplain.errors import ArgumentError, LayerExplainError, did_you_mean, 
 from layerexplain.lang.axes import Need, batch_of_all
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
-from layerexplain.lang.size_terms import PYTHON, Rest, Terms, name_terms, rest_in, text_of, without_floor
+from layerexplain.lang.size_terms import Rest, Terms, rest_in, without_floor
 from layerexplain.layers.arguments import Check, RefusedValue, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
+from layerexplain.report.size_words import LARGEST, as_conditions, in_words, relation, relation_words, step_of
 
 if TYPE_CHECKING:
     from layerexplain.report.data import Report
@@ -38,9 +38,6 @@ where it does not take them."""
 _EXAMPLES = (211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269, 271, 277, 281, 283, 293)
 _SMALL_EXAMPLES = (31, 29, 23, 19, 17, 13, 11, 37, 41, 43, 47, 53, 59, 61, 67, 71)
 _STEPS = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 9, 10, 12, 24, 48)
-_LARGEST = 512
-"""Up to this size it is said which ones a model takes; what repeats up to here repeats farther."""
-
 _FAR = 2048
 """Sizes of the run of which a report is."""
 
@@ -212,8 +209,8 @@ def batch_size(needs: Iterable[Need]) -> SizeReport:
     ('multiples of 12 (the batch)', ('n == 4',), 'from 600 (the batch)')
     """
     step, least, fixed = batch_of_all(needs)
-    own = [fixed] if fixed is not None else range(least, max(_LARGEST, least) + 2 * step, step)
-    return SizeReport("n", own[0], tuple(_as_conditions("n", own)), f"{_in_words(own)} (the batch)")
+    own = [fixed] if fixed is not None else range(least, max(LARGEST, least) + 2 * step, step)
+    return SizeReport("n", own[0], tuple(as_conditions("n", own)), f"{in_words(own)} (the batch)")
 
 
 def _fixed_where(whole: Recording, run: NamedRun, size: SizeReport) -> SizeReport:
@@ -360,7 +357,7 @@ def _moved(
 
 def _near(example: int) -> list[int]:
     """Return sizes, the nearest to an example first."""
-    return sorted(range(1, _LARGEST), key=lambda size: (abs(size - example), size))
+    return sorted(range(1, LARGEST), key=lambda size: (abs(size - example), size))
 
 
 def _kind(error: LayerExplainError) -> str:
@@ -398,23 +395,23 @@ class _Finder:
             })  # fmt: skip
             counts_layers = counts_layers or (isinstance(layers, int) and layers != self.attempt(self.examples))
             accepted |= {other, *self.sizes_of(run, name)}
-        conditions = [*_as_conditions(name, sorted(own)), *self.relations(name)]
+        conditions = [*as_conditions(name, sorted(own)), *self.relations(name)]
         reason = "decides how many layers there are" if counts_layers else ""
         if not reason and (what := why_fixed(self.run, self.names, name)):
             reason = f"{what} has no formula"
         decides = f" ({reason})" if reason else "; other sizes go another way"
         others = decides if len(own) == 1 < len(accepted) else ""
-        words = f"{own[0]} here{others}" if others else _in_words(sorted(accepted))
+        words = f"{own[0]} here{others}" if others else in_words(sorted(accepted))
         small = [size for size in _SMALLEST if size not in accepted and self.takes(name, size)]
         words = f"{words}; also {', '.join(map(str, small))}" if small and not others else words
-        needed = [_relation_words(text, name) for text in self.needed(name)]
+        needed = [relation_words(text, name) for text in self.needed(name)]
         takes = ", ".join([*([] if words == "any" and needed else [words]), *needed])
         return SizeReport(name, self.examples[name], tuple(conditions), takes)
 
     def remainders(self) -> dict[str, tuple[int, int]]:
         """Return what is known of the remainders of each name, on the way of the examples."""
         return {
-            name: (step, own[0] % step) for name, own in self.own.items() if len(own) > 1 and (step := _step(own)) > 1
+            name: (step, own[0] % step) for name, own in self.own.items() if len(own) > 1 and (step := step_of(own)) > 1
         }
 
     def alone(self, run: Recording, name: str) -> list[Condition]:
@@ -426,17 +423,17 @@ class _Finder:
 
     def sizes_of(self, run: Recording, name: str) -> list[int]:
         """Return the sizes of a name up to the largest with which the model goes the way of a run."""
-        return run.sizes.holding(self.alone(run, name), self.examples, name, range(1, _LARGEST + 1))
+        return run.sizes.holding(self.alone(run, name), self.examples, name, range(1, LARGEST + 1))
 
     def doubtful(self, accepted: Sequence[int], name: str) -> Iterator[int]:
         """Yield sizes that the conditions exclude and that tell most: next to the example and below the smallest."""
         at, all_accepted = self.examples[name], set(accepted)
-        step = _step(accepted)
+        step = step_of(accepted)
         if step > 1 or len(accepted) == 1:
             yield from [value for value in (at + 1, at + 2, at - 1) if value not in all_accepted]
         if accepted and accepted[0] > step:
             yield from [self.divided(name, accepted[0] - step, -step), step]
-        if accepted and accepted[-1] < _LARGEST - step:
+        if accepted and accepted[-1] < LARGEST - step:
             yield self.divided(name, accepted[-1] + step, step)
 
     def divided(self, name: str, value: int, step: int) -> int:
@@ -488,7 +485,7 @@ class _Finder:
                 continue
             if _is_usual(terms, sign, holds, [other for one, other in found.values() if one[0] == "=="]):
                 continue
-            found.setdefault(_relation(terms, sign, holds, name), ((sign, node, holds), terms))
+            found.setdefault(relation(terms, sign, holds, name), ((sign, node, holds), terms))
         return [(text, condition, terms) for text, (condition, terms) in found.items()]
 
 
@@ -515,84 +512,9 @@ def _holds(condition: Condition, terms: Terms, values: Mapping[str, int]) -> boo
 def _is_usual(terms: Terms, sign: str, holds: bool, known: Sequence[Terms]) -> bool:
     """Return whether a condition holds at nearly all sizes at which those terms are 0 that are known to be."""
     names = sorted(terms.names().union(*[each.names() for each in known]))
-    points = [{name: 1 + (7919 * i + 104729 * at) % _LARGEST for at, name in enumerate(names)} for i in range(64)]
+    points = [{name: 1 + (7919 * i + 104729 * at) % LARGEST for at, name in enumerate(names)} for i in range(64)]
     for each in known:
         if isinstance(rest := each.only_atom, Rest) and isinstance(name := rest.above.only_atom, str):
             points = [{**at, name: int(rest.below.at(at)) * (1 + at[name] % 11)} for at in points]
     points = [at for at in points if all(_holds(("==", 0, True), each, at) for each in known)]
     return bool(points) and all(_holds((sign, 0, holds), terms, point) for point in points)
-
-
-def _relation(terms: Terms, sign: str, holds: bool, name: str) -> str:
-    """Return a condition as Python: solved for a name where it is one of the parts, else what is subtracted stands on
-    the other side."""
-    if isinstance(terms.only_atom, Rest):
-        return f"{text_of(terms, PYTHON)[1:-1]} == 0"
-    alone = name_terms(name)
-    rest, turned = terms - alone, terms + alone
-    if name not in rest.names():  # name + rest, compared with 0
-        return f"{name} {'==' if sign == '==' else '<' if holds else '>='} {text_of(-rest, PYTHON)}"
-    if name not in turned.names():  # rest - name
-        return f"{name} {'==' if sign == '==' else '>' if holds else '<='} {text_of(turned, PYTHON)}"
-    left = Terms({product: factor for product, factor in terms.products.items() if factor > 0})
-    right = Terms({product: -factor for product, factor in terms.products.items() if factor < 0})
-    word = "==" if sign == "==" else "<" if holds else ">="
-    return f"{text_of(left, PYTHON)} {word} {text_of(right, PYTHON)}"
-
-
-def _relation_words(text: str, name: str) -> str:
-    """Return what a relation asks of a name.
-
-    >>> _relation_words("H >= k", "H"), _relation_words("b == a", "b"), _relation_words("2*a >= b", "b")
-    ('at least k', 'equal to a', '2*a >= b')
-    >>> _relation_words("dim % heads == 0", "heads"), _relation_words("dim % heads == 0", "dim")
-    ('a divisor of dim', 'a multiple of heads')
-    """
-    if (divides := re.fullmatch(r"(.+) % (.+) == 0", text)) is not None:
-        above, below = divides.groups()
-        return f"a divisor of {above}" if below == name else f"a multiple of {below}" if above == name else text
-    first, sign, *rest = text.split(" ")
-    words = {">=": "at least", "<=": "at most", "==": "equal to", "<": "below", ">": "above"}
-    return " ".join([words[sign], *rest]) if first == name else text
-
-
-def _step(sizes: Sequence[int]) -> int:
-    """Return the step between sizes, by which all of them differ."""
-    return gcd(*[b - a for a, b in pairwise(sizes)]) if len(sizes) > 1 else 1
-
-
-def _as_conditions(name: str, sizes: Sequence[int]) -> Iterator[str]:
-    """Yield conditions that a size is one of some, as Python."""
-    if len(sizes) == 1:
-        yield f"{name} == {sizes[0]}"
-        return
-    step = _step(sizes)
-    if step > 1:
-        yield f"{name} % {step} == {sizes[0] % step}"
-    if sizes and sizes[0] > step:
-        yield f"{name} >= {sizes[0]}"
-    if sizes and sizes[-1] <= _LARGEST - step:
-        yield f"{name} <= {sizes[-1]}"
-
-
-def _in_words(sizes: Sequence[int]) -> str:
-    """Return which sizes are taken.
-
-    >>> _in_words(range(8, 513, 8)), _in_words(range(1, 513)), _in_words(range(33, 513)), _in_words([50])
-    ('multiples of 8', 'any', 'from 33', 'only 50')
-    >>> _in_words([28, 29])
-    'only 28 or 29'
-    """
-    if len(sizes) == 1 or (len(sizes) < 4 and sizes[-1] <= _LARGEST - _step(sizes)):
-        return f"only {' or '.join(map(str, sizes))}"
-    step, first, last = _step(sizes), sizes[0], sizes[-1]
-    rest = first % step
-    words = "any" if step == 1 else f"multiples of {step}" if not rest else f"{rest} more than a multiple of {step}"
-    bounds = []
-    if first > (rest or step):
-        bounds.append(f"from {first}")
-    if last <= _LARGEST - step:
-        bounds.append(f"up to {last}")
-    if len(sizes) <= (last - first) // step:
-        return f"some: {', '.join(map(str, sizes[:6]))}, …"
-    return ", ".join([*([] if words == "any" and bounds else [words]), *bounds])
