@@ -75,6 +75,22 @@ for units, rate in [(wide, 0.5), (narrow, 0.2)]:
 """,
         {"features": 12, "wide": 64, "narrow": 9},
     ),
+    "data of missing sizes": (
+        """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3)
+        self.fc = nn.Linear(16, 5)
+    def forward(self, x):
+        return self.fc(self.conv(x).mean((2, 3)))
+model = Net()
+model(torch.zeros(2, 3, side, wide))
+""",
+        {"side": 21, "wide": 17},
+    ),
     "a module of PyTorch": (
         """
 import torch

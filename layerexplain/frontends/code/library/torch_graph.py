@@ -88,6 +88,8 @@ class DataCalls:
 
     def __init__(self) -> None:
         self.calls: list[CallOnData] = []
+        self.missing: list[Unknown] = []
+        """Sizes of data that are not known, of which a model therefore has no shape."""
 
 
 class Stopped(Exception):

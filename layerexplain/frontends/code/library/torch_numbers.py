@@ -378,7 +378,8 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     given = [*args, *[one for key, one in kwargs.items() if key not in ("device", "requires_grad")]]
     unknown = next((one for one in given if isinstance(one, Unknown)), None)
     if unknown is not None:
-        return unknown
+        is_size = name in _OF_SIZES and len(in_a_tuple(args)) > 1 and run_of(evaluator) is None
+        return unknown._replace(example=unknown.example or "32") if is_size else unknown
     dtype = _dtype(kwargs.get("dtype"))
     try:
         found = of_array(_created(name, args, kwargs, evaluator, dtype))

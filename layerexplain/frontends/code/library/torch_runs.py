@@ -81,6 +81,8 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         shapes, whole, others = _given(interpreter, module, named, axes)
     others |= masks
     if not shapes:
+        sizes = [one for one in named.values() if isinstance(one, Unknown) and one.example]
+        interpreter.kept(DataCalls).missing += sizes
         return interpreter.unknown("the result of a module that is called on data")
     first = next(iter(whole))
     batch = whole[first][0][axes[first]]
@@ -361,6 +363,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     if not given:
         model = model if supposed else _without_input(model, names, module)
         words = f"the input of {class_name(module)} has no shape in the code"
+        opened += [(program.located(one), "") for one in interpreter.kept(DataCalls).missing]
         first = first_asked(module, example)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
