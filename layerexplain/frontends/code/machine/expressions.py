@@ -423,12 +423,12 @@ class Expressions(InterpreterPart):
             items = self.items(given)
             is_alone = len(node.generators) == 1 and not generator.ifs
             if isinstance(items, Unknown):
-                made: ProgramValue = None
+                first: ProgramValue = None
                 if is_alone and type(given) is range:
                     self.assign(generator.target, given[0], inner)
-                    made = make(inner, given)
+                    first = make(inner, given)
                 self.leave_freezing_open([node], inner, items)
-                return made or items
+                return first or items
             for item in items:
                 self.budget.step()
                 self.assign(generator.target, item_of_list(item), inner)

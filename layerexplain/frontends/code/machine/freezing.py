@@ -50,8 +50,8 @@ class Freezing(InterpreterPart):
             for of, name in since.changed_attributes
             if name in FLAGS and isinstance(of, Value) and of.get_attribute(self, name) is not True
         ]
-        made = [*[one.created_at for one in since.changed_layers], *weights]
-        return any([before is None or one < before for one in made])
+        moments = [*[one.created_at for one in since.changed_layers], *weights]
+        return any([before is None or one < before for one in moments])
 
     def _freezes(self, code: Sequence[ast.AST], frame: Frame) -> bool:
         """Return whether code, or a function that it may call, sets a flag of a layer or a weight."""
