@@ -32,6 +32,8 @@ _STEPS, _PIXELS = 16, 64
 _PIECE = 1 << 20
 _MOST_TEXT = 1 << 30
 """A .csv of more bytes is not read."""
+_MOST_LINE, _MOST_NUMBERS = 1 << 22, 48 << 20
+"""Neither is one with a line of more bytes, nor one with more numbers, which take 8 bytes each."""
 
 
 def check(
@@ -197,28 +199,42 @@ def _read(path: str, name: str) -> Any:
 
 
 def _table(path: str) -> Any:
-    """Read numbers in rows, with or without a line of names above."""
-    import warnings
+    """Read numbers in rows, with or without a line of names above. `numpy.genfromtxt` takes 600 bytes for each."""
+    from array import array
 
     import numpy as np
 
+    numbers, width, mark, count = array("d"), 0, "", 0
     try:
         with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > _MOST_TEXT:
                 raise SourceError("is too large for a text file; save it with numpy.save", source=path)
-            lines = file.read().decode("utf-8", "replace").splitlines()
+            while line := file.readline(_MOST_LINE + 1):
+                text, count = line.decode("utf-8", "replace").partition("#")[0].strip("\r\n "), count + 1
+                mark = mark or ("\t" if "\t" in text else ";" if ";" in text and "," not in text else ",")
+                if not text:
+                    continue
+                cells = text.split(mark)
+                if len(line) > _MOST_LINE or len(numbers) + len(cells) > _MOST_NUMBERS:
+                    raise SourceError("has too many numbers for a text file; save it with numpy.save", source=path)
+                width = width or len(cells)
+                if len(cells) != width:
+                    said = f"line {count:,} has {len(cells):,}, the first one {width:,}"
+                    raise SourceError(f"is not a table with equally many numbers in each row: {said}", source=path)
+                numbers.extend(map(_number, cells))
     except SourceError as error:
         raise error.with_place(source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
-    first = lines[0] if lines else ""
-    mark = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a table without rows
-            rows = np.genfromtxt(lines, delimiter=mark, dtype="float64", autostrip=True)
-    except ValueError as error:
-        said = " ".join(str(error).split())[:120]
-        raise SourceError(f"is not a table with equally many numbers in each row: {said}", source=path) from None
+    rows = np.frombuffer(numbers) if numbers else np.zeros(0)
+    rows = rows.reshape(-1, width) if width > 1 and len(rows) > width else rows
     has_names = rows.ndim and len(rows) > 1 and np.isnan(rows[0]).all()
     return rows[1:] if has_names else rows
+
+
+def _number(cell: str) -> float:
+    """Return the number in a cell, NaN for a text."""
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")

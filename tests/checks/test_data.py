@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 import warnings
 import zipfile
 from pathlib import Path
@@ -127,6 +128,18 @@ def test_data_on_the_command_line(tmp_path: Path) -> None:
         assert code == 1 and words in said, said
     code, said = run("X=missing.npy")
     assert code == 1 and "missing.npy: no such file; or give the shape: --data X=100,9" in said
+
+
+def test_a_table_takes_memory_for_its_numbers_alone(tmp_path: Path) -> None:
+    """A number of one digit: 8 bytes, where NumPy's own reader takes some 600."""
+    (tmp_path / "m.yaml").write_text("input: [9]\nlayers: [{Dense: 3}]\n")
+    for text, words in (("1,2\n" * 150_000, "yours is (150000, 2)"), ("1," * 3_000_000, "too many numbers")):
+        (tmp_path / "X.csv").write_text(text)
+        tracemalloc.start()
+        result = CliRunner().invoke(program, ["check", str(tmp_path / "m.yaml"), "--data", f"X={tmp_path / 'X.csv'}"])
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert words in result.output and most < 100 << 20, (most, result.output)
 
 
 PROGRAM = """import numpy as np
