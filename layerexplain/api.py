@@ -327,10 +327,10 @@ def layer_page(
     entry = layer_type(type_, code)
     most = MOST_CASES
     while True:
-        found = what_if(
+        result = what_if(
             type_, given, shapes, gradient=gradient, code=code, most=most, show=shown_layer, progress=progress
         )
-        data = what_if_data(entry, found, typed)
+        data = what_if_data(entry, result, typed)
         html = shell(data, data["model"]["title"], "what_if", ("one_layer",))
         if len(html) <= _LARGEST_LAYER_PAGE or most == 1:
             return html
@@ -369,16 +369,16 @@ def diff(
     from layerexplain.frontends import model_of
     from layerexplain.report.comparison import NO_MODEL, compare, is_no_model
 
-    one, other = (NO_MODEL if is_no_model(model) else model_of(model, code) for model in (before, after))
+    item, other = (NO_MODEL if is_no_model(model) else model_of(model, code) for model in (before, after))
     first, second = (
         (model, explain(model, inputs=inputs if model is not NO_MODEL else None, detail=False))
-        for model in (one, other)
+        for model in (item, other)
     )
-    if not weights or NO_MODEL in (one, other):
+    if not weights or NO_MODEL in (item, other):
         return compare(first, second)
     from layerexplain.run.weight_source import weight_changes
 
-    with weight_changes((before, after), (one, other)) as values:
+    with weight_changes((before, after), (item, other)) as values:
         return compare(first, second, values)
 
 
@@ -519,21 +519,23 @@ def page(
     if vs is not None:
         if layers is not None or max_values is not None or overlay is not None:
             raise ArgumentError("layers, max_values and overlay are for the page of one model; vs makes one of two")
-        stores, models = zip(*[read_for_weights(one, code) for one in (source, vs)], strict=True)
+        stores, models = zip(*[read_for_weights(item, code) for item in (source, vs)], strict=True)
         given = [None, None] if values is None else shared_values(models, values)
-        shapes = [inputs if one is None else shapes_of(model, one) for model, one in zip(models, given, strict=True)]
+        shapes = [
+            inputs if entry is None else shapes_of(model, entry) for model, entry in zip(models, given, strict=True)
+        ]
         reports = [
-            explain(one, gradient=gradient, inputs=of, code=code) for one, of in zip(models, shapes, strict=True)
+            explain(other, gradient=gradient, inputs=of, code=code) for other, of in zip(models, shapes, strict=True)
         ]
         changes = diff(models[0], models[1], inputs=shapes[0] if shapes[0] == shapes[1] else inputs, code=code)
         programs = [
             NoProgram("--precision is none")
             if weights == "none"
-            else page_program(stored, model, shapes_for(model, of), one.totals.params, precision=weights, inputs=begin)
-            for stored, model, of, one, begin in zip(stores, models, shapes, reports, given, strict=True)
+            else page_program(stored, model, shapes_for(model, of), item.totals.params, precision=weights, inputs=begin)
+            for stored, model, of, item, begin in zip(stores, models, shapes, reports, given, strict=True)
         ]
-        runs = [_with_words(one, labels, vocabulary) for one in programs if isinstance(one, PageProgram)]
-        reasons = [one.reason if isinstance(one, NoProgram) else "" for one in programs]
+        runs = [_with_words(item, labels, vocabulary) for item in programs if isinstance(item, PageProgram)]
+        reasons = [item.reason if isinstance(item, NoProgram) else "" for item in programs]
         return _written(comparison_page(reports, changes, fold, runs, reasons), path)
     if isinstance(source, Report):
         named = source if name is None else source._replace(source=name)
@@ -542,7 +544,7 @@ def page(
 
     stored, model = read_for_weights(source, code)
     chosen = chosen_layers(model, layers)
-    found = program = None
+    result = program = None
     why = ""
     if values is not None:
         inputs = shapes_of(model, values)
@@ -556,9 +558,9 @@ def page(
             program = _with_words(of_page, labels, vocabulary)
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
-        found = page_values(stored, model, values, wanted=chosen, budget=budget)
+        result = page_values(stored, model, values, wanted=chosen, budget=budget)
     named = report if name is None else report._replace(source=name)
-    return _written(page_of(named, fold, found, program, why, overlay), path)
+    return _written(page_of(named, fold, result, program, why, overlay), path)
 
 
 def _with_words(program: PageProgram, labels: Sequence[str], vocabulary: Sequence[str]) -> PageProgram:

@@ -162,12 +162,12 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
 
 def _is_number(value: Any) -> bool:
     waiting = [value]
-    for one in waiting:
-        if type(one) is ConstantArray:
+    for item in waiting:
+        if type(item) is ConstantArray:
             continue
-        if isinstance(one, list | tuple):
-            waiting.extend(one)
-        elif not isinstance(one, int | float):
+        if isinstance(item, list | tuple):
+            waiting.extend(item)
+        elif not isinstance(item, int | float):
             return False
     return True
 

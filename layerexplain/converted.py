@@ -129,7 +129,7 @@ def _of_training(model: Model, form: str) -> Iterator[str]:
     training = todays_training(model)
     if training is None or form == "json":
         return
-    yield from [f"{one} is not part of Keras 3; it is left out" for one in training.left_out]
+    yield from [f"{item} is not part of Keras 3; it is left out" for item in training.left_out]
     yield from training.unsaid
 
 

@@ -221,11 +221,11 @@ def without_passwords(text: str) -> str:
     return re.sub(CREDENTIALS, hidden_login, text)
 
 
-def hidden_login(found: re.Match[str]) -> str:
+def hidden_login(match: re.Match[str]) -> str:
     """Return what `CREDENTIALS` has found without the password or token."""
-    groups = found.groups(default="")
+    groups = match.groups(default="")
     before, after = "".join(groups[::2]), "".join(groups[1::2])
-    return f"{before}***{after}" if found[3] or found[9] else f"{before}:***{after}"
+    return f"{before}***{after}" if match[3] or match[9] else f"{before}:***{after}"
 
 
 def _shortened(text: str) -> str:
@@ -278,7 +278,7 @@ def lines_of(error: Exception, source: str | None = None) -> list[str]:
     if isinstance(error, LayerExplainError):
         if source is not None:
             error.with_place(source=source)
-        return [str(one) for one in each_of(error)]
+        return [str(item) for item in each_of(error)]
     place = source
     if isinstance(error, RecursionError):
         words = "values are nested too deeply to be explained"

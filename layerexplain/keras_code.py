@@ -30,7 +30,7 @@ def is_code(text: str) -> bool:
 
 
 _BETWEEN = re.compile(r"\s+(?:->|→|\+)\s+|,(?=\s|[A-Z]\w*[a-z])")
-_LISTS = tuple([re.compile(one, re.DOTALL) for one in (
+_LISTS = tuple([re.compile(item, re.DOTALL) for item in (
     r"(?:[\w.]*Sequential\s*\()?\s*\[(.*)\]\s*\)?", r"[\w.]*Sequential\s*\((.*)\)"
 )])  # fmt: skip
 """How a chain is written in Python: a list, a Sequential of a list, and PyTorch's of modules."""
@@ -46,8 +46,8 @@ def chain_parts(text: str) -> list[str]:
     >>> chain_parts("Conv2D 32 kernel_size=3, 5 -> MaxPooling2D(pool_size=(2, 2))")
     ['Conv2D 32 kernel_size=3,5', 'MaxPooling2D(pool_size=(2, 2))']
     """
-    found = next(filter(None, [pattern.fullmatch(text.strip()) for pattern in _LISTS]), None)
-    whole = text.strip() if found is None else found[1]
+    match = next(filter(None, [pattern.fullmatch(text.strip()) for pattern in _LISTS]), None)
+    whole = text.strip() if match is None else match[1]
     parts: list[str] = []
     start = depth = 0
     for at, sign in enumerate(whole):
@@ -95,7 +95,7 @@ def flow_text(value: Any) -> str:
     '{LSTM: {units: 8, activation: relu, use_bias: false}}'
     """
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow_text(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {flow_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(flow_text, value))}]"
     if value is None or isinstance(value, bool):
@@ -107,7 +107,7 @@ def _call(node: ast.Call, names: Names, deep: int) -> tuple[str, dict[str, Any]]
     type_ = _name(node.func)
     if not type_ or deep > _DEEPEST:
         raise ArgumentError(f"'{_shown(node.func)}' is not the name of a layer")
-    values, known = [_value(one, names, deep) for one in node.args], names(type_)
+    values, known = [_value(argument, names, deep) for argument in node.args], names(type_)
     by_name = [keyword.arg for keyword in node.keywords if keyword.arg is not None]
     if wrong := CallSignature(tuple(known), any_name="**").misfit(len(values), by_name):
         raise ArgumentError(f"{type_} {wrong.words}")
@@ -128,11 +128,11 @@ def _value(node: ast.expr, names: Names, deep: int) -> Any:
         case ast.Constant(value=None | bool() | int() | float() | str() as value):
             return value
         case ast.Tuple(elts=items):
-            return tuple([_value(one, names, deep) for one in items])
+            return tuple([_value(item, names, deep) for item in items])
         case ast.List(elts=items):
-            return [_value(one, names, deep) for one in items]
+            return [_value(item, names, deep) for item in items]
         case ast.Dict(keys=keys, values=values) if all(isinstance(key, ast.Constant) for key in keys):
-            return {str(key.value): _value(one, names, deep) for key, one in zip(keys, values, strict=True)}  # type: ignore[union-attr]
+            return {str(key.value): _value(item, names, deep) for key, item in zip(keys, values, strict=True)}  # type: ignore[union-attr]
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
         case ast.Call():

@@ -27,14 +27,14 @@ _KNOWN: WeakKeyDictionary[Any, _Called] = WeakKeyDictionary()
 def called_config(model: Any) -> dict[str, Any] | None:
     """Return the configuration of the graph that a call of a model makes, for any batch; None where its inputs are not
     known, or where its `call` needs values. The layers keep no trace of that call."""
-    found = _called(model)
-    return None if found is None else {**found.config, "trainable": model.trainable}
+    called = _called(model)
+    return None if called is None else {**called.config, "trainable": model.trainable}
 
 
 def called_graph(model: Any) -> Any:
     """Return the Functional model that has the calls of a model; None where `called_config` gives none."""
-    found = _called(model)
-    return None if found is None else found.functional
+    called = _called(model)
+    return None if called is None else called.functional
 
 
 def is_own_layer(layer: Any) -> bool:
@@ -82,4 +82,4 @@ def _symbolic(keras: Any, name: str, shape: Any) -> Any:
     """Return a symbolic input of a shape, or those of each of several, for any batch."""
     if shape and all([size is None or isinstance(size, int) for size in shape]):
         return keras.Input(batch_shape=(None, *shape[1:]), name=name)
-    return [_symbolic(keras, f"{name}_{number}", one) for number, one in enumerate(shape)]
+    return [_symbolic(keras, f"{name}_{number}", size) for number, size in enumerate(shape)]

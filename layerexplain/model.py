@@ -78,11 +78,11 @@ def replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, kind):
         return change(value)
     if isinstance(value, Mapping):
-        return {key: replaced(one, kind, change) for key, one in value.items()}
+        return {key: replaced(item, kind, change) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)([replaced(one, kind, change) for one in value])
+        return type(value)([replaced(item, kind, change) for item in value])
     if isinstance(value, slice):
-        return slice(*[replaced(one, kind, change) for one in (value.start, value.stop, value.step)])
+        return slice(*[replaced(item, kind, change) for item in (value.start, value.stop, value.step)])
     return value
 
 
@@ -241,10 +241,10 @@ def keeps_state(layer: Layer) -> bool:
     >>> keeps_state(Layer("b", "Bidirectional", "layer", {"layer": Layer("l", "LSTM", "layer", {"stateful": True})}))
     True
     """
-    inner_layers = [one for one in values_inside(layer) if isinstance(one, Layer)]
+    inner_layers = [item for item in values_inside(layer) if isinstance(item, Layer)]
     return any(
-        one.config.get("stateful") is True or (one.model is not None and any(map(keeps_state, one.model.layers)))
-        for one in inner_layers
+        other.config.get("stateful") is True or (other.model is not None and any(map(keeps_state, other.model.layers)))
+        for other in inner_layers
     )
 
 
@@ -418,7 +418,7 @@ class Model(Record):
             ]  # None: no layer makes it
             axes = {name: 0 if layer is None else batch_axis(layer) for name, layer in layers}
             sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
-            model = self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
+            model = self.at({name: (*size[: axes[name]], *size[axes[name] + 1 :]) for name, size in sizes.items()})
         return model
 
 

@@ -37,7 +37,7 @@ def form_of(value: Any, is_tensor: Callable[[Any], bool], *, keras3: bool) -> An
         if isinstance(value, dict):
             numbers = {name: numbered(value[name]) for name in sorted(value)}
             return {name: numbers[name] for name in value}
-        return [numbered(one) for one in value]
+        return [numbered(item) for item in value]
 
     form = numbered(value)
     is_usual = isinstance(form, int) or (form == [*range(len(form))] and (len(form) != 1 or not keras3))
@@ -59,17 +59,17 @@ def in_model_order(given: Any, form: Any, names: Sequence[str]) -> Any:
         return given
     if not isinstance(form, Mapping) and set(names) <= given.keys():
         return [given[name] for name in names]
-    found: list[Any] = []
+    results: list[Any] = []
     waiting: list[Any] = [given]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, Mapping):
-            waiting += [one[key] for key in sorted(one, reverse=True)]
-        elif type(one) in (list, tuple):
-            waiting += one[::-1]
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            waiting += [item[key] for key in sorted(item, reverse=True)]
+        elif type(item) in (list, tuple):
+            waiting += item[::-1]
         else:
-            found.append(one)
-    return found
+            results.append(item)
+    return results
 
 
 def path_in(form: Any, number: int) -> tuple[int | str, ...] | None:
@@ -81,5 +81,5 @@ def path_in(form: Any, number: int) -> tuple[int | str, ...] | None:
     if isinstance(form, int):
         return () if form == number else None
     entries = form.items() if isinstance(form, Mapping) else enumerate(form)
-    found = ((key, path_in(one, number)) for key, one in entries)
-    return next(((key, *rest) for key, rest in found if rest is not None), None)
+    result = ((key, path_in(item, number)) for key, item in entries)
+    return next(((key, *rest) for key, rest in result if rest is not None), None)

@@ -27,10 +27,10 @@ def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
     >>> grouped((len(word), word) for word in ("one", "three", "two"))
     {3: ['one', 'two'], 5: ['three']}
     """
-    found: dict[_Key, list[_Value]] = {}
+    results: dict[_Key, list[_Value]] = {}
     for key, value in pairs:
-        found.setdefault(key, []).append(value)
-    return found
+        results.setdefault(key, []).append(value)
+    return results
 
 
 def sources_first(ends: Iterable[_Key], sources_of: Callable[[_Key], Iterable[_Key]]) -> list[_Key]:
@@ -44,13 +44,13 @@ def sources_first(ends: Iterable[_Key], sources_of: Callable[[_Key], Iterable[_K
     entered: set[_Key] = set()
     waiting = [(end, False) for end in reversed([*ends])]
     while waiting:
-        one, sources_done = waiting.pop()
+        item, sources_done = waiting.pop()
         if sources_done:
-            order.append(one)
-        elif one not in entered:
-            entered.add(one)
-            waiting.append((one, True))
-            waiting += [(source, False) for source in reversed([*sources_of(one)])]
+            order.append(item)
+        elif item not in entered:
+            entered.add(item)
+            waiting.append((item, True))
+            waiting += [(source, False) for source in reversed([*sources_of(item)])]
     return order
 
 
@@ -77,17 +77,17 @@ class Record:
             cls._fields = cls.__match_args__ = (*cls._fields, *own)
             cls._field_defaults = {
                 **cls._field_defaults,
-                **{one: cls.__dict__[one] for one in own if one in cls.__dict__},
+                **{item: cls.__dict__[item] for item in own if item in cls.__dict__},
             }
 
         def __init__(self, *values, **named):
             fields = self._fields
             given = {**dict(zip(fields, values, strict=False)), **named}
-            found = {**self._field_defaults, **given}
-            if len(given) != len(values) + len(named) or found.keys() != set(fields):
+            result = {**self._field_defaults, **given}
+            if len(given) != len(values) + len(named) or result.keys() != set(fields):
                 got = f"{len(values)} by position and {', '.join(named) or 'none'} by name"
                 raise TypeError(f"{type(self).__name__} takes {', '.join(fields)}, got {got}")
-            self.__dict__.update({one: found[one] for one in fields})
+            self.__dict__.update({field: result[field] for field in fields})
 
         def __setattr__(self, name, value):
             raise AttributeError(f"{type(self).__name__} cannot be changed; _replace({name}=…) makes another")
@@ -96,7 +96,7 @@ class Record:
 
     def _values(self) -> tuple[Any, ...]:
         known = self.__dict__  # it has the values of cached properties too, which are no fields
-        return tuple([known[one] for one in self._fields])
+        return tuple([known[field] for field in self._fields])
 
     def _replace(self, **changed: Any) -> Self:
         """Return the same record with other values of some fields."""
@@ -213,11 +213,11 @@ if not TYPE_CHECKING:
 
     def _annotations(namespace: dict[str, Any]) -> Any:
         """Return the annotations of a class body; Python 3.14 has them as a function, unless they are texts."""
-        found = namespace.get("__annotations__")
-        if found is None and "__annotate_func__" in namespace:
+        result = namespace.get("__annotations__")
+        if result is None and "__annotate_func__" in namespace:
             from annotationlib import Format, call_annotate_function
 
             return call_annotate_function(namespace["__annotate_func__"], Format.FORWARDREF)
-        return found or {}
+        return result or {}
 
     NamedTuple = type.__new__(_Maker, "NamedTuple", (), {})

@@ -101,15 +101,15 @@ def _read(ask: Ask, share: Share, writers: dict[str, Writer], tell: Callable[[],
     done: list[Done] = []
     with open(ask.table.journal(share.part), "ab", buffering=0) as journal:
         journal.write(b"begin\n")
-        for number, one in enumerate(share.sources):
+        for number, listed in enumerate(share.sources):
             if done and (time.monotonic() > until or os.path.exists(ask.table.stop)):
                 break
             journal.write(b"%d\n" % number)
             if tell is not None:
                 tell()
-            one = one._replace(deaths=one.deaths + before[number])
+            listed = listed._replace(deaths=listed.deaths + before[number])
             begin = [writer.at for writer in writers.values()]
-            result, rows = _rows(one, ask)
+            result, rows = _rows(listed, ask)
             writers["models"].write([row.model for row in rows])
             writers["layers"].write([layer for row in rows for layer in row.layers])
             models, layers = zip(begin, [writer.at for writer in writers.values()], strict=True)
@@ -119,13 +119,13 @@ def _read(ask: Ask, share: Share, writers: dict[str, Writer], tell: Callable[[],
 
 def deaths(table: CatalogueTable, share: Share) -> Counter[int]:
     """Over which sources of a share, by their numbers, earlier attempts at it ended without a word."""
-    found: Counter[int] = Counter()
+    result: Counter[int] = Counter()
     with suppress(OSError), open(table.journal(share.part), "rb") as journal:
         for attempt in journal.read().split(b"begin\n"):
             numbers = attempt.split()
             if numbers:
-                found[int(numbers[-1])] += 1
-    return found
+                result[int(numbers[-1])] += 1
+    return result
 
 
 def begun(table: CatalogueTable) -> int:
@@ -138,35 +138,37 @@ def begun(table: CatalogueTable) -> int:
     return count
 
 
-def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
+def _rows(other: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
     """Return the rows of a source, and what is remembered of it."""
-    source: Any = source_reference(ask.passwords.put_back(one.source), ask.reach)
-    listed = FoundSource(source, one.size, one.mark)
-    fault = one.fault
-    if one.deaths >= MOST_DEATHS:
-        fault = f"the process that read it was killed {one.deaths} times, possibly because memory ran out"
+    source: Any = source_reference(ask.passwords.put_back(other.source), ask.reach)
+    listed = FoundSource(source, other.size, other.mark)
+    fault = other.fault
+    if other.deaths >= MOST_DEATHS:
+        fault = f"the process that read it was killed {other.deaths} times, possibly because memory ran out"
     if fault is not None:
-        why = NotAModel(fault) if one.no_model else None
-        rows = [failed(source, one.size, one.mark, fault)._replace(fault=why)]
-        return finished(one, listed, rows, again=not one.no_model)
+        why = NotAModel(fault) if other.no_model else None
+        rows = [failed(source, other.size, other.mark, fault)._replace(fault=why)]
+        return finished(other, listed, rows, again=not other.no_model)
     for _ in range(2):
         before = _described(source, ask.reach) or listed
         rows = rows_of(source, before.size, before.mark, ask.code)
         after = _described(source, ask.reach) or before
         if (after.size, after.mark) == (before.size, before.mark):
-            return finished(one, before, rows, again=any(_may_pass(source, row.fault) for row in rows))
-    return finished(one, before, [failed(source, before.size, before.mark, "changed while it was read")], again=True)
+            return finished(other, before, rows, again=any(_may_pass(source, row.fault) for row in rows))
+    return finished(other, before, [failed(source, before.size, before.mark, "changed while it was read")], again=True)
 
 
-def finished(one: Listed, found: FoundSource, rows: list[ModelRows], *, again: bool) -> tuple[Done, list[ModelRows]]:
+def finished(
+    listed: Listed, source: FoundSource, rows: list[ModelRows], *, again: bool
+) -> tuple[Done, list[ModelRows]]:
     """Return what is remembered of a source, and its rows; none where it holds no model, and was not named."""
     faults = [row.fault for row in rows]
-    passed = not one.named and all(
-        isinstance(fault, LayerExplainError) and holds_no_model(found.source, fault) for fault in faults
+    passed = not listed.named and all(
+        isinstance(fault, LayerExplainError) and holds_no_model(source.source, fault) for fault in faults
     )
     rows = [] if passed else rows
     errors = sum(row.model["error"] is not None for row in rows)
-    return Done(one.source, found.size, found.mark, (0, 0), (0, 0), len(rows), errors, passed, again), rows
+    return Done(listed.source, source.size, source.mark, (0, 0), (0, 0), len(rows), errors, passed, again), rows
 
 
 def _described(source: str, reach: Reach) -> FoundSource | None:

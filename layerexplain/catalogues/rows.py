@@ -128,15 +128,15 @@ def rows_of(source: str, size: int | None = None, mark: str = "", code: Code = (
         sources = each_model(source)
     except Exception as error:
         return [failed(source, size, mark, _words(error, source))._replace(fault=error)]
-    found = []
-    for one in sources:
-        row = {**_UNKNOWN, **known, "source": _name(one)}
+    result = []
+    for other in sources:
+        row = {**_UNKNOWN, **known, "source": _name(other)}
         try:
-            found.append(_rows(row, read(one, code)))
+            result.append(_rows(row, read(other, code)))
         # The boundary of one model: even a bug that it brings out must not cost the others.
         except Exception as error:
-            found.append(ModelRows({**row, "error": _words(error, source_name(one))}, [], error))
-    return found
+            result.append(ModelRows({**row, "error": _words(error, source_name(other))}, [], error))
+    return result
 
 
 def failed(source: str, size: int | None, mark: str, error: str) -> ModelRows:
@@ -179,29 +179,31 @@ def _rows(row: Row, model: Model) -> ModelRows:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         row["error"] = _words(faults[0], report.source) + more
     source = row["source"]
-    return ModelRows(row, [_layer_row(source, report, n, one, codes) for n, one in enumerate(layers)])
+    return ModelRows(row, [_layer_row(source, report, n, layer, codes) for n, layer in enumerate(layers)])
 
 
 def _model_fields(report: Report) -> Row:
     totals, memory, training = report.totals, report.memory, report.training
-    dtypes = {one.dtype for one in report.inputs} | {one.dtype for one in report.outputs if one.dtype}
+    dtypes = {model_input.dtype for model_input in report.inputs} | {
+        output.dtype for output in report.outputs if output.dtype
+    }
     row = _fields(report, "keras_version name=model_name type=model_type grade") | {"format": report.format or None}
-    row["inputs"] = [_fields(one, _TENSOR) for one in report.inputs]
-    row["outputs"] = [_fields(one, "name=layer shape dtype") for one in report.outputs]
+    row["inputs"] = [_fields(model_input, _TENSOR) for model_input in report.inputs]
+    row["outputs"] = [_fields(output, "name=layer shape dtype") for output in report.outputs]
     row |= _fields(totals, f"{_COUNTS} weight_bytes=bytes")
     if memory is not None:
         row |= _fields(memory, "activation_bytes=activations peak_bytes=peak inference_bytes=inference")
-        dtypes |= {one.dtype for one in (*memory.weights_by_dtype, *memory.activations_by_dtype)}
+        dtypes |= {dtype_bytes.dtype for dtype_bytes in (*memory.weights_by_dtype, *memory.activations_by_dtype)}
     if training is not None:
-        row |= {"optimizer": training.optimizer, "losses": [one.loss for one in training.losses]}
+        row |= {"optimizer": training.optimizer, "losses": [loss.loss for loss in training.losses]}
     return {**row, "dtypes": sorted(dtypes)}
 
 
 def _types(layers: Sequence[LayerReport], notes: Sequence[Note]) -> Row:
-    by_path = {one.path: one.type for one in layers}
+    by_path = {layer.path: layer.type for layer in layers}
     opaque = {by_path[note.layer] for note in notes if note.code == "opaque" and note.layer in by_path}
     return {
-        "layer_types": dict(sorted(Counter(one.type for one in layers).items())),
+        "layer_types": dict(sorted(Counter(layer.type for layer in layers).items())),
         "opaque": sorted(opaque),
         "notes": sorted({note.code for note in notes}),
     }
@@ -220,19 +222,19 @@ def _flat(rows: Sequence[LayerReport]) -> Iterator[LayerReport]:
 
 
 def _layer_row(
-    source: str, report: Report, number: int, one: LayerReport, codes: Mapping[str | None, list[str]]
+    source: str, report: Report, number: int, layer: LayerReport, codes: Mapping[str | None, list[str]]
 ) -> Row:
-    prefix = one.path.removesuffix(one.layer)
+    prefix = layer.path.removesuffix(layer.layer)
     return {
         **_UNKNOWN_LAYER,
-        **_fields(one, f"layer type path depth operation {_COUNTS} place"),
-        **_fields(one, "input_shapes output_shapes" if one.calls else ""),
+        **_fields(layer, f"layer type path depth operation {_COUNTS} place"),
+        **_fields(layer, "input_shapes output_shapes" if layer.calls else ""),
         "source": source,
         "model": report.model_name,
         "number": number,
-        "inbound": [prefix + name for name in one.sources],
-        "weights": [_fields(weight, _TENSOR) for weight in one.weights],
-        "notes": sorted(set(codes.get(one.path, ()))),
+        "inbound": [prefix + name for name in layer.sources],
+        "weights": [_fields(weight, _TENSOR) for weight in layer.weights],
+        "notes": sorted(set(codes.get(layer.path, ()))),
     }
 
 
@@ -241,8 +243,8 @@ def _time(mark: str) -> datetime | None:
     try:
         if mark.isdecimal() and len(mark) > 15:  # nanoseconds, as a file system has them
             return datetime.fromtimestamp(int(mark) // 1_000_000_000, UTC)
-        found = datetime.fromisoformat(mark)
-        return found.astimezone(UTC).replace(microsecond=0)
+        result = datetime.fromisoformat(mark)
+        return result.astimezone(UTC).replace(microsecond=0)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -377,7 +379,7 @@ def _cell(column: Field, value: Any) -> str:
     elif column.kind == "shapes":
         text = shapes_text(value)
     elif column.kind == "tensors":
-        text = "; ".join([f"{one['name']} {shape_text(one['shape'])} {one['dtype'] or '?'}" for one in value])
+        text = "; ".join([f"{item['name']} {shape_text(item['shape'])} {item['dtype'] or '?'}" for item in value])
     elif column.kind == "texts":
         text = "; ".join(value)
     else:

@@ -57,27 +57,31 @@ def listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest
 
     def looked_up(source: str) -> tuple[str, Iterator[FoundSource]]:
         """Return a source with what it holds; the first of that, for which a server is asked, is there."""
-        found = find_sources([source], recursive=recursive, reach=ask.reach)
-        return source, chain([one for one in (next(found, None),) if one is not None], found)
+        sources = find_sources([source], recursive=recursive, reach=ask.reach)
+        return source, chain([item for item in (next(sources, None),) if item is not None], sources)
 
     def each() -> Iterator[_OfSource]:
-        for source, found in overlapped(sources, looked_up, lambda one: None if is_remote(one) else looked_up(one)):
-            for one in found:
-                yield _OfSource(source, ask.passwords.taken_out(one.source), one)
+        for source, result in overlapped(sources, looked_up, lambda item: None if is_remote(item) else looked_up(item)):
+            for other in result:
+                yield _OfSource(source, ask.passwords.taken_out(other.source), other)
 
-    def described(one: _OfSource) -> _OfSource:
+    def described(source: _OfSource) -> _OfSource:
         with suppress(SourceError):
-            return one._replace(found=describe(one.found.source, ask.reach))
-        return one
+            return source._replace(found=describe(source.found.source, ask.reach))
+        return source
 
-    def as_it_is(one: _OfSource) -> _OfSource | None:
+    def as_it_is(source: _OfSource) -> _OfSource | None:
         """Return what was found, if it is new or has a mark: an index may tell nothing of files but their names."""
-        return one if one.found.mark or one.found.fault is not None or not manifest.knows_mark(one.name) else None
+        return (
+            source
+            if source.found.mark or source.found.fault is not None or not manifest.knows_mark(source.name)
+            else None
+        )
 
-    for given, name, found in overlapped(each(), described, as_it_is):
-        fault = None if found.fault is None else found.fault.fact
-        no_model = isinstance(found.fault, NotAModel)
-        yield Listed(name, found.size, found.mark, found.source == source_reference(given), fault, no_model)
+    for given, name, result in overlapped(each(), described, as_it_is):
+        fault = None if result.fault is None else result.fault.fact
+        no_model = isinstance(result.fault, NotAModel)
+        yield Listed(name, result.size, result.mark, result.source == source_reference(given), fault, no_model)
 
 
 def overlapped(
@@ -324,7 +328,7 @@ class _Run:
             )
         manifest.enter(written.part, written.done)
         self.read += len(written.done)
-        self.errors += sum(one.errors for one in written.done)
+        self.errors += sum(item.errors for item in written.done)
         return bool(written.done)
 
     @contextmanager

@@ -157,13 +157,15 @@ class Manifest:
 
     # Listing -----------------------------------------------------------------------------------------------------
 
-    def enter_listed(self, found: Iterable[Listed]) -> Iterator[int]:
+    def enter_listed(self, result: Iterable[Listed]) -> Iterator[int]:
         """Enter the sources of this run, in their order; yields how many there are so far."""
         with self._errors(), self._together():
             rows = []
-            for place, one in enumerate(found):
-                mark, fault = _as_text(one.mark), _as_text(one.fault)
-                rows.append((_as_name(one.source), place, self.run, one.size, mark, one.named, fault, one.no_model))
+            for place, listed in enumerate(result):
+                mark, fault = _as_text(listed.mark), _as_text(listed.fault)
+                rows.append(
+                    (_as_name(listed.source), place, self.run, listed.size, mark, listed.named, fault, listed.no_model)
+                )
                 if len(rows) >= 1000:
                     self._base.executemany(_LIST, rows)
                     rows.clear()
@@ -227,8 +229,8 @@ class Manifest:
 
     def _enter(self, part: str, done: Sequence[Done]) -> None:
         rows = [
-            (part, one.size, _as_text(one.mark), *one.models_range, *one.layers_range, one.models, one.errors,
-             one.passed, one.again, _as_name(one.source)) for one in done
+            (part, item.size, _as_text(item.mark), *item.models_range, *item.layers_range, item.models, item.errors,
+             item.passed, item.again, _as_name(item.source)) for item in done
         ]  # fmt: skip
         self._base.executemany(_DONE, rows)
 
@@ -451,19 +453,19 @@ def assemble(table: CatalogueTable, manifest: Manifest) -> None:
 
 def without_stale_rows(table: CatalogueTable, part: str, other: str, kept: Iterable[Done]) -> list[Done]:
     """Write a part anew as `other` with the rows that are kept of it; returns where these are in it."""
-    found = list(kept)
+    result = list(kept)
     if not table.is_parts:  # of a text only the ranges of the manifest are used
-        return found
+        return result
     import pyarrow.parquet as pq
 
     moved: dict[str, list[Range]] = {}
     for name in TABLES:
-        ranges = [range(*(one.models_range if name == "models" else one.layers_range)) for one in found]
+        ranges = [range(*(done.models_range if name == "models" else done.layers_range)) for done in result]
         ends = list(accumulate(map(len, ranges), initial=0))
         moved[name] = list(pairwise(ends))
         path = table.file(name, other)
         rows = pq.read_table(table.file(name, part)).take([row for some in ranges for row in some])
         pq.write_table(rows, unfinished(path), compression="zstd")
         os.replace(unfinished(path), path)
-    both = zip(found, moved["models"], moved["layers"], strict=True)
-    return [one._replace(models_range=models, layers_range=layers) for one, models, layers in both]
+    both = zip(result, moved["models"], moved["layers"], strict=True)
+    return [done._replace(models_range=models, layers_range=layers) for done, models, layers in both]

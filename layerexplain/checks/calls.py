@@ -156,10 +156,10 @@ _PRODUCTS = frozenset({"matmul", "einsum"})
 def are_products(network: Network, call: TracedCall, between: int = 6) -> bool:
     """Return whether a call takes products of two tensors, with at most so many calls between them: the scores of
     queries and keys, scaled and masked."""
-    before = [one for one in map(network.call, call.sources) if one is not None and not weights_of(one)]
+    before = [item for item in map(network.call, call.sources) if item is not None and not weights_of(item)]
     return between > 0 and any(
-        (len(one.sources) > 1 and ends_with(one) in _PRODUCTS) or are_products(network, one, between - 1)
-        for one in before
+        (len(item.sources) > 1 and ends_with(item) in _PRODUCTS) or are_products(network, item, between - 1)
+        for item in before
     )
 
 
@@ -199,9 +199,9 @@ def maker_of(network: Network, call: TracedCall) -> TracedCall | None:
     while current is not None and current.call.key not in known and not ends_with(current):
         passed.append(current.call.key)
         current = source_of(network, current)
-    found = None if current is None else known.get(current.call.key, current)
-    known.update(dict.fromkeys(passed, found))
-    return found
+    result = None if current is None else known.get(current.call.key, current)
+    known.update(dict.fromkeys(passed, result))
+    return result
 
 
 def is_linear(call: TracedCall) -> bool:
@@ -261,7 +261,7 @@ class CompiledLoss(NamedTuple):
         """Return what the loss takes, and the lines of the code where it is made."""
         name = at_line(self.loss.name, self.setting.line)
         if self.within:
-            return f"{name} gets its {' of its '.join([at_line(*one) for one in self.within[::-1]])}"
+            return f"{name} gets its {' of its '.join([at_line(*item) for item in self.within[::-1]])}"
         return f"{name} {self.loss.taken(self.setting.config)}"
 
 
@@ -273,7 +273,7 @@ def at_line(name: str, line: int | None) -> str:
 def losses_of(network: Network) -> list[CompiledLoss]:
     """Return the outputs of a model that have a known loss."""
     training = network.model.training
-    found = []
+    losses = []
     for ref in () if training is None else network.model.outputs:
         setting = setting_of_output(training or Training(), ref.layer)
         call = network.call(ref)
@@ -290,26 +290,26 @@ def losses_of(network: Network) -> list[CompiledLoss]:
             while len(functions) > 1 and (before := _computed_from(takes, loss, functions)):
                 takes, within = before, [functions.pop(), *within]
             ends = [
-                (name, one.setting.line)
-                for one in applied
-                if one.definition is not None and not flow(one.definition).reaches(0)
-                for name in flow(one.definition).ends
+                (name, item.setting.line)
+                for item in applied
+                if item.definition is not None and not flow(item.definition).reaches(0)
+                for name in flow(item.definition).ends
             ]
-            found.append(CompiledLoss(call, shape, loss, setting, takes, tuple(functions), tuple(within), tuple(ends)))
-    return found
+            losses.append(CompiledLoss(call, shape, loss, setting, takes, tuple(functions), tuple(within), tuple(ends)))
+    return losses
 
 
 def _functions(last: str, applied: Sequence[Applied]) -> list[tuple[str, int | None]]:
     """Return the functions that make the values which a loss gets, the model's last one first."""
     functions: list[tuple[str, int | None]] = [(last, None)]
-    for one in applied:
-        function, before = one.function, functions[-1][0]
+    for other in applied:
+        function, before = other.function, functions[-1][0]
         if function in _SCALES:
             function = "" if before == "linear" else "?"
         elif before not in ("linear", "") and function not in _OF_LOSSES:
             function = "?"  # relu of a sigmoid cuts nothing off, tanh of a softplus lies between 0 and 1
         if function:
-            functions.append((function, one.setting.line))
+            functions.append((function, other.setting.line))
     return functions
 
 

@@ -50,16 +50,20 @@ def data_of_program(network: Network, fitted: FitData) -> Data:
     names = {ref.layer for ref in (*model.inputs, *model.outputs)}
     names |= {"X"} if len(model.inputs) == 1 else set()
     names |= {"y"} if len(model.outputs) == 1 else set()
-    found = data_for(network, [one for one in fitted.arrays if one.name in names])
-    examples = [one for one in found.examples if one.wanted is not None]
+    data = data_for(network, [array for array in fitted.arrays if array.name in names])
+    examples = [example for example in data.examples if example.wanted is not None]
     examples = [
-        one for one in examples if one.wanted and takes_examples((None, *one.wanted.shape[1:]), one.array.shape)
+        example
+        for example in examples
+        if example.wanted and takes_examples((None, *example.wanted.shape[1:]), example.array.shape)
     ]
     targets = [
-        one._replace(loss=None)
-        if one.output and one.loss and refuses_targets(one.loss, (None, *one.array.shape[1:]), (None, *one.output[1:]))
-        else one
-        for one in found.targets
+        target._replace(loss=None)
+        if target.output
+        and target.loss
+        and refuses_targets(target.loss, (None, *target.array.shape[1:]), (None, *target.output[1:]))
+        else target
+        for target in data.targets
     ]
     return Data(network, tuple(examples), tuple(targets), fitted.batch_size)
 

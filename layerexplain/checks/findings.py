@@ -184,7 +184,7 @@ def over_budget(model: Model, inputs: InputShapes, budgets: Mapping[str, float])
             continue
         message = f"{words} are not known" if total is None else f"{total:,} {words}; the budget is {most:,.0f}"
         if total is not None and of_layer is not None:
-            counted = sorted([(of_layer(one) or 0, one.layer) for one in report.layers], reverse=True)[:_MOST]
+            counted = sorted([(of_layer(layer) or 0, layer.layer) for layer in report.layers], reverse=True)[:_MOST]
             message += f"; the most have {', '.join(f'{layer} ({count:,})' for count, layer in counted if count)}"
         why = "A budget was given on the command line."
         fix = "Make the model smaller, or the budget larger."

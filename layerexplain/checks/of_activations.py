@@ -81,7 +81,9 @@ def log_softmax_twice(network: Network) -> Iterator[Found]:
 def is_given_out(network: Network, call: TracedCall) -> bool:
     """Return whether the model gives out the values of a call, perhaps moved to another shape."""
     readers = readers_of(network, call)
-    return is_output(network, call) or any(not ends_with(one) and is_given_out(network, one) for one in readers)
+    return is_output(network, call) or any(
+        not ends_with(reader) and is_given_out(network, reader) for reader in readers
+    )
 
 
 _BOUNDED = {"sigmoid": 1, "hard_sigmoid": 1, "tanh": 2, "hard_tanh": 2, "softsign": 2}
@@ -226,9 +228,9 @@ def selu_without_its_conditions(network: Network) -> Iterator[Found]:
         name = initializer(layer, "kernel_initializer")
         if name and name.lower().replace("_", "") not in ("lecunnormal", "lecunnormalv2"):
             yield layer.name, f"'{layer.name}' has selu with kernel_initializer={name!r}"
-        for one in readers_of(network, call):
-            if keras_type_of(network, one) == "Dropout":
-                yield one, f"'{one.name}' is a plain Dropout after the selu of '{layer.name}'"
+        for other in readers_of(network, call):
+            if keras_type_of(network, other) == "Dropout":
+                yield other, f"'{other.name}' is a plain Dropout after the selu of '{layer.name}'"
 
 
 def initializer(layer: Layer, key: str) -> str:
@@ -236,8 +238,8 @@ def initializer(layer: Layer, key: str) -> str:
     value = layer.config.get(key)
     if isinstance(value, str):
         return value
-    found = value.get("class_name") if isinstance(value, Mapping) else getattr(value, "type", "")
-    return found if isinstance(found, str) else ""
+    result = value.get("class_name") if isinstance(value, Mapping) else getattr(value, "type", "")
+    return result if isinstance(result, str) else ""
 
 
 @rule(
@@ -257,7 +259,7 @@ def constant_kernel(network: Network) -> Iterator[Found]:
         spec = call.outputs[0]
         several = spec is not None and any(isinstance(size, int) and size > 1 for size in spec.shape[-1:])
         # The last layer of a residual branch may start at 0, so that the block starts as the identity.
-        merged = any(ends_with(one) == "add" and len(one.sources) > 1 for one in readers_of(network, call))
+        merged = any(ends_with(item) == "add" and len(item.sources) > 1 for item in readers_of(network, call))
         if name in ("zeros", "ones", "constant", "zero", "one") and several and not merged:
             yield layer.name, f"all weights of '{layer.name}' start as one constant (kernel_initializer={name!r})"
 

@@ -52,28 +52,28 @@ def data_shape(data: Data) -> Iterator[Found]:
     for fault in written_faults(data.network):
         if code_of(fault.fact) == "data-shape":
             yield fault, fault.fact
-    for one in data.examples:
-        wanted, got = None if one.wanted is None else _open(one.wanted.shape), one.array.shape
+    for example in data.examples:
+        wanted, got = None if example.wanted is None else _open(example.wanted.shape), example.array.shape
         if wanted is not None and not (got and takes_examples(wanted, got)):
-            yield one.layer, examples_words(wanted, got or (None,), one.array.name)
+            yield example.layer, examples_words(wanted, got or (None,), example.array.name)
     recurrent = _last_recurrent(data)
     for target in data.targets:
         output = None if target.output is None else _open(target.output)
         if output and target.loss is not None and refuses_targets(target.loss, _open(target.array.shape), output):
             got, named = target.array.shape or (None,), target.array.name
             yield target.layer, targets_words(target.loss, output, got, named, recurrent=recurrent)
-    counts = {one.name: one.shape[0] for one in _arrays(data) if one.shape and isinstance(one.shape[0], int)}
+    counts = {array.name: array.shape[0] for array in _arrays(data) if array.shape and isinstance(array.shape[0], int)}
     if len(set(counts.values())) > 1:
         listed = " and ".join([f"{count} in {name}" for name, count in counts.items()])
         yield None, f"fit() needs as many targets as examples; there are {listed}"
 
 
 def _last_recurrent(data: Data) -> str:
-    return last_recurrent([(one.name, one.type) for one in data.network.model.layers])
+    return last_recurrent([(layer.name, layer.type) for layer in data.network.model.layers])
 
 
 def _arrays(data: Data) -> list[DataArray]:
-    return [*[one.array for one in data.examples], *[one.array for one in data.targets]]
+    return [*[example.array for example in data.examples], *[target.array for target in data.targets]]
 
 
 def _open(shape: Shape) -> Shape:
@@ -96,24 +96,29 @@ def _open(shape: Shape) -> Shape:
     ),
 )
 def targets_spread(data: Data) -> Iterator[Found]:
-    for one in data.targets:
-        if one.output and one.loss is not None and one.loss.is_spread(one.array.shape, one.output):
-            shapes = f"targets of {shape_text(one.array.shape)} beside an output of {shape_text(one.output)}"
+    for target in data.targets:
+        if target.output and target.loss is not None and target.loss.is_spread(target.array.shape, target.output):
+            shapes = f"targets of {shape_text(target.array.shape)} beside an output of {shape_text(target.output)}"
             from layerexplain.layers.torch.losses import same_size_cure
 
-            cure = same_size_cure(one.array.shape[1:], one.output[1:])
-            yield one.layer, f"{one.loss.name} gets {shapes}, and compares each output with many targets; {cure}"
-        elif one.output and one.loss is not None and spreads(one.loss, _open(one.array.shape), _open(one.output)):
-            said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"
-            units, own = one.output[-1], one.array.shape[-1]
+            cure = same_size_cure(target.array.shape[1:], target.output[1:])
+            yield target.layer, f"{target.loss.name} gets {shapes}, and compares each output with many targets; {cure}"
+        elif (
+            target.output
+            and target.loss is not None
+            and spreads(target.loss, _open(target.array.shape), _open(target.output))
+        ):
+            shape = shape_text(target.array.shape)
+            said = f"{target.array.name} is {shape}, '{target.layer}' gives {shape_words(target.output)}"
+            units, own = target.output[-1], target.array.shape[-1]
             pairs = f"the one number of an example with all {units} outputs"
             if units == 1 and own != 1:
                 pairs = f"all {own} numbers of an example with the one output"
-            elif places := one.output[1:-1]:
+            elif places := target.output[1:-1]:
                 outputs = f"each of its {places[0]} steps" if len(places) == 1 else "each of its places"
-                cure = one_for_all_places(one.output, _last_recurrent(data))
+                cure = one_for_all_places(target.output, _last_recurrent(data))
                 pairs = f"the one number of an example with {outputs}; {cure}"
-            yield one.layer, f"{said}: {loss_name(one.loss)} compares {pairs}"
+            yield target.layer, f"{said}: {loss_name(target.loss)} compares {pairs}"
 
 
 @rule(
@@ -130,12 +135,12 @@ def targets_spread(data: Data) -> Iterator[Found]:
 def examples_left_over(data: Data) -> Iterator[Found]:
     model = data.network.model
     batch = fixed_batch(model) if data.examples and any(map(keeps_state, model.layers)) else None
-    for one in data.examples if batch else ():
-        count, name = one.array.shape[0] if one.array.shape else None, one.array.name
+    for example in data.examples if batch else ():
+        count, name = example.array.shape[0] if example.array.shape else None, example.array.name
         taken = data.batch_size
         if batch and taken not in (None, batch):
             said = f"fit() takes {taken} examples at a time, and the model is made for {batch}"
-            yield one.layer, f"{said}; fit(…, batch_size={batch})"
+            yield example.layer, f"{said}; fit(…, batch_size={batch})"
         elif batch and isinstance(count, int) and count % batch:
             whole = count // batch
             if whole:
@@ -145,7 +150,7 @@ def examples_left_over(data: Data) -> Iterator[Found]:
             else:
                 said = f"{count} example{'s' * (count > 1)} make{'s' * (count == 1)} no batch of {batch}"
                 right = f"make the model with a batch_size that divides {count}"
-            yield one.layer, f"{said}; {right}"
+            yield example.layer, f"{said}; {right}"
 
 
 @rule(
@@ -161,17 +166,17 @@ def examples_left_over(data: Data) -> Iterator[Found]:
 )
 def labels_outside(data: Data) -> Iterator[Found]:
     wider = "nn.Linear(…, {})" if data.network.model.framework == "torch" else "Dense({})"
-    for one in data.targets:
-        low, high = one.array.low, one.array.high
-        if one.loss is None or low is None or high is None:
+    for target in data.targets:
+        low, high = target.array.low, target.array.high
+        if target.loss is None or low is None or high is None:
             continue
-        units = one.loss.classes(one.output or ())
-        name = one.array.name
-        if one.loss.sparse and isinstance(units, int) and (low < 0 or high >= units):
-            said = f"{name} has labels from {low:g} to {high:g}, and '{one.layer}' has {units} units"
+        units = target.loss.classes(target.output or ())
+        name = target.array.name
+        if target.loss.sparse and isinstance(units, int) and (low < 0 or high >= units):
+            said = f"{name} has labels from {low:g} to {high:g}, and '{target.layer}' has {units} units"
             moved = f"{name} - {low:g}" if low > 0 else f"{name} + {-low:g}"
             right = f"`{name} = {moved}`" if high - low < units else wider.format(f"{high + 1:g}")
-            yield one.layer, f"{said}, for classes 0 to {units - 1}; {right}"
+            yield target.layer, f"{said}, for classes 0 to {units - 1}; {right}"
 
 
 @rule(
@@ -186,9 +191,15 @@ def labels_outside(data: Data) -> Iterator[Found]:
 )
 def targets_no_probabilities(data: Data) -> Iterator[Found]:
     is_torch = data.network.model.framework == "torch"
-    for one in data.targets:
-        low, high, name = one.array.low, one.array.high, one.array.name
-        if one.loss is None or one.loss.sparse or one.loss.of != "probabilities" or low is None or high is None:
+    for target in data.targets:
+        low, high, name = target.array.low, target.array.high, target.array.name
+        if (
+            target.loss is None
+            or target.loss.sparse
+            or target.loss.of != "probabilities"
+            or low is None
+            or high is None
+        ):
             continue
         if low < 0:
             as_float = "float()" if is_torch else "astype('float32')"
@@ -199,7 +210,10 @@ def targets_no_probabilities(data: Data) -> Iterator[Found]:
             units = f"Dense({high + 1:g}, activation='softmax')"
             right = f"{high + 1:g} classes need {units} and sparse_categorical_crossentropy"
         if low < 0 or high > 1:
-            yield one.layer, f"{name} goes from {low:g} to {high:g}, and {loss_name(one.loss)} needs 0 to 1; {right}"
+            yield (
+                target.layer,
+                f"{name} goes from {low:g} to {high:g}, and {loss_name(target.loss)} needs 0 to 1; {right}",
+            )
 
 
 @rule(
@@ -215,16 +229,18 @@ def targets_no_probabilities(data: Data) -> Iterator[Found]:
     of="data",
 )
 def several_labels(data: Data) -> Iterator[Found]:
-    for one in data.targets:
-        if one.loss is None or one.loss.targets.kind != "one-hot" or one.array.ones is None:
+    for target in data.targets:
+        if target.loss is None or target.loss.targets.kind != "one-hot" or target.array.ones is None:
             continue
-        least, most = one.array.ones
-        if most < 2 or (one.array.low is not None and one.array.low == one.array.high):  # all ones: a placeholder
+        least, most = target.array.ones
+        if most < 2 or (
+            target.array.low is not None and target.array.low == target.array.high
+        ):  # all ones: a placeholder
             continue
         count = f"{least:g} to {most:g} ones" if least < most else f"{least:g} ones"
         has = "any number of ones (MultiLabelBinarizer)" if most == inf else count
-        said = f"a row of {one.array.name} has {has}, and {loss_name(one.loss)} expects exactly one"
-        yield one.layer, f"{said}; `activation='sigmoid'` in '{one.layer}' with binary_crossentropy takes them"
+        said = f"a row of {target.array.name} has {has}, and {loss_name(target.loss)} expects exactly one"
+        yield target.layer, f"{said}; `activation='sigmoid'` in '{target.layer}' with binary_crossentropy takes them"
 
 
 @rule(
@@ -242,13 +258,13 @@ def several_labels(data: Data) -> Iterator[Found]:
     ),
 )
 def ids_outside(data: Data) -> Iterator[Found]:
-    for one in data.examples:
-        low, high = one.array.low, one.array.high
-        for reader in _first_readers(data.network, one.layer):
+    for example in data.examples:
+        low, high = example.array.low, example.array.high
+        for reader in _first_readers(data.network, example.layer):
             argument = facts_of(type_of(data.network, reader)).ids_below
             rows = config_of(data.network, reader).get(argument) if argument else None
             if isinstance(rows, int) and low is not None and high is not None and (low < 0 or high >= rows):
-                said = f"{one.array.name} has ids from {low:g} to {high:g}, and '{reader.name}' has {rows} rows"
+                said = f"{example.array.name} has ids from {low:g} to {high:g}, and '{reader.name}' has {rows} rows"
                 right = f"{argument}={high + 1:g}" if high >= rows else "ids below 0 count from the last row"
                 yield reader, f"{said}, for ids 0 to {rows - 1}; {right}", "breaks" if high >= rows else "wrong"
 
@@ -276,15 +292,15 @@ def _first_readers(network: Network, name: str) -> Iterator[TracedCall]:
     torch=Torch(fix="Scale the values, as transforms.Normalize does."),
 )
 def values_not_scaled(data: Data) -> Iterator[Found]:
-    for one in data.examples:
-        low, high, name = one.array.low, one.array.high, one.array.name
-        readers = list(_first_readers(data.network, one.layer))
+    for example in data.examples:
+        low, high, name = example.array.low, example.array.high, example.array.name
+        readers = list(_first_readers(data.network, example.layer))
         scaled = any(type_of(data.network, reader) in _SCALES or reader.network is not None for reader in readers)
         if low is None or high is None or scaled or max(-low, high) <= _FAR:
             continue
-        pixels = one.array.is_whole and low >= 0 and high <= 255
+        pixels = example.array.is_whole and low >= 0 and high <= 255
         line = f"{name} / 255" if pixels else f"({name} - {name}.mean(axis=0)) / {name}.std(axis=0)"
-        yield one.layer, f"{name} goes from {low:g} to {high:g}, and no layer scales it; `{name} = {line}`"
+        yield example.layer, f"{name} goes from {low:g} to {high:g}, and no layer scales it; `{name} = {line}`"
     for target in data.targets:
         low, high, name = target.array.low, target.array.high, target.array.name
         if target.loss is None or target.loss.of != "numbers" or low is None or high is None:
@@ -308,10 +324,10 @@ def values_not_scaled(data: Data) -> Iterator[Found]:
     of="data",
 )
 def data_not_finite(data: Data) -> Iterator[Found]:
-    for one in _arrays(data):
-        if one.not_finite:
-            verb = "are" if one.not_finite > 1 else "is"
-            yield None, f"{one.not_finite:,} of the numbers in {one.name} {verb} NaN or infinite"
+    for array in _arrays(data):
+        if array.not_finite:
+            verb = "are" if array.not_finite > 1 else "is"
+            yield None, f"{array.not_finite:,} of the numbers in {array.name} {verb} NaN or infinite"
 
 
 # Of run -------------------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def networks_behind(network: Network) -> Iterator[Network]:
     for size in _SIZES if guesses else ():
         inputs: dict[str, Layer] = {}
         for ref, spec in guesses.items():
-            shape = (None, *[one if isinstance(one, int) else size for one in spec.shape[1:]])
+            shape = (None, *[other if isinstance(other, int) else size for other in spec.shape[1:]])
             inputs[ref.layer] = Layer(ref.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": spec.dtype})
         try:
             yield trace_model(_with_inputs(model, inputs))

@@ -48,8 +48,12 @@ from layerexplain.ops.sizes import FLOATS, shape_text
 def bias_before_batchnorm(network: Network) -> Iterator[Found]:
     for call, behind in chained(network, "BatchNormalization"):
         if is_linear(call):
-            biases = [one for one in weights_of(call) if one.attrs["name"].rpartition("/")[2] == "bias"]
-            if biases and any(one.attrs["name"].rpartition("/")[2] in ("beta", "bias") for one in weights_of(behind)):
+            biases = [
+                expression for expression in weights_of(call) if expression.attrs["name"].rpartition("/")[2] == "bias"
+            ]
+            if biases and any(
+                expression.attrs["name"].rpartition("/")[2] in ("beta", "bias") for expression in weights_of(behind)
+            ):
                 count = biases[0].shape[-1]
                 yield call, f"the {count} biases of '{call.name}' feed '{behind.name}' alone"
 
@@ -324,7 +328,7 @@ def half_precision_softmax(network: Network) -> Iterator[Found]:
 def rescaled_twice(network: Network) -> Iterator[Found]:
     for direct, call in with_source(network):
         before = maker_of(network, direct)
-        scale, own = (None if one is None else _divisor(network, one) for one in (before, call))
+        scale, own = (None if item is None else _divisor(network, item) for item in (before, call))
         if before is not None and scale is not None and own is not None:
             yield call, f"'{before.name}' has divided already: scales {scale:.4g} and {own:.4g}"
     for call in network.calls:
@@ -332,8 +336,8 @@ def rescaled_twice(network: Network) -> Iterator[Found]:
         scale = None if before is None else _divisor(network, before)
         if inner is None or before is None or scale is None:
             continue
-        for one in derived(inner):
-            own = _divisor(inner, one) if one.sources[0] in inner.model.inputs else None
+        for other in derived(inner):
+            own = _divisor(inner, other) if other.sources[0] in inner.model.inputs else None
             if own is not None:
                 said = f"rescales its input itself by {own:.4g}, after '{before.name}' by {scale:.4g}"
                 yield call, f"'{call.name}' {said}"
@@ -359,7 +363,7 @@ def _divisor(network: Network, call: TracedCall) -> float | None:
 )
 def dropout_before_pooling(network: Network) -> Iterator[Found]:
     types = {keras_type(layer.type) for layer in network.model.layers}
-    yield from _dropout_before(network, *[one for one in types if "MaxPool" in one])
+    yield from _dropout_before(network, *[kind for kind in types if "MaxPool" in kind])
 
 
 @rule(
@@ -376,7 +380,7 @@ def partly_frozen_batchnorm(network: Network) -> Iterator[Found]:
     if not network.model.trainable:
         return
     for call, behind in chained(network, "BatchNormalization"):
-        frozen, learns = (config_of(network, one).get("trainable", True) for one in (call, behind))
+        frozen, learns = (config_of(network, item).get("trainable", True) for item in (call, behind))
         if weights_of(call) and frozen is False and learns:
             yield behind, f"'{call.name}' is frozen, '{behind.name}' after it is not"
 

@@ -120,7 +120,7 @@ def all_frozen(network: Network) -> Iterator[Found]:
     if training is None or not (training.losses or training.optimizer):
         return
     weights = [*_weights(network, network.model.trainable)]
-    known = [one for one in weights if one is not None]
+    known = [weight for weight in weights if weight is not None]
     if known and len(known) == len(weights) and not any(is_trainable for _, is_trainable in known):
         begins = "the model is trained" if network.model.framework == "torch" else "the model is compiled"
         yield None, f"{begins}, and none of its {sum(size for size, _ in known):,} weights is trainable"
@@ -184,7 +184,9 @@ def _penalties(network: Network) -> Iterator[tuple[float, str, float]]:
             for weight in weights_of(call):
                 shape = tuple([size for size in weight.shape if isinstance(size, int)])
                 if given.is_for(weight) and len(shape) == len(weight.shape):
-                    begins = setting_of(next((one.value for one in initializers if one.is_for(weight)), None))
+                    begins = setting_of(
+                        next((initializer.value for initializer in initializers if initializer.is_for(weight)), None)
+                    )
                     begins = begins or usual_initializer(holder_of(layer, weight).type, str(weight.attrs["name"]))
                     square = None if begins is None else mean_square(begins, shape)
                     yield factor * prod(shape) * (square or 0.0), call.name, float(factor)

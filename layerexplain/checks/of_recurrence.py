@@ -63,21 +63,21 @@ _MAXIMA = frozenset({"MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxP
 )
 def linear_twice(network: Network) -> Iterator[Found]:
     for call, passed, behind in _pairs(network):
-        before, after = (_window_first(one) for one in (call, behind))
+        before, after = (_window_first(item) for item in (call, behind))
         known = [size for size in (*before, *after) if isinstance(size, int)]
         first, second = known[: len(before)], known[len(before) :]
         if len(known) < len(before) + len(after):
             continue
         # A middle that is smaller than both ends is a bottleneck, which is meant; normalized, one of the same size too.
         middle, least = prod(second[:-1]), min(prod(first[:-1]), second[-1])
-        is_normalized = any(keras_type_of(network, one) == "BatchNormalization" for one in passed)
+        is_normalized = any(keras_type_of(network, item) == "BatchNormalization" for item in passed)
         if middle < least or (middle == least and is_normalized):
             continue
-        names = [f"'{one.name}'" for one in passed]
+        names = [f"'{item.name}'" for item in passed]
         through = f", through {in_a_row(names)}" if names else ""
         said = f"'{call.name}' ({first[-2]} → {first[-1]}) has no activation, and '{behind.name}' "
         said += f"({second[-2]} → {second[-1]}) takes its output as it is{through}"
-        if any(keras_type_of(network, one) in _MAXIMA for one in passed):
+        if any(keras_type_of(network, item) in _MAXIMA for item in passed):
             yield call, f"{said}, where only the maximum is not linear", "hint"
         elif _is_one_linear_map(network):
             yield call, f"{said}: up to its last activation the model is one linear map", "wrong"
@@ -94,7 +94,7 @@ def _window_first(call: TracedCall) -> Shape:
     weight = weights_of(call)[0]
     names = [factors[0][0] for factors in weight.attrs["axes"]]
     sizes = zip(names, weight.shape, strict=True)
-    return tuple([size for _, size in sorted(sizes, key=lambda one: _LAST.index(one[0]) if one[0] in _LAST else -1)])
+    return tuple([size for _, size in sorted(sizes, key=lambda item: _LAST.index(item[0]) if item[0] in _LAST else -1)])
 
 
 def _is_sum(network: Network, call: TracedCall) -> bool:
@@ -153,10 +153,10 @@ _MANY_STEPS = 500
     inside=True,
 )
 def slow_recurrent(network: Network) -> Iterator[Found]:
-    for layer, one in _gated(network):
+    for layer, item in _gated(network):
         usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "recurrent_dropout": 0, "unroll": False}
-        usual |= {"use_bias": True} | ({"reset_after": True} if one.type == "GRU" else {})
-        other = [f"{key}={one.config[key]!r}" for key, value in usual.items() if one.config.get(key, value) != value]
+        usual |= {"use_bias": True} | ({"reset_after": True} if item.type == "GRU" else {})
+        other = [f"{key}={item.config[key]!r}" for key, value in usual.items() if item.config.get(key, value) != value]
         if other:
             yield layer.name, f"'{layer.name}' has {', '.join(other)}"
 
@@ -172,11 +172,11 @@ def slow_recurrent(network: Network) -> Iterator[Found]:
     inside=True,
 )
 def relu_in_recurrence(network: Network) -> Iterator[Found]:
-    for layer, one in _gated(network):
-        if one.config.get("activation") == "relu":
-            yield layer.name, f"'{layer.name}' ({one.type}) has activation='relu'"
-        if (gate := one.config.get("recurrent_activation")) in _UNBOUNDED:
-            said = f"the gates of '{layer.name}' ({one.type}) are {gate}, which exceeds 1"
+    for layer, other in _gated(network):
+        if other.config.get("activation") == "relu":
+            yield layer.name, f"'{layer.name}' ({other.type}) has activation='relu'"
+        if (gate := other.config.get("recurrent_activation")) in _UNBOUNDED:
+            said = f"the gates of '{layer.name}' ({other.type}) are {gate}, which exceeds 1"
             yield layer.name, f"{said}: each step multiplies the state by it", "wrong"
 
 
@@ -188,9 +188,9 @@ def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
     """Yield the layers that are an LSTM or a GRU or hold one, each with that."""
     for layer in network.model.layers_by_name.values():
         inner = layer.config.get("layer")
-        one = inner if isinstance(inner, Layer) else layer
-        if one.type in ("LSTM", "GRU"):
-            yield layer, one
+        other = inner if isinstance(inner, Layer) else layer
+        if other.type in ("LSTM", "GRU"):
+            yield layer, other
 
 
 @rule(
@@ -207,11 +207,11 @@ def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
     torch=Torch(fix="Give it sequences: windows of several steps. Without them a Linear does the same."),
 )
 def one_step(network: Network) -> Iterator[Found]:
-    for call, one in _recurrent(network):
-        steps, _ = _steps_and_features(call, one)
-        if steps == 1 and len(call.sources) == 1 and not one.config.get("stateful"):
+    for call, layer in _recurrent(network):
+        steps, _ = _steps_and_features(call, layer)
+        if steps == 1 and len(call.sources) == 1 and not layer.config.get("stateful"):
             shape = shape_text(call.inputs[0].shape) if call.inputs[0] is not None else ""
-            yield call, f"'{call.name}' ({one.type.rpartition('.')[2]}) gets {shape}: sequences of 1 step"
+            yield call, f"'{call.name}' ({layer.type.rpartition('.')[2]}) gets {shape}: sequences of 1 step"
 
 
 @rule(
@@ -228,12 +228,12 @@ def one_step(network: Network) -> Iterator[Found]:
     inside=True,
 )
 def pixels_as_steps(network: Network) -> Iterator[Found]:
-    for call, one in _recurrent(network):
-        steps, features = _steps_and_features(call, one)
-        if features != 1 or not isinstance(steps, int) or steps < _MANY_STEPS or _keeps_gradients(one):
+    for call, layer in _recurrent(network):
+        steps, features = _steps_and_features(call, layer)
+        if features != 1 or not isinstance(steps, int) or steps < _MANY_STEPS or _keeps_gradients(layer):
             continue
         flat = isqrt(steps) ** 2 == steps or (steps % 3 == 0 and isqrt(steps // 3) ** 2 == steps // 3)
-        said = f"'{call.name}' ({one.type.rpartition('.')[2]}) reads {steps} steps of 1 number each"
+        said = f"'{call.name}' ({layer.type.rpartition('.')[2]}) reads {steps} steps of 1 number each"
         if _is_flattened(network, call) or (flat and source_of(network, call) is not None):
             yield call, f"{said}: one for each pixel of a flattened image", "wrong"
         else:
@@ -260,10 +260,12 @@ def _is_flattened(network: Network, call: TracedCall) -> bool:
 @once
 def _recurrent(network: Network) -> list[tuple[TracedCall, Layer]]:
     """Return the calls of recurrent layers, each with the layer, or the one that it holds."""
-    layers = {name: one.config.get("layer", one) for name, one in network.model.layers_by_name.items()}
-    types = {one.type for one in layers.values() if isinstance(one, Layer)}
+    layers = {name: value.config.get("layer", value) for name, value in network.model.layers_by_name.items()}
+    types = {layer.type for layer in layers.values() if isinstance(layer, Layer)}
     recurrent = {type_ for type_ in types if facts_of(keras_type(type_)).states}
-    recurrent_layers = {name: one for name, one in layers.items() if isinstance(one, Layer) and one.type in recurrent}
+    recurrent_layers = {
+        name: layer for name, layer in layers.items() if isinstance(layer, Layer) and layer.type in recurrent
+    }
     return (
         [(call, recurrent_layers[call.name]) for call in derived(network) if call.name in recurrent_layers]
         if recurrent_layers
@@ -295,7 +297,9 @@ def opposite_order(network: Network) -> Iterator[Found]:
     turned: dict[TensorRef, str] = {}
     """Sequences whose steps run from the last to the first, with the layer that turned them."""
     layers = network.model.layers
-    may_turn = any(one.config.get("go_backwards") or one.type.rpartition(".")[2] in ("Flip", "flip") for one in layers)
+    may_turn = any(
+        layer.config.get("go_backwards") or layer.type.rpartition(".")[2] in ("Flip", "flip") for layer in layers
+    )
     for call in network.calls if may_turn else ():
         spec = call.outputs[0] if call.outputs else None
         if spec is None or len(spec.shape) != 3 or not call.sources:
@@ -330,11 +334,11 @@ def _is_turning(call: TracedCall) -> bool:
     source="torch.nn.LSTM, batch_first",
 )
 def example_for_step(network: Network) -> Iterator[Found]:
-    for call, one in _recurrent(network) if network.model.framework == "torch" else ():
+    for call, layer in _recurrent(network) if network.model.framework == "torch" else ():
         shape = call.inputs[0].shape if call.inputs[0] is not None else ()
         if len(shape) == 2 and has_batch(shape[:1]) and len(call.sources) == 1:
-            said = f"'{call.name}' ({one.type.rpartition('.')[2]}) gets {shape_text(shape)}, without an axis of steps"
-            axis = int(one.config.get("batch_first") is True)
+            said = f"'{call.name}' ({layer.type.rpartition('.')[2]}) gets {shape_text(shape)}, without an axis of steps"
+            axis = int(layer.config.get("batch_first") is True)
             yield (
                 call,
                 f"{said}: the examples are read as the steps of one sequence; x.unsqueeze({axis}) adds the axis",

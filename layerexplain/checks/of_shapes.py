@@ -64,7 +64,7 @@ def examples_mixed(network: Network) -> Iterator[Found]:
         before, after = call.inputs[0], call.outputs[0]
         if type_of(network, call) != "torch.reshape" or before is None or after is None or len(after.shape) != 2:
             continue
-        sizes, row = [one for one in before.shape[1:] if isinstance(one, int)], after.shape[1]
+        sizes, row = [size for size in before.shape[1:] if isinstance(size, int)], after.shape[1]
         whole = [prod(sizes[i:]) for i in range(len(sizes))]
         # A view of all steps of sequences as rows keeps the last axes whole, and is meant.
         if isinstance(row, int) and len(sizes) == len(before.shape) - 1 and whole and row not in whole:
@@ -166,11 +166,11 @@ def reshape_for_permute(network: Network) -> Iterator[Found]:
 def _moves_the_batch(given: Shape, result: Shape) -> bool:
     """Return whether a reshape puts the one axis of unknown size behind other sizes than before."""
     both = [[i for i, size in enumerate(shape) if not isinstance(size, int)] for shape in (given, result)]
-    if [len(one) for one in both] != [1, 1]:
+    if [len(items) for items in both] != [1, 1]:
         return False
     # Steps that are merged into the batch, as by view(-1, features), stay in order.
     whole, before = (
-        [prod(n for n in one if isinstance(n, int)) for one in pair]
+        [prod(n for n in item if isinstance(n, int)) for item in pair]
         for pair in ((given, result), (given[: both[0][0]], result[: both[1][0]]))
     )
     return whole[0] == whole[1] and before[0] != before[1]
@@ -233,11 +233,11 @@ def small_receptive_field(network: Network) -> Iterator[Found]:
     fields = fields_of(network)
     for call in pools:
         for field in fields.get(call.sources[0].layer, {}).get(call.sources[0].call, ()):
-            axes = [one for one in field.axes if one.role in ("rows", "columns")]
-            short = [one for one in axes if one.of is not None and one.size is not None and one.size < one.of]
+            axes = [axis for axis in field.axes if axis.role in ("rows", "columns")]
+            short = [axis for axis in axes if axis.of is not None and axis.size is not None and axis.size < axis.of]
             if short:
-                one = short[0]
-                yield call, f"a feature that '{call.name}' pools sees {one.size} of {one.of} {one.role}"
+                axis = short[0]
+                yield call, f"a feature that '{call.name}' pools sees {axis.size} of {axis.of} {axis.role}"
                 break
 
 
@@ -269,31 +269,31 @@ def _covers(reach: _Reach | None, entry: TracedCall | None) -> bool:
 def _least_reaches(network: Network, entry: _Reach = ((1, 1), (1, 1))) -> dict[TensorRef, _Reach]:
     """Return how far the elements of each map reach at least, by the windows on one way from the input; the exact
     fields, which ask each formula, take several times as long as the rest of a check."""
-    found: dict[TensorRef, _Reach] = dict.fromkeys(network.model.inputs, entry)
+    results: dict[TensorRef, _Reach] = dict.fromkeys(network.model.inputs, entry)
     for call in network.calls:
         spec = call.outputs[0] if call.outputs else None
-        given = [found[ref] for ref in call.sources if ref in found]
+        given = [results[ref] for ref in call.sources if ref in results]
         if not given or spec is None or len(spec.shape) != 4:
             continue
         before = max(given)
         place = TensorRef(call.name, call.number)
         if call.network is not None:
             inside = _least_reaches(call.network, before).get(call.network.model.outputs[0])
-            found.update({} if inside is None else {place: inside})
+            results.update({} if inside is None else {place: inside})
             continue
         names = {node.op.name for node in nodes(call.definition)} if call.definition is not None else _MOVED
         windows = first_windows(call.definition)
         kept = (
             windows
             or "pad" in names
-            or any(one is not None and one.shape[1:3] == spec.shape[1:3] for one in call.inputs)
+            or any(other is not None and other.shape[1:3] == spec.shape[1:3] for other in call.inputs)
         )
         if names & _MOVED or len(windows) not in (0, 2) or not kept:
             continue
         reach = zip(before, windows, strict=True) if windows else ()
         made_of = tuple([(seen + (w.reach - 1) * apart, apart * w.stride) for (seen, apart), w in reach]) or before
-        found[place] = made_of
-    return found
+        results[place] = made_of
+    return results
 
 
 _MOVED = frozenset({"reshape", "transpose", "conv_transpose", "resize", "repeat", "gather"})
@@ -377,14 +377,14 @@ def sizes_of(network: Network) -> dict[TensorRef, Sizes]:
 
     Tensors of unknown shape are left out.
     """
-    sizes, found = SameSizes(), dict[TensorRef, Sizes]()
+    sizes, result = SameSizes(), dict[TensorRef, Sizes]()
     for call in network.calls:
         results = [None if spec is None else fresh(spec.shape) for spec in call.outputs]
-        inputs = [found.get(ref) for ref in call.sources]
+        inputs = [result.get(ref) for ref in call.sources]
         if call.definition is not None and None not in inputs:
-            results = [*sizes.of_call(call.definition, [one for one in inputs if one is not None])]
-        found.update({ref: size for ref, size in zip(call.results, results, strict=False) if size is not None})
-    return found
+            results = [*sizes.of_call(call.definition, [tensor for tensor in inputs if tensor is not None])]
+        result.update({ref: size for ref, size in zip(call.results, results, strict=False) if size is not None})
+    return result
 
 
 def _may_differ(given: Sequence[Sizes]) -> bool:
@@ -398,4 +398,4 @@ def _with_size(network: Network, inputs: dict[str, tuple[Size, ...]], size: int)
 
 
 def _filled(shape: Sequence[Size], size: int) -> tuple[int, ...]:
-    return tuple([one if isinstance(one, int) else size for one in shape])
+    return tuple([other if isinstance(other, int) else size for other in shape])

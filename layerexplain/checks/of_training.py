@@ -69,7 +69,7 @@ def untrained_weights(network: Network) -> Iterator[Found]:
             waiting += feeding.get(name, [])
     for call in network.calls:
         name = call.name
-        trains = any(one.attrs["trainable"] for one in weights_of(call)) and config_of(network, call).get(
+        trains = any(expression.attrs["trainable"] for expression in weights_of(call)) and config_of(network, call).get(
             "trainable", True
         )
         if name not in reached and trains and call.number == 0:

@@ -82,9 +82,12 @@ def untied_head(network: Network) -> Iterator[Found]:
     torch=Torch(fix="Go back to earlier weights; a smaller learning rate or clip_grad_norm_ keeps them finite."),
 )
 def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
-    for one in stored:
-        if one.not_finite:
-            yield one.layer, f"{one.not_finite:,} of the {one.size:,} numbers in {one.name} are NaN or infinite"
+    for weight in stored:
+        if weight.not_finite:
+            yield (
+                weight.layer,
+                f"{weight.not_finite:,} of the {weight.size:,} numbers in {weight.name} are NaN or infinite",
+            )
 
 
 @rule(
@@ -98,9 +101,9 @@ def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     of="weights",
 )
 def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
-    for one in stored:
-        if one.dead:
-            yield one.layer, f"{one.dead} of {one.units} units have only zeros in {one.name}"
+    for weight in stored:
+        if weight.dead:
+            yield weight.layer, f"{weight.dead} of {weight.units} units have only zeros in {weight.name}"
 
 
 @rule(
@@ -115,6 +118,6 @@ def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
 )
 def equal_layers(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     first: dict[str, str] = {}
-    for one in stored:
-        if one.digest and first.setdefault(one.digest, one.layer) != one.layer:
-            yield one.layer, f"{one.name} is the same {one.size:,} numbers as in '{first[one.digest]}'"
+    for weight in stored:
+        if weight.digest and first.setdefault(weight.digest, weight.layer) != weight.layer:
+            yield weight.layer, f"{weight.name} is the same {weight.size:,} numbers as in '{first[weight.digest]}'"

@@ -119,7 +119,7 @@ def all_rules() -> tuple[Rule, ...]:
     True
     """
     files = [import_module(f"layerexplain.checks.{name}").__name__ for name in _FILES]
-    return tuple(sorted(RULES.values(), key=lambda one: files.index(one.look.__module__)))  # in any order of imports
+    return tuple(sorted(RULES.values(), key=lambda rule: files.index(rule.look.__module__)))  # in any order of imports
 
 
 def follow_rules(
@@ -142,7 +142,7 @@ def follow_rules(
     if faults:
         from layerexplain.checks.of_faults import code_of
 
-        codes = [one.code for one in rules]
+        codes = [rule.code for rule in rules]
         left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
     looked_at: dict[str, Any] = {
@@ -153,15 +153,15 @@ def follow_rules(
         looked_at["data"] = data_of_program(network, model.fit_data)
     looked_at["run"] = run
     refused: list[Note] = []
-    found = [*_findings(network, rules, "", looked_at, refused)]
-    seen_behind = _behind_faults(network, rules, found) if network.faults else frozenset()
+    findings = [*_findings(network, rules, "", looked_at, refused)]
+    seen_behind = _behind_faults(network, rules, findings) if network.faults else frozenset()
     ignored = dict(_ignored(model, ""))
-    found = [one for one in found if not _is_ignored(one, ignored)]
+    findings = [finding for finding in findings if not _is_ignored(finding, ignored)]
     if budgets:
         from layerexplain.checks.findings import over_budget
 
-        found += over_budget(model, shapes_for(model, inputs), budgets)
-    in_order = _in_order(found, model)
+        findings += over_budget(model, shapes_for(model, inputs), budgets)
+    in_order = _in_order(findings, model)
     said = tuple([fault.fact for fault in faults])
     notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
     notes += [
@@ -176,22 +176,26 @@ def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]
     from layerexplain.checks.of_faults import networks_behind, unseen_layers
 
     unseen = unseen_layers(network) - {fault.layer for fault in network.faults}
-    others = [one for one in rules if one.of == "network" and not one.look.__module__.endswith("of_faults")]
+    others = [rule for rule in rules if rule.of == "network" and not rule.look.__module__.endswith("of_faults")]
     behind = [*networks_behind(network)] if unseen else []
-    known = {(one.code, one.layer) for one in found}
-    each = [[one for one in _findings(one, others) if one.layer in unseen] for one in behind]
+    known = {(finding.code, finding.layer) for finding in found}
+    each = [[finding for finding in _findings(item, others) if finding.layer in unseen] for item in behind]
     found += (
-        [one for one in each[0] if all(one in more for more in each[1:]) and (one.code, one.layer) not in known]
+        [
+            finding
+            for finding in each[0]
+            if all(finding in more for more in each[1:]) and (finding.code, finding.layer) not in known
+        ]
         if each
         else []
     )
     return unseen.difference(*map(unseen_layers, behind)) if behind else frozenset()
 
 
-def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
+def _in_order(findings: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
     """Return findings with the most severe first; of one severity causes first, then in the order of the layers."""
     order = {layer.name: number for number, layer in enumerate(model.layers)}
-    codes = {finding.code for finding in found}
+    codes = {finding.code for finding in findings}
 
     def rank(finding: Finding) -> tuple[int, bool, int]:
         known = RULES.get(finding.code)
@@ -202,13 +206,13 @@ def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
             order.get((finding.layer or "").partition("/")[0], -1),
         )
 
-    return tuple(sorted(found, key=rank))
+    return tuple(sorted(findings, key=rank))
 
 
 def messages(network: Network, *codes: str) -> list[str]:
     """Return what some rules find in a traced network, for other reports that judge the same."""
-    rules = [one for one in all_rules() if one.code in codes]
-    return [one.message for one in _findings(network, rules)]
+    rules = [rule for rule in all_rules() if rule.code in codes]
+    return [finding.message for finding in _findings(network, rules)]
 
 
 def written_faults(network: Network) -> tuple[LayerExplainError, ...]:
@@ -227,12 +231,12 @@ def _findings(
     """Yield what rules find in a network and in what else there is of a model, by what the rules look at. A rule that
     needs something that this model does not state ends there: `refused` gets a note of it."""
     is_torch = network.model.framework == "torch"
-    for one in rules:
-        words = (is_torch and one.torch) or Torch()
-        looked_at = network if one.of == "network" else (more or {}).get(one.of)
-        if (path and not one.inside) or looked_at is None:
+    for rule in rules:
+        words = (is_torch and rule.torch) or Torch()
+        looked_at = network if rule.of == "network" else (more or {}).get(rule.of)
+        if (path and not rule.inside) or looked_at is None:
             continue
-        for place, message, *graded in _looked(one, looked_at, path, refused):
+        for place, message, *graded in _looked(rule, looked_at, path, refused):
             if isinstance(place, LayerExplainError):
                 name, line, column = place.layer, place.line, place.column
                 file = "" if place.source in (None, network.model.source) else str(place.source)
@@ -245,19 +249,19 @@ def _findings(
                 line, file = int(said["line"]), said["file"] or ""
                 file = "" if file == os.path.basename(network.model.source or "") else file
             yield Finding(
-                one.code,
-                graded[0] if graded else one.severity,
-                one.confidence,
+                rule.code,
+                graded[0] if graded else rule.severity,
+                rule.confidence,
                 name,
                 line,
                 message,
-                words.why or one.why,
-                words.fix or one.fix,
-                one.source,
-                "" if is_torch else one.keras,
+                words.why or rule.why,
+                words.fix or rule.fix,
+                rule.source,
+                "" if is_torch else rule.keras,
                 column,
                 file,
-                "" if is_torch else one.loss,
+                "" if is_torch else rule.loss,
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:
@@ -317,11 +321,11 @@ def must_be_rules(*codes: str) -> None:
     Traceback (most recent call last):
     layerexplain.errors.ArgumentError: no rule 'softmax-over-on'; did you mean 'softmax-over-one'?
     """
-    known = [one.code for one in all_rules()] if codes else []
+    known = [rule.code for rule in all_rules()] if codes else []
     for code in codes:
         must_be_known("rule", code, known, "check --list has all rules")
 
 
 def _chosen(rules: Sequence[Rule], select: Collection[str], ignore: Collection[str]) -> list[Rule]:
     must_be_rules(*select, *ignore)
-    return [one for one in rules if one.code not in ignore and (not select or one.code in select)]
+    return [rule for rule in rules if rule.code not in ignore and (not select or rule.code in select)]

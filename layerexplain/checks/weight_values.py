@@ -45,8 +45,10 @@ def stored_weights(source: Any, network: Network) -> tuple[StoredWeight, ...]:
                 "stores no weights that --weight-values could read", source=network.model.source or None
             )
         matched: Any = match(network, stored)
-        own = [one for one in matched.weights if one.tensor is not None and one.shared is None and one.fits]
-        return tuple(_described((one.owner.where, one.name, matched.stored.read(one.tensor)) for one in own))
+        own = [
+            weight for weight in matched.weights if weight.tensor is not None and weight.shared is None and weight.fits
+        ]
+        return tuple(_described((item.owner.where, item.name, matched.stored.read(item.tensor)) for item in own))
 
 
 _Value = tuple[str, str, Any]

@@ -21,10 +21,10 @@ def amount(text: str, unit: str = "") -> float | None:
     lowered = text.strip().lower()
     number = lowered.rstrip("kmgtib")
     try:
-        found = float(number) * _UNITS[lowered[len(number) :] or unit]
+        result = float(number) * _UNITS[lowered[len(number) :] or unit]
     except (ValueError, KeyError):
         return None
-    return found if 0 <= found < float("inf") else None
+    return result if 0 <= result < float("inf") else None
 
 
 def bytes_in(

@@ -158,7 +158,7 @@ class WithTraining(WithNumbers):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         left: list[str] = []
-        found: dict[str, list[list[str]]] = {}
+        results: dict[str, list[list[str]]] = {}
         at = 0
         while at < len(args):
             if args[at] not in (LOSS, OPTIMIZER) or at + 1 == len(args):
@@ -168,9 +168,9 @@ class WithTraining(WithNumbers):
             end = at + 2
             while end < len(args) and not args[end].startswith("-") and _is_argument(args[end]):
                 end += 1
-            found.setdefault(args[at], []).append(args[at + 1 : end])
+            results.setdefault(args[at], []).append(args[at + 1 : end])
             at = end
-        ctx.meta[_FOUND] = found
+        ctx.meta[_FOUND] = results
         return super().parse_args(ctx, left)
 
 
@@ -179,28 +179,28 @@ def _is_argument(word: str) -> bool:
     return bool(equals) and name.isidentifier()
 
 
-def _trained_with(found: dict[str, list[list[str]]]) -> dict[str, Any]:
+def _trained_with(results: dict[str, list[list[str]]]) -> dict[str, Any]:
     """Return what the model is to be trained with: `{"loss": {"Huber": {"delta": 2}}}`; by output where these are
     named."""
     given: dict[str, Any] = {}
     for option, key in ((LOSS, "loss"), (OPTIMIZER, "optimizer")):
-        for first, *words in found.get(option, ()):
+        for first, *words in results.get(option, ()):
             output, named, name = first.partition("=") if key == "loss" else ("", "", first)
-            one = {name if named else first: parse_arguments(words)}
+            entry = {name if named else first: parse_arguments(words)}
             if named:
-                given.setdefault(key, {})[output] = one
+                given.setdefault(key, {})[output] = entry
             else:
-                given[key] = one
+                given[key] = entry
     return given
 
 
 def given_training(asked: bool, option: str) -> dict[str, Any]:
     """Return what the options of this call say, for `training=` and the like. They need an option, if it is not
     `asked` for."""
-    found = click.get_current_context().meta[_FOUND]
-    if found and not asked:
-        raise click.UsageError(f"{next(iter(found))} needs {option}")
-    return _trained_with(found)
+    result = click.get_current_context().meta[_FOUND]
+    if result and not asked:
+        raise click.UsageError(f"{next(iter(result))} needs {option}")
+    return _trained_with(result)
 
 
 def training_options(front: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

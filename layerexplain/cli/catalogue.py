@@ -86,29 +86,29 @@ def command(
     collect_for_many()
     shown = ProgressLine(to, is_silent)
     try:
-        found = api.catalogue(
+        catalogued = api.catalogue(
             _each(sources, lists), to, recursive=recursive, resume=resume, overwrite=overwrite, jobs=jobs, dask=dask,
             code=code, reach=reach_of(ctx), progress=shown.tell,
         )  # fmt: skip
     finally:
         shown.end()
-    click.echo(_summary_line(found), err=True)
-    if found.missing:
-        note(f"{plural(found.missing, 'source')} not read; --resume continues")
+    click.echo(_summary_line(catalogued), err=True)
+    if catalogued.missing:
+        note(f"{plural(catalogued.missing, 'source')} not read; --resume continues")
         ctx.exit(130)
-    if found.errors:
+    if catalogued.errors:
         ctx.exit(1)
 
 
-def _summary_line(found: Catalogued) -> str:
-    models, layers = map(clean, found.paths)
-    parts = [f"{plural(found.models - found.errors, 'model')} in {models}, their layers in {layers}"]
-    if found.errors:
-        parts.append(f"{plural(found.errors, 'error')}: see the column 'error'")
-    if found.passed:
-        parts.append(f"skipped {not_models(found.passed)}")
-    if found.read != found.models or not found.read:
-        parts.append(f"{plural(found.read, 'source')} read now")
+def _summary_line(catalogued: Catalogued) -> str:
+    models, layers = map(clean, catalogued.paths)
+    parts = [f"{plural(catalogued.models - catalogued.errors, 'model')} in {models}, their layers in {layers}"]
+    if catalogued.errors:
+        parts.append(f"{plural(catalogued.errors, 'error')}: see the column 'error'")
+    if catalogued.passed:
+        parts.append(f"skipped {not_models(catalogued.passed)}")
+    if catalogued.read != catalogued.models or not catalogued.read:
+        parts.append(f"{plural(catalogued.read, 'source')} read now")
     return "; ".join(parts)
 
 
@@ -142,11 +142,11 @@ def _names(file: IO[bytes]) -> Iterator[str]:
         rest += piece
         end = b"\0" if b"\0" in piece else end
         *whole, rest = rest.split(end)
-        found = [os.fsdecode(name) for line in whole if (name := line.rstrip(b"\r"))]
-        nameless = 0 if found else nameless + len(piece)
+        results = [os.fsdecode(name) for line in whole if (name := line.rstrip(b"\r"))]
+        nameless = 0 if results else nameless + len(piece)
         if nameless > _MOST_WITHOUT_NAME:
             raise SourceError(f"is not a list of sources: {nameless:,} bytes without a name")
-        yield from found
+        yield from results
     if rest:
         yield os.fsdecode(rest)
 

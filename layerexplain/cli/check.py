@@ -49,7 +49,7 @@ def _must_be(
 
 def _levels(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     """Read levels by commas; none for "never"."""
-    levels = tuple([one.strip() for one in value.split(",")])
+    levels = tuple([item.strip() for item in value.split(",")])
     if "never" in levels:
         if len(levels) > 1:
             raise click.BadParameter(f"never stands alone, got '{value}'", ctx, parameter)
@@ -59,7 +59,7 @@ def _levels(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
 
 
 def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
-    found = {}
+    result = {}
     for part in ",".join(value).split(","):
         name, equals, text = part.strip().partition("=")
         if not part.strip():
@@ -67,8 +67,8 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
         most = amount(text)
         if not equals or most is None:
             raise click.BadParameter(f"'{part.strip()}'; a budget is NAME=NUMBER, like memory=50MB", ctx, parameter)
-        found[name.strip()] = most
-    return found
+        result[name.strip()] = most
+    return result
 
 
 @click.command("check", short_help="Find mistakes that Keras does not report, each with the numbers that prove it.")

@@ -62,7 +62,7 @@ def command(
     """
     try:
         with fetching(before, after):
-            found = api.diff(
+            result = api.diff(
                 library.piped(before),
                 library.piped(after),
                 inputs=inputs,
@@ -72,5 +72,5 @@ def command(
     except LayerExplainError as error:
         tell_lines(lines_of(error))
         ctx.exit(2)
-    emit(output, lambda look: printed([comparison(found)], output.format, look))
-    ctx.exit(0 if found.alike else 1)
+    emit(output, lambda look: printed([comparison(result)], output.format, look))
+    ctx.exit(0 if result.alike else 1)

@@ -115,7 +115,7 @@ def command(
     wanted = LayerPatterns(typed, len(sources))
     inputs = where_they_fit(inputs, sources)
 
-    def ask(one: str) -> _Chosen | Outcome:
+    def ask(item: str) -> _Chosen | Outcome:
         chosen: set[str] = set()
 
         def shapes(model: Model) -> InputShapes:
@@ -125,7 +125,7 @@ def command(
             chosen.update(path for paths in each if all(each) for path in paths)
             return inputs(model)
 
-        content = library.piped(one)
+        content = library.piped(item)
         report = api.explain(
             content,
             inputs=shapes,
@@ -137,7 +137,7 @@ def command(
             partial=True,
         )
         arrays = len(report.inputs) + len(report.outputs)
-        misfits, notes = _of_data(library.piped(one), inputs, code, data, arrays) if data else ([], [])
+        misfits, notes = _of_data(library.piped(item), inputs, code, data, arrays) if data else ([], [])
         report = report._replace(notes=(*report.notes, *notes))
         faults = [*report.faults, *misfits]
         if not patterns:
@@ -180,11 +180,11 @@ def _asked(source: Any, report: Report, inputs: InputShapesOf, code: tuple[str, 
     lines: list[str] = [*library.asked_of_memory(text, report), *library.asked_numbers(text, report)]
     if not text or not any(note.code == "others" for note in report.notes):
         return lines
-    others = [one for one in library.each_model(source) if one.request != report.model_name]
-    for one in others[:_MOST_OTHERS]:
+    others = [item for item in library.each_model(source) if item.request != report.model_name]
+    for item in others[:_MOST_OTHERS]:
         with suppress(LayerExplainError):
-            other = api.explain(one, inputs=inputs, code=code, partial=True)
-            lines += library.asked_of_model(text, one.request, other)
+            other = api.explain(item, inputs=inputs, code=code, partial=True)
+            lines += library.asked_of_model(text, item.request, other)
     return lines
 
 
@@ -195,13 +195,15 @@ def _mistakes(
     stand on stderr."""
     stated = [fault.fact for fault in faults]
     try:
-        found = api.check(source, inputs=inputs, code=code)
+        report = api.check(source, inputs=inputs, code=code)
     except LayerExplainError:  # which the report has
         return []
-    asked = library.asked_rules(library.pasted_text(source), {one.code for one in found})
-    sure = [one for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
-    severe = [*sure, *[one for one in found if one.code in asked and one not in sure]]
-    return [one for one in severe if not any(fact in one.message or one.message in fact for fact in stated)]
+    asked = library.asked_rules(library.pasted_text(source), {finding.code for finding in report})
+    sure = [finding for finding in report if finding.severity in ("breaks", "wrong") and finding.confidence != "hint"]
+    severe = [*sure, *[finding for finding in report if finding.code in asked and finding not in sure]]
+    return [
+        finding for finding in severe if not any(fact in finding.message or finding.message in fact for fact in stated)
+    ]
 
 
 def _once(report: Report, faults: Sequence[LayerExplainError]) -> Report:
@@ -223,14 +225,18 @@ def _of_data(
 ) -> tuple[list[LayerExplainError], list[Note]]:
     """Return what fit() refuses of data, as errors; and notes on what else is wrong with them, or that they fit.
     `arrays` is how many the model takes."""
-    rules = [one.code for one in library.all_rules() if one.of == "data"]
-    found = api.check(source, inputs=inputs, code=code, data=data, select=rules)
-    refused = [LayerExplainError(one.message, source=found.source) for one in found if one.severity == "breaks"]
-    notes = [Note(one.code, None, one.message) for one in found if one.severity != "breaks"]
-    given = " and ".join([f"{name} {shape_text(one) if isinstance(one, tuple) else one}" for name, one in data.items()])
-    notes += [note for note in found.notes if note.code == "unknown-fit"]
+    rules = [rule.code for rule in library.all_rules() if rule.of == "data"]
+    report = api.check(source, inputs=inputs, code=code, data=data, select=rules)
+    refused = [
+        LayerExplainError(finding.message, source=report.source) for finding in report if finding.severity == "breaks"
+    ]
+    notes = [Note(finding.code, None, finding.message) for finding in report if finding.severity != "breaks"]
+    given = " and ".join(
+        [f"{name} {shape_text(value) if isinstance(value, tuple) else value}" for name, value in data.items()]
+    )
+    notes += [note for note in report.notes if note.code == "unknown-fit"]
     fits = f"the data fit: fit() takes {given}" if len(data) == arrays else f"of the data of fit(), {given} fits"
-    return refused, notes if notes or found else [Note("data", None, fits)]
+    return refused, notes if notes or report else [Note("data", None, fits)]
 
 
 def _compare(
@@ -251,8 +257,8 @@ def _compare(
             raise click.UsageError(f"{options.VERSUS} compares two layers, but '{clean(pattern)}' means {names}")
         sides.append(report._replace(layers=tuple(chosen)))
     left, right = sides
-    one, two = left.layers[0].path, right.layers[0].path
-    titles = (one, two) if one != two else (f"{one} of {left.source}", f"{two} of {right.source}")
+    item, two = left.layers[0].path, right.layers[0].path
+    titles = (item, two) if item != two else (f"{item} of {left.source}", f"{two} of {right.source}")
     sheets = side_by_side(left, right, titles)
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
 

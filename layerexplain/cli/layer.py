@@ -64,7 +64,7 @@ class _Asked(NamedTuple):
 
     @property
     def title(self) -> str:
-        return " → ".join([one.type.removeprefix("torch.") for one in self.layers])
+        return " → ".join([layer.type.removeprefix("torch.") for layer in self.layers])
 
 
 class _Versus(WithNumbers):
@@ -101,7 +101,7 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
     parts = [type] if is_pattern else chain_parts(" ".join((type, *words)))
     if len(parts) > 1:
         typed = [(part,) if is_code(part) else tuple(part.split()) for part in parts]
-        return _chain(_asked(*_with_framework(one[0], one[1:]), (), code) for one in typed)._replace(inputs=inputs)
+        return _chain(_asked(*_with_framework(item[0], item[1:]), (), code) for item in typed)._replace(inputs=inputs)
     if not words and not is_code(type):
         type, *words = type.split() or [type]
     arguments: dict[str, Any] = {}
@@ -114,7 +114,7 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
     entry = api.layer_type(type, code)
     arguments |= parse_arguments(words, positional)
     if type.startswith("einops."):  # the sizes of axes are given by the names of these
-        known = [one.name for one in entry.arguments]
+        known = [argument.name for argument in entry.arguments]
         sizes = {key: arguments.pop(key) for key in [*arguments] if key not in known}
         arguments |= {"sizes": sizes} if sizes else {}
     own_shape = arguments.pop(INPUT_SHAPE, None)
@@ -133,7 +133,7 @@ def _chain(parts: Iterable[_Asked]) -> _Asked:
     """Return the layers one after the other as one, which reads what the first does."""
     first, *others = parts
     every = (first, *others)
-    layers = [{one.type: one.arguments} for one in every]
+    layers = [{asked.type: asked.arguments} for asked in every]
     return _Asked(library.CHAIN, {"layers": layers}, first.inputs, first.code, every)
 
 
@@ -142,9 +142,9 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
     these."""
     inputs = asked.inputs
     tensors = api.layer_type(asked.type, asked.code).tensors
-    named = {one.name: one.shape for one in inputs if one.name is not None}
+    named = {shape.name: shape.shape for shape in inputs if shape.name is not None}
     if not named or not tensors:
-        return [one.shape for one in inputs]
+        return [shape.shape for shape in inputs]
     wanted = list(tensors[: len(inputs)])
     if sorted(named) != sorted(wanted) or len(named) != len(inputs):
         raise click.UsageError(
@@ -211,8 +211,8 @@ def command(
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         return _list(_families(code), output, described=False)
     typed, (type, arguments) = type, _with_framework(type, arguments)
-    if not (arguments or inputs) and (found := _named_like(type, code)):
-        return _list(found, output, described=True)
+    if not (arguments or inputs) and (results := _named_like(type, code)):
+        return _list(results, output, described=True)
     second = versus()
     try:
         if second is None:
@@ -249,11 +249,11 @@ def _named_like(word: str, code: tuple[str, ...]) -> Families:
         return {}
     else:
         return {}
-    found = {
+    results = {
         family: [entry for entry in entries if word.lower() in entry[0].lower() or word.lower() == family]
         for family, entries in _families(code).items()
     }
-    return {family: entries for family, entries in found.items() if entries}
+    return {family: entries for family, entries in results.items() if entries}
 
 
 def _list(families: Families, output: Output, described: bool) -> None:
@@ -328,32 +328,31 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
 
 
-def _completed(one: _Asked, other: _Asked) -> _Asked:
+def _completed(asked: _Asked, other: _Asked) -> _Asked:
     """Return a layer with the required arguments that were not typed: those of the other layer, else of the example."""
-    if one.parts:
-        return _chain(_completed(part, other) for part in one.parts)._replace(inputs=one.inputs)
-    entry = api.layer_type(one.type, one.code)
+    if asked.parts:
+        return _chain(_completed(part, other) for part in asked.parts)._replace(inputs=asked.inputs)
+    entry = api.layer_type(asked.type, asked.code)
     example = parse_arguments(entry.example)
     lacking = [
-        argument.name for argument in entry.arguments if argument.is_required and argument.name not in one.arguments
+        argument.name for argument in entry.arguments if argument.is_required and argument.name not in asked.arguments
     ]
     known = {**example}
     for side in other.layers:
         theirs = {argument.name: argument.default for argument in api.layer_type(side.type, side.code).arguments}
-        known |= {name: one for name, one in theirs.items() if one is not None} | side.arguments
+        known |= {name: value for name, value in theirs.items() if value is not None} | side.arguments
     added = {name: known[name] for name in lacking if name in example}
     if added:
-        note(
-            f"{one.type} is compared with {', '.join([f'{name}={flow_text(value)}' for name, value in added.items()])}"
-        )
-    return one._replace(arguments={**one.arguments, **added})
+        settings = ", ".join([f"{name}={flow_text(value)}" for name, value in added.items()])
+        note(f"{asked.type} is compared with {settings}")
+    return asked._replace(arguments={**asked.arguments, **added})
 
 
 def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _Asked]:
     """Return two layers that were typed without an input on that of the example of one which both take. Raises the
     error that an input is missing where there is none, and for formats that programs read."""
-    for one in (left.layers[0], right.layers[0]) if output.format == "table" else ():
-        entry = api.layer_type(one.type, one.code)
+    for asked in (left.layers[0], right.layers[0]) if output.format == "table" else ():
+        entry = api.layer_type(asked.type, asked.code)
         shapes = tuple(map(parse_input, entry.example_inputs))
         both = left._replace(inputs=left.inputs or shapes), right._replace(inputs=right.inputs or shapes)
         try:
@@ -374,8 +373,8 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     if left.parts and right.parts:
         pairs = [_titles(*pair) for pair in zip(left.parts, right.parts, strict=True)]
         return " → ".join([ours for ours, _ in pairs]), " → ".join([theirs for _, theirs in pairs])
-    defaults = {one.name: one.default for one in api.layer_type(left.type, left.code).arguments}
-    sides = [{**defaults, **one.arguments} for one in (left, right)]
+    defaults = {argument.name: argument.default for argument in api.layer_type(left.type, left.code).arguments}
+    sides = [{**defaults, **asked.arguments} for asked in (left, right)]
     names = [name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)]
     if not names:
         return left.title, right.title
@@ -401,12 +400,12 @@ def _call_with_batch(asked: _Asked, make: Callable[..., _Answer]) -> _Answer:
     if typed:
         try:
             batched = [shape if shape in typed else (None, *shape) for shape in shapes]
-            found = make(asked.type, asked.arguments, input_shape=batched, code=asked.code)
+            result = make(asked.type, asked.arguments, input_shape=batched, code=asked.code)
         except LayerExplainError:
             pass  # then it is an axis of unknown size
         else:
             tell_batch(typed[0])
-            return found
+            return result
     return make(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes], code=asked.code)
 
 

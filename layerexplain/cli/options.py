@@ -59,7 +59,7 @@ def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 
 def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     given = ctx.meta.get(_SETTINGS, {})
-    return tuple([one for source in each_located(ctx, value) for one in models_of(ctx, source, given)])
+    return tuple([item for source in each_located(ctx, value) for item in models_of(ctx, source, given)])
 
 
 def models_of(ctx: click.Context, source: Any, given: Mapping[str, str] = MappingProxyType({})) -> list[Any]:
@@ -108,7 +108,11 @@ class WithNumbers(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(
-            ctx, [f" {one}" if one[:1] == "-" and one[1:].replace(".", "", 1).isdigit() else one for one in args]
+            ctx,
+            [
+                f" {argument}" if argument[:1] == "-" and argument[1:].replace(".", "", 1).isdigit() else argument
+                for argument in args
+            ],
         )
 
 
@@ -128,8 +132,8 @@ def without_versus(ctx: click.Context, args: list[str]) -> list[str]:
 
 def versus() -> list[str] | None:
     """Return the words behind `--vs`, None where it is not given."""
-    found: list[str] | None = click.get_current_context().meta.get(VERSUS)
-    return found
+    results: list[str] | None = click.get_current_context().meta.get(VERSUS)
+    return results
 
 
 def other_source(value: str) -> str:
@@ -331,14 +335,14 @@ values_options = together(
 
 
 def _data(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for text in value:
         name, equals, what = text.partition("=")
         if not equals or not name.strip() or not what.strip():
             wrong = f"'{text}' is not of the form NAME=SHAPE or NAME=FILE; write X=100,9"
             raise click.BadParameter(wrong, ctx, parameter)
-        found[name.strip()] = library.parse_shape(what) or what.strip()
-    return found
+        results[name.strip()] = library.parse_shape(what) or what.strip()
+    return results
 
 
 data_option = click.option(

@@ -73,7 +73,7 @@ def _must_be_another(path: str) -> None:
 
     context = click.get_current_context(silent=True)
     read = {} if context is None else {name: given for name, given in context.params.items() if "output" not in name}
-    must_be_another(path, [one for some in read.values() for one in (some if isinstance(some, tuple) else (some,))])
+    must_be_another(path, [item for some in read.values() for item in (some if isinstance(some, tuple) else (some,))])
 
 
 def encoding_of(output: Output) -> str:

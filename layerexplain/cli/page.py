@@ -34,17 +34,19 @@ def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> 
     if not path.endswith(".json"):
         return tuple(text.splitlines())
     try:
-        found = json.loads(text)
+        result = json.loads(text)
     except ValueError as error:
         raise click.BadParameter(f"{path} is not JSON: {error}") from None
-    if isinstance(found, dict) and all([type(number) is int and 0 <= number < MOST_WORDS for number in found.values()]):
-        words = [""] * (1 + max(found.values(), default=-1))
-        for word, number in found.items():
+    if isinstance(result, dict) and all(
+        [type(number) is int and 0 <= number < MOST_WORDS for number in result.values()]
+    ):
+        words = [""] * (1 + max(result.values(), default=-1))
+        for word, number in result.items():
             words[number] = word
         return tuple(words)
-    if not isinstance(found, list) or not all([isinstance(word, str) for word in found]):
+    if not isinstance(result, list) or not all([isinstance(word, str) for word in result]):
         raise click.BadParameter(f"{path} needs a list of words, or an object from words to ids")
-    return tuple(found)
+    return tuple(result)
 
 
 def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -> dict[str, Any] | None:
@@ -52,12 +54,12 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
     if path is None:
         return None
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise click.BadParameter(f"{path} needs an object from layer names to numbers, got {json.dumps(found)[:40]}")
-    return found if isinstance(found.get("values"), dict) else {"title": Path(path).stem, "values": found}
+    if not isinstance(result, dict):
+        raise click.BadParameter(f"{path} needs an object from layer names to numbers, got {json.dumps(result)[:40]}")
+    return result if isinstance(result.get("values"), dict) else {"title": Path(path).stem, "values": result}
 
 
 @click.command("page", short_help="Write one HTML page about a model: its graph, and each layer explained.")

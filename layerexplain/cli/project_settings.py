@@ -20,9 +20,9 @@ def use_project_settings(ctx: click.Context, parameter: click.Parameter, value: 
     path = None if value else _nearest(os.getcwd())
     if path is None:
         return
-    found = _read(path)
+    results = _read(path)
     defaults: dict[str, Any] = {}
-    for key, one in found.items():
+    for key, item in results.items():
         key = "weight-values" if key == "weights" else key  # its name of the past
         if key not in _KEYS:
             from layerexplain.errors import did_you_mean
@@ -30,14 +30,14 @@ def use_project_settings(ctx: click.Context, parameter: click.Parameter, value: 
             hint = did_you_mean(key, _KEYS) or f"there are {', '.join(_KEYS)}"
             raise click.UsageError(f"{path}: [tool.layerexplain] has no setting '{key}'; {hint}")
         if key == "max":
-            one = [f"{name}={amount}" for name, amount in one.items()] if isinstance(one, dict) else [one]
-        defaults[_KEYS[key]] = one if isinstance(one, bool) or key == "fail-on" else _texts(path, key, one)
+            item = [f"{name}={amount}" for name, amount in item.items()] if isinstance(item, dict) else [item]
+        defaults[_KEYS[key]] = item if isinstance(item, bool) or key == "fail-on" else _texts(path, key, item)
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
 def _texts(path: str, key: str, value: Any) -> list[str]:
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise click.UsageError(f"{path}: the setting '{key}' needs a list of texts, got {value!r}"[:300])
     return texts
 
@@ -61,7 +61,7 @@ def _read(path: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        found = tomllib.loads(content.decode()).get("tool", {}).get("layerexplain", {})
+        result = tomllib.loads(content.decode()).get("tool", {}).get("layerexplain", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.UsageError(f"{path}: is not TOML: {error}") from None
-    return found if isinstance(found, dict) else {}
+    return result if isinstance(result, dict) else {}

@@ -119,15 +119,15 @@ def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
         if not recursive and (not has_magic(place) or getattr(library.code_source(place), "request", "") != ""):
             yield place
             continue
-        for found in find_sources([place], recursive=recursive):
-            if found.fault is not None:
-                is_named = found.source == place
-                yield Located(found.source, not is_named, found.fault)
-            elif found.is_remote:
-                found.source.listed = found.source != place  # type: ignore[attr-defined]
-                yield found.source
+        for result in find_sources([place], recursive=recursive):
+            if result.fault is not None:
+                is_named = result.source == place
+                yield Located(result.source, not is_named, result.fault)
+            elif result.is_remote:
+                result.source.listed = result.source != place  # type: ignore[attr-defined]
+                yield result.source
             else:
-                yield found.source if found.source == place else Located(found.source)
+                yield result.source if result.source == place else Located(result.source)
 
 
 # Input shapes -------------------------------------------------------------------------------------------------------
@@ -161,12 +161,12 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
         return {}
     names = library.input_names(model)
     listed = ", ".join(names) or "none"
-    shapes = {one.name: one.shape for one in typed if one.name is not None}
+    shapes = {shape.name: shape.shape for shape in typed if shape.name is not None}
     for name in shapes:
         if name not in names:
             raise ArgumentError(f"{option} {name}=…: {library.no_input(name, names).fact}")
     free = [name for name in names if name not in shapes]
-    rest = [one.shape for one in typed if one.name is None]
+    rest = [shape.shape for shape in typed if shape.name is None]
     if len(rest) > len(free):
         raise ArgumentError(f"{option} is given {len(typed)} times; the model's inputs: {listed}")
     shapes.update(zip(free, rest, strict=False))
@@ -178,21 +178,21 @@ def where_they_fit(inputs: InputShapesOf, sources: Sequence[str]) -> InputShapes
     shape without a name is for those that it fits; for the others a line on stderr says why it does not."""
     typed = inputs.keywords["typed"] if isinstance(inputs, partial) else ()
     of_one_program = len({*sources}) < len(sources)
-    nameless = bool(typed) and all(one.name is None for one in typed)
+    nameless = bool(typed) and all(item.name is None for item in typed)
     return partial(_fitting, inputs=inputs, typed=typed) if of_one_program and nameless else inputs
 
 
 def _fitting(model: Model, inputs: InputShapesOf, typed: Sequence[InputShape]) -> InputShapes:
     try:
         shapes = inputs(model)
-        known, found = (api.explain(model, inputs=one, detail=False, partial=True).faults for one in ({}, shapes))
+        known, results = (api.explain(model, inputs=item, detail=False, partial=True).faults for item in ({}, shapes))
         before = {fault.fact for fault in known}
-        misfit = next((fault.fact for fault in found if fault.fact not in before), "")
+        misfit = next((fault.fact for fault in results if fault.fact not in before), "")
     except LayerExplainError as error:
         shapes, misfit = {}, error.fact
     if not misfit:
         return shapes
-    given = " ".join([f"--input {','.join(map(str, one.shape))}" for one in typed])
+    given = " ".join([f"--input {','.join(map(str, shape.shape))}" for shape in typed])
     note(f"{given} is left out for the model '{model.name}': {misfit.partition('; ')[0]}")
     return {}
 

@@ -36,7 +36,7 @@ def name_of(source: str) -> str:
 def list_models(sources: Sequence[str]) -> None:
     """Print the name, the class and the number of layers of each source's model."""
     fine = True
-    for source in [one for each in sources for one in library.each_model(each)]:
+    for source in [item for each in sources for item in library.each_model(each)]:
         try:
             model = api.read(source)
         except LayerExplainError as error:
@@ -67,11 +67,11 @@ def print_each(
     """Print the sheet of what `ask` gives for each source; a failure is a line on stderr. The program ends with 1 where
     one failed, or where an answer is not fine."""
     answers = Answers(sources, ask, jobs)
-    found = list(answers)
-    sheets = [sheet for sheet in map(sheet_of, found) if sheet is not None]
+    results = list(answers)
+    sheets = [sheet for sheet in map(sheet_of, results) if sheet is not None]
     if sheets:
         emit(output, lambda look: printed(sheets, output.format, look, len(sources) > 1))
-    if not answers.fine or not all(map(is_fine, found)):
+    if not answers.fine or not all(map(is_fine, results)):
         click.get_current_context().exit(1)
 
 
@@ -91,18 +91,18 @@ class Answers(Generic[_Result]):
     def __iter__(self) -> Generator[_Result, None, None]:
         passed = answered = 0
         printed: dict[str, None] = {}
-        with closing(self._outcomes) as found:
-            for source, one in zip(self._sources, found, strict=True):
-                if one.is_no_model and is_listed(source):
+        with closing(self._outcomes) as result:
+            for source, outcome in zip(self._sources, result, strict=True):
+                if outcome.is_no_model and is_listed(source):
                     passed += 1
                     continue
                 answered += 1
-                if one.has_value:
-                    yield one.value
-                if one.failure is not None:
+                if outcome.has_value:
+                    yield outcome.value
+                if outcome.failure is not None:
                     self.fine = False
-                    tell_lines([line for line in one.failure if not (one.has_value and line in printed)])
-                    printed.update(dict.fromkeys(one.failure))
+                    tell_lines([line for line in outcome.failure if not (outcome.has_value and line in printed)])
+                    printed.update(dict.fromkeys(outcome.failure))
         if passed:
             note(f"skipped {not_models(passed)}")
         if not answered:
@@ -202,11 +202,11 @@ def _shared(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Gen
     elsewhere = [source for source in sources if source != "-"]
     with closing(shared(elsewhere, partial(outcome, ask), jobs, ahead=2)) as results:
         for source in sources:
-            found = None if source == "-" else next(results)
-            if found is None:
+            result = None if source == "-" else next(results)
+            if result is None:
                 yield outcome(ask, source)
-            elif found.died:
+            elif result.died:
                 error = OSError(0, "the process that read it was killed, possibly because memory ran out")
                 yield Outcome(None, tuple(lines_of(error, source)), has_value=False)
             else:
-                yield found.value
+                yield result.value

@@ -127,7 +127,7 @@ def _text_of(
 
 def _whole(*asked: Any) -> list[str] | Outcome:
     """Return the same in one piece, for the way from one process to another."""
-    found = _text_of(*asked)
-    if isinstance(found, Outcome):
-        return found._replace(value=["".join(found.value)])
-    return ["".join(found)]
+    result = _text_of(*asked)
+    if isinstance(result, Outcome):
+        return result._replace(value=["".join(result.value)])
+    return ["".join(result)]

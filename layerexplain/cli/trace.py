@@ -202,12 +202,12 @@ def command(
     if gradient and result:
         raise click.UsageError("--result picks an output; with --gradient name a tensor, as in --at W:2,0,3,5")
 
-    def run(one: str) -> Sheet:
-        content = library.piped(one)
-        model = api.read(content, code)._replace(source=reading.name_of(one), weights_file=weights or "")
+    def run(item: str) -> Sheet:
+        content = library.piped(item)
+        model = api.read(content, code)._replace(source=reading.name_of(item), weights_file=weights or "")
         least = _EXAMPLES if gradient else 1
         given = api.make_inputs(model, values, sizes=inputs, batch=batch, least=least, max_memory=max_memory)
-        model = model.on({one.name: one.array for one in given})
+        model = model.on({entry.name: entry.array for entry in given})
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}
             if gradient:

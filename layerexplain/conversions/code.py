@@ -52,7 +52,7 @@ def to_code(model: Model) -> str:
     module = CodeModule(today)
     body = module.model(today, "model", 0)
     body += _compiled(today)
-    functions = "".join(f"\n\n{one}\n" for one in module.functions)
+    functions = "".join(f"\n\n{function}\n" for function in module.functions)
     text = functions + ("\n\n" if functions else "\n") + "\n".join(body) + "\n"
     imports = ["import keras"]
     used = [name for name in ("layers", "ops") if f"{name}." in text.replace("keras.", "")]
@@ -130,9 +130,9 @@ class CodeModule:
                 return value
             if value.model is not None or self.objects.first_place(value) is not None:
                 return CodeText(self.object(value, None, indent))
-            return value._replace(config={key: self._coded(one, indent) for key, one in value.config.items()})
-        if isinstance(value, list | tuple) and any(isinstance(one, Layer) for one in value):
-            return [self._coded(one, indent) for one in value]
+            return value._replace(config={key: self._coded(item, indent) for key, item in value.config.items()})
+        if isinstance(value, list | tuple) and any(isinstance(item, Layer) for item in value):
+            return [self._coded(item, indent) for item in value]
         return value
 
     def name_of(self, layer: Layer) -> str | None:
@@ -215,7 +215,7 @@ class CodeModule:
 
 
 def _compiled(model: Model) -> list[str]:
-    found = todays_training(model)
-    given = {} if found is None else found.given()
+    setting = todays_training(model)
+    given = {} if setting is None else setting.given()
     arguments = [keyword_code(key, value_code(value)) for key, value in given.items()]
     return ["", call_code("model.compile", arguments, 0)] if arguments else []

@@ -91,7 +91,7 @@ def _chosen(
 ) -> list[Block]:
     groups = [(starts, len(windows_key[0])) for windows_key, starts in seen.items() if len(starts) > 1]  # type: ignore[index]
     taken = [False] * count
-    found: list[Block] = []
+    blocks: list[Block] = []
     while True:
         best: tuple[int, int, list[int]] = (0, 0, [])
         for starts, length in groups:
@@ -107,10 +107,10 @@ def _chosen(
             if saved >= (1 if length == 1 else _LEAST_SAVED) and (saved, -length) > (best[0], -best[1]):
                 best = (saved, length, free)
         if not best[2]:
-            return found
+            return blocks
         _, length, free = best
         suffixes = windows[free[0], length][1]
-        found.append(Block(length, tuple(free), suffixes, tuple([windows[start, length][2] for start in free])))
+        blocks.append(Block(length, tuple(free), suffixes, tuple([windows[start, length][2] for start in free])))
         for start in free:
             taken[start : start + length] = [True] * length
 
@@ -163,19 +163,19 @@ class FunctionalBody:
 
     def lines(self) -> list[str]:
         """Return the statements; the last is the expression that makes the model."""
-        found = []
+        result = []
         inputs = self.model.inputs
         for ref in inputs:
             layer = self.layers[ref.layer]
             name = "inputs" if len(inputs) == 1 else self.names.take(ref.layer)
             self.variables[ref] = name
-            found.append(f"{name} = {self.module.input(layer)}")
-        found += self._statements()
+            result.append(f"{name} = {self.module.input(layer)}")
+        result += self._statements()
         ends = [self.variables[ref] for ref in inputs], [self._tensor(ref) for ref in self.model.outputs]
         forms = self.model.input_form, self.model.output_form
         arguments = [value_code(formed(form, [*map(CodeText, names)])) for form, names in zip(forms, ends, strict=True)]
         name = self.module.model_name(self.model)
-        return [*found, call_code("keras.Model", [*arguments, *([f"name={name}"] if name else [])], 0, 12)]
+        return [*result, call_code("keras.Model", [*arguments, *([f"name={name}"] if name else [])], 0, 12)]
 
     def _statements(self) -> Iterator[str]:
         blocks = repeated_blocks([self._step(i) for i in range(len(self.calls))])
@@ -212,12 +212,12 @@ class FunctionalBody:
             TensorRef,
             lambda ref: ref._replace(layer="", call=distances[ref._replace(output=0)]),
         )
-        one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
-        one = one and self.module.objects.first_place(layer) is None
-        code = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
+        flag = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
+        flag = flag and self.module.objects.first_place(layer) is None
+        code = self.module.object(layer, "" if layer.model is not None else None, 0) if flag else ""
         token = (layer.kind, layer.type, code, repr(shape))
         last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
-        alone = not one or call.layer in self.often or -2 in places
+        alone = not flag or call.layer in self.often or -2 in places
         return ComparedCall(token, tuple([i - at for at in places]), last, name, alone)
 
     def _variable(self, i: int) -> str:
@@ -255,19 +255,21 @@ class FunctionalBody:
 
     def _arguments(self, call: Call) -> list[str]:
         args, kwargs = call_arguments(self.layers[call.layer], call)
-        return [self._value(one) for one in args] + [keyword_code(key, self._value(one)) for key, one in kwargs.items()]
+        return [self._value(argument) for argument in args] + [
+            keyword_code(key, self._value(value)) for key, value in kwargs.items()
+        ]
 
     def _operation(self, layer: Layer, call: Call, before: int) -> str:
         sign = INFIX.get(layer.type)
-        plain = all(isinstance(one, TensorRef | int | float) for one in call.args)
+        plain = all(isinstance(argument, TensorRef | int | float) for argument in call.args)
         if sign and plain and len(call.args) == 2 and not layer.config and not call.kwargs:
-            return f" {sign} ".join(self._value(one) for one in call.args)
+            return f" {sign} ".join(self._value(argument) for argument in call.args)
         if layer.type == "GetItem" and len(call.args) == 2 and isinstance(call.args[0], TensorRef):
             key = tuple(call.args[1]) if type(call.args[1]) is list else call.args[1]  # as Keras does
             return f"{self._value(call.args[0])}[{index_code(key, self._value)}]"
         front, named = function_arguments(layer.type, layer.config, call)
-        arguments = [self._value(one) for one in front]
-        arguments += [keyword_code(key, self._value(one)) for key, one in named.items()]
+        arguments = [self._value(item) for item in front]
+        arguments += [keyword_code(key, self._value(value)) for key, value in named.items()]
         return call_code(f"ops.{operation(layer.type).function}", arguments, 0, before)
 
     def _value(self, value: Any) -> str:

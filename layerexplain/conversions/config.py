@@ -51,10 +51,10 @@ def to_config(model: Model, *, numbered: bool = False) -> Json:
     """
     today = in_todays_words(model)
     if today.shared and not numbered:
-        one = today.shared[0]
-        names = f"is one object with '{step_text(one.same_as[0])}'"
+        shared = today.shared[0]
+        names = f"is one object with '{step_text(shared.same_as[0])}'"
         fact = f"{names}, which a configuration cannot express: Keras would create two"
-        raise LayerExplainError(f"{fact}; convert to .keras, .py or .yaml", layer=step_text(one.steps))
+        raise LayerExplainError(f"{fact}; convert to .keras, .py or .yaml", layer=step_text(shared.steps))
     return _ConfigWriter(today).model(today, trace_model(model))
 
 
@@ -63,8 +63,8 @@ def _frozen(written: Json) -> Json:
 
     def inside(value: Any) -> Any:
         if isinstance(value, dict):
-            return _frozen(value) if _is_layer(value) else {key: inside(one) for key, one in value.items()}
-        return [inside(one) for one in value] if isinstance(value, list) else value
+            return _frozen(value) if _is_layer(value) else {key: inside(item) for key, item in value.items()}
+        return [inside(item) for item in value] if isinstance(value, list) else value
 
     return {**written, "config": {**inside(written["config"]), "trainable": False}}
 
@@ -142,7 +142,7 @@ class _ConfigWriter:
         if declared is None or declared.variadic is not None:
             return args, kwargs
         names = operation(layer.type).called[len(args) : len(declared.tensors)]
-        return (*args, *itertools.takewhile(lambda one: one is None, map(kwargs.get, names))), kwargs
+        return (*args, *itertools.takewhile(lambda item: item is None, map(kwargs.get, names))), kwargs
 
     def layer(self, layer: Layer, network: Network | None) -> Json:
         """Return the object of a layer, with the number that it has where it stands in several places."""
@@ -192,7 +192,7 @@ class _ConfigWriter:
         if isinstance(value, Layer):
             return self.layer(value, None if value.model is None else trace_model(value.model))
         if isinstance(value, TrainingSetting):
-            config = {key: self.json_value(one) for key, one in value.config.items()}
+            config = {key: self.json_value(item) for key, item in value.config.items()}
             return _object(f"keras.{home_of(value.name)}", value.name, config)
         if isinstance(value, slice):
             config = {
@@ -204,14 +204,14 @@ class _ConfigWriter:
         if value is Ellipsis:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Mapping):
-            return {key: self.json_value(one) for key, one in value.items()}
+            return {key: self.json_value(item) for key, item in value.items()}
         if isinstance(value, ConstantArray):
             if isinstance(value.value, Shaped):
                 raise SpecError(f"an array of the shape {value.value.shape} is too large to write")
             config = {"value": self.json_value(value.value), "dtype": value.dtype or "float32"}
             return {"class_name": "__numpy__", "config": config}
         if isinstance(value, list | tuple):
-            return [self.json_value(one) for one in value]
+            return [self.json_value(item) for item in value]
         if value is None or isinstance(value, str | bool | int | float):  # Keras writes and reads -Infinity
             return value
         raise SpecError(f"a configuration cannot express {value!r}"[:200])

@@ -52,8 +52,8 @@ def with_explicit_masks(model: Model) -> tuple[Model, tuple[str, ...]]:
     bare: list[str] = []
     result = _with_masks(before, after, given, bare, "")
     words = [
-        f"{_names(some)} {one if len(set(some)) == 1 else several}"
-        for some, one, several in (
+        f"{_names(some)} {item if len(set(some)) == 1 else several}"
+        for some, item, several in (
             (given, "gets its mask as an argument", "get their masks as arguments"),
             (bare, "gets its input without the mask", "get their inputs without the masks"),
         )
@@ -138,7 +138,7 @@ def _only_in_keras_3(traced: TracedCall) -> bool:
 
 def _places(traced: TracedCall) -> set[int]:
     """Return which tensors of a call have masks that it sees."""
-    return set() if traced.origin is None else {i for i, one in enumerate(traced.origin.masks) if one is not None}
+    return set() if traced.origin is None else {i for i, mask in enumerate(traced.origin.masks) if mask is not None}
 
 
 class _Recipes:
@@ -175,8 +175,8 @@ class _Recipes:
             return
         refs = [ref for ref in traced.origin.bound.tensors if ref is not None]
         leaves: dict[Expr, Any] = dict(zip(definition.params, refs, strict=False))
-        for param, one in zip(definition.params[len(refs) :], traced.origin.mask_sources, strict=False):
-            leaves[param] = self._of(one)
+        for param, source in zip(definition.params[len(refs) :], traced.origin.mask_sources, strict=False):
+            leaves[param] = self._of(source)
         for i, mask in enumerate(definition.masks):
             self.of[first._replace(output=i)] = None if mask is None else self._recipe(mask, leaves)
         declaration = traced.declaration
@@ -192,7 +192,7 @@ class _Recipes:
             return leaves[mask]
         if mask.op.name == "constant":
             return mask.attrs["value"]
-        args = tuple([self._recipe(one, leaves) for one in mask.args])
+        args = tuple([self._recipe(argument, leaves) for argument in mask.args])
         if mask.op.name in ("logical_and", "logical_or") and args[0] == args[1]:
             return args[0]
         return MaskOperation(mask.op.name, args, tuple(mask.attrs.items()))
@@ -256,7 +256,9 @@ class _MaskWriter:
             maker = f" by {mask.operation}" if isinstance(mask, MaskOperation) else ""
             words = f"computes with a mask that is made{maker}, which Keras 3 passes on differently"
             raise SpecError(words, layer=f"{self.path}{call.layer}")
-        args: list[Any] = [one if isinstance(one, int | float) else self._tensor(one, call) for one in mask.args]
+        args: list[Any] = [
+            argument if isinstance(argument, int | float) else self._tensor(argument, call) for argument in mask.args
+        ]
         type_ = mask.operation.title().replace("_", "")
         return self._operation(type_, tuple(args), dict(mask.config), call)
 
@@ -264,7 +266,7 @@ class _MaskWriter:
         """Return what an operation gives, which is written before a call unless it is there already."""
         key = (type_, args, tuple(config.items()))
         if key not in self._written:
-            source = next(one for one in args if isinstance(one, TensorRef))
+            source = next(argument for argument in args if isinstance(argument, TensorRef))
             stem = self._stems.get(source.layer, f"{source.layer}_{'unmasked' if type_ == 'Copy' else 'mask'}")
             name = self._names.take(stem)
             self._stems[name] = stem

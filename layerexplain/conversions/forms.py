@@ -13,7 +13,10 @@ TEXT_FORMS = ("py", "yaml", "json")
 def with_all_input_layers(model: Model) -> Model:
     """Return the model, and all inside it, with an InputLayer for each input, as a file has them."""
     layers = tuple(
-        [one if one.model is None else one._replace(model=with_all_input_layers(one.model)) for one in model.layers]
+        [
+            layer if layer.model is None else layer._replace(model=with_all_input_layers(layer.model))
+            for layer in model.layers
+        ]
     )
     return with_input_layers(model._replace(layers=layers))
 

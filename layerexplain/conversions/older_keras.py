@@ -26,20 +26,22 @@ def in_todays_names(model: Model) -> tuple[Model, tuple[str, ...]]:
     old = [model.name, *[path[-1] for path in layer_paths(model)]]
     if not any("/" in name for name in old):
         return model, ()
-    found = _with_shared(_renamed(model), model)
-    new = [found.name, *[path[-1] for path in layer_paths(found)]]
+    result = _with_shared(_renamed(model), model)
+    new = [result.name, *[path[-1] for path in layer_paths(result)]]
     changed = [f"'{before}' is '{after}'" for before, after in zip(old, new, strict=True) if before != after]
     more = f", and {len(changed) - 1:,} more" if len(changed) > 1 else ""
-    return found, (f"Keras 3 allows no '/' in names: {changed[0]}{more}",)
+    return result, (f"Keras 3 allows no '/' in names: {changed[0]}{more}",)
 
 
 def _with_shared(model: Model, before: Model) -> Model:
     """Return a renamed model with what is shared in it by today's names."""
     if not before.shared:
         return model
-    places = [[placed.steps for placed in all_layers(one)] for one in (before, model)]
+    places = [[placed.steps for placed in all_layers(other)] for other in (before, model)]
     today = dict(zip(*places, strict=True))
-    same = [SharedObject(today[one.steps], tuple([today[steps] for steps in one.same_as])) for one in before.shared]
+    same = [
+        SharedObject(today[shared.steps], tuple([today[steps] for steps in shared.same_as])) for shared in before.shared
+    ]
     return model._replace(shared=tuple(same))
 
 
@@ -58,7 +60,9 @@ def todays_name(name: str) -> str:
 
 def _renamed(model: Model) -> Model:
     free = FreeNames({layer.name for layer in model.layers if "/" not in layer.name})
-    names = {one.name: free.take(todays_name(one.name)) if "/" in one.name else one.name for one in model.layers}
+    names = {
+        layer.name: free.take(todays_name(layer.name)) if "/" in layer.name else layer.name for layer in model.layers
+    }
 
     def ref(value: TensorRef) -> TensorRef:
         return value._replace(layer=names.get(value.layer, value.layer))
@@ -86,7 +90,9 @@ def _layer(layer: Layer) -> Layer:
 
 def _training(training: Training, names: Mapping[str, str]) -> Training:
     by_output = {key: getattr(training, key) for key in ("losses", "loss_weights", "metrics")}
-    today: dict[str, Any] = {key: {names.get(one, one): some[one] for one in some} for key, some in by_output.items()}
+    today: dict[str, Any] = {
+        key: {names.get(item, item): some[item] for item in some} for key, some in by_output.items()
+    }
     return training._replace(**today)
 
 
@@ -124,8 +130,8 @@ def _sequential(layer: Layer, *layers: Layer) -> Model:
     """Return a chain of layers, which takes what comes in where it stands."""
     builder = ModelBuilder()
     last = builder.add_input(Layer("input", "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}))
-    for one in layers:
-        last = builder.add_layer(one, (last,))
+    for other in layers:
+        last = builder.add_layer(other, (last,))
     return builder.model(layer.name, [last], type_="Sequential")
 
 
@@ -153,7 +159,7 @@ def _maxout(layer: Layer, shape: Shape) -> Model:
 
 def _maxout_weights(layer: Layer, given: Sequence[Any]) -> Arrays:
     kernel, *bias = given  # (pieces, inputs, units), (pieces, units)
-    return {"pieces": [kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1), *[one.reshape(-1) for one in bias]]}
+    return {"pieces": [kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1), *[item.reshape(-1) for item in bias]]}
 
 
 # Highway: T · h + (1 - T) · x is x + T · (h - x) ------------------------------------------------------------------
@@ -195,9 +201,9 @@ def _batch_normalization(layer: Layer, shape: Shape) -> Model | Layer:
 
 def _batch_normalization_weights(layer: Layer, given: Sequence[Any]) -> Arrays:
     # It divided by σ + ε, where today's divides by the root of a variance and its own ε.
-    gamma, beta, mean, deviation = (one.reshape(-1) for one in given)
-    found = [gamma, beta, mean, (deviation + layer.config.get("epsilon", 1e-6)) ** 2 - _SMALLEST]
-    return {"elements": found} if layer.config.get("axis") is None else {"": found}
+    gamma, beta, mean, deviation = (item.reshape(-1) for item in given)
+    results = [gamma, beta, mean, (deviation + layer.config.get("epsilon", 1e-6)) ** 2 - _SMALLEST]
+    return {"elements": results} if layer.config.get("axis") is None else {"": results}
 
 
 GONE: Mapping[str, GoneLayer] = {

@@ -56,7 +56,7 @@ def call_code(head: str, arguments: Sequence[str], indent: int, more: int = 0) -
     if indent + len(line) + more <= WIDTH and "\n" not in line:
         return line
     pad = " " * (indent + 4)
-    return f"{head}(\n" + "".join(f"{pad}{one},\n" for one in arguments) + f"{' ' * indent})"
+    return f"{head}(\n" + "".join(f"{pad}{argument},\n" for argument in arguments) + f"{' ' * indent})"
 
 
 def keyword_code(key: str, text: str) -> str:
@@ -80,19 +80,19 @@ def value_code(value: Any, indent: int = 0) -> str:
         return value.text
     if isinstance(value, Layer):
         if value.model is not None:  # the hard_sigmoid of Keras 2; any other model is `CodeText`
-            inner = [layer_code(one, None, indent) for one in value.model.layers if one.type != "InputLayer"]
+            inner = [layer_code(layer, None, indent) for layer in value.model.layers if layer.type != "InputLayer"]
             return f"keras.Sequential([{', '.join(inner)}])"
         return layer_code(value, None if automatic(value) else text_code(value.name), indent)
     if isinstance(value, TrainingSetting):
         name = by_name(value)
         if name is not None:
             return text_code(name)
-        arguments = [keyword_code(key, value_code(one)) for key, one in value.config.items()]
+        arguments = [keyword_code(key, value_code(item)) for key, item in value.config.items()]
         return call_code(f"keras.{home_of(value.name)}.{value.name}", arguments, indent)
     if isinstance(value, str):
         return text_code(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{value_code(key)}: {value_code(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{value_code(key)}: {value_code(item)}" for key, item in value.items()) + "}"
     if isinstance(value, slice):
         return f"slice({value_code(value.start)}, {value_code(value.stop)}, {value_code(value.step)})"
     if isinstance(value, ConstantArray):
@@ -104,13 +104,13 @@ def value_code(value: Any, indent: int = 0) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(value_code, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
-        parts = [value_code(one, indent + 4) for one in value]
+        parts = [value_code(item, indent + 4) for item in value]
         line = f"[{', '.join(parts)}]"
-        is_long = indent + len(line) >= WIDTH and any(isinstance(one, Layer) for one in value)
+        is_long = indent + len(line) >= WIDTH and any(isinstance(item, Layer) for item in value)
         if "\n" not in line and not is_long:
             return line
         pad = " " * (indent + 4)
-        return "[\n" + "".join([f"{pad}{one},\n" for one in parts]) + f"{' ' * indent}]"
+        return "[\n" + "".join([f"{pad}{part},\n" for part in parts]) + f"{' ' * indent}]"
     if isinstance(value, float) and value - value != 0:
         return f'float("{value}")'
     if value is None or isinstance(value, bool | int | float):
@@ -138,9 +138,9 @@ def index_code(value: Any, one_code: Callable[[Any], str] | None = None) -> str:
     """
     write = one_code or value_code
     if type(value) is tuple and value:  # a record, such as a tensor, is a value
-        return ", ".join([index_code(one, write) for one in value]) + ("," if len(value) == 1 else "")
+        return ", ".join([index_code(item, write) for item in value]) + ("," if len(value) == 1 else "")
     if isinstance(value, slice):
-        ends = ["" if one is None else write(one) for one in (value.start, value.stop, value.step)]
+        ends = ["" if item is None else write(item) for item in (value.start, value.stop, value.step)]
         return ":".join(ends[: 2 if not ends[2] else 3])
     return write(value)
 

@@ -88,8 +88,8 @@ class FirstWritten:
             return
         if layer.model is not None:
             self._walk(layer.model)
-        for one in layers_among(layer.config):
-            self._visit(one)
+        for other in layers_among(layer.config):
+            self._visit(other)
 
 
 class _SpecWriter:
@@ -109,28 +109,28 @@ class _SpecWriter:
 
     def keys(self) -> dict[str, Any]:
         """Return the inputs, the layers and the outputs, as YAML is to have them."""
-        found: dict[str, Any] = {}
+        keys: dict[str, Any] = {}
         inputs = [self.layers[ref.layer] for ref in self.model.inputs]
         if not inputs:
             words = "it has no inputs (input_layers is empty), and a spec needs one"
             raise SpecError(words, layer=self.path.rstrip("/") or None)
         if len(inputs) == 1 and inputs[0].config.get("batch_shape") is None:
             pass  # a spec that does not say its input
-        elif [one.name for one in inputs] == ["input"]:
-            found["input"] = self._input(inputs[0])
+        elif [layer.name for layer in inputs] == ["input"]:
+            keys["input"] = self._input(inputs[0])
         else:
-            found["inputs"] = {one.name: self._input(one) for one in inputs}
+            keys["inputs"] = {layer.name: self._input(layer) for layer in inputs}
         items = list(self._items())
         said = self._said(items)
-        found["layers"] = list(self._written(items, said))
+        keys["layers"] = list(self._written(items, said))
         if self.model.output_form not in (None, [0]):  # of a list of one `convert` says that it is the tensor itself
             words = "gives its outputs as a mapping or nested lists, which a spec cannot express"
             raise SpecError(words, layer=self.path.rstrip("/") or None)
         if self.model.type != "Sequential" or any(call.index for call in self.calls):
-            found["outputs"] = [self._name(ref) for ref in self.model.outputs]
+            keys["outputs"] = [self._name(ref) for ref in self.model.outputs]
         if not self.model.trainable:
-            found["trainable"] = False
-        return found
+            keys["trainable"] = False
+        return keys
 
     def _input(self, layer: Layer) -> Any:
         shape, dtype = layer.config.get("batch_shape"), layer.config.get("dtype") or "float32"
@@ -158,13 +158,13 @@ class _SpecWriter:
     def _wired(self, layer: Layer, call: Call) -> Any:
         """Return what `from:` says for a call."""
         declaration = _declaration(layer)
-        kwargs = {key: one for key, one in call.kwargs.items() if _is_tensors(one)}
+        kwargs = {key: value for key, value in call.kwargs.items() if _is_tensors(value)}
         listed = call.args[: len(call.args) - len(_by_name(layer, call))]
-        args = [one if type(one) in (int, float) else self._names(one, layer) for one in listed]
+        args = [item if type(item) in (int, float) else self._names(item, layer) for item in listed]
         if kwargs.keys() == {"initial_state"} and declaration is not None and declaration.takes_states:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
-        if layer.kind == "operation" and sum(isinstance(one, list) for one in args) > 1:
+        if layer.kind == "operation" and sum(isinstance(argument, list) for argument in args) > 1:
             words = "takes several lists of tensors, which a spec cannot express"
             raise SpecError(words, layer=self.path + layer.name)
         while args and args[-1] is None:
@@ -177,8 +177,10 @@ class _SpecWriter:
             if len(names) != len(args):
                 words = f"takes {len(args)} tensors, some of which have no name"
                 raise SpecError(words, layer=self.path + layer.name)
-            by_name = {key: self._names(one, layer) for key, one in kwargs.items()}
-            return {name: one for name, one in zip(names, args, strict=True) if one is not None} | by_name
+            by_name = {key: self._names(value, layer) for key, value in kwargs.items()}
+            return {
+                name: argument for name, argument in zip(names, args, strict=True) if argument is not None
+            } | by_name
         if len(args) != 1:
             return args
         takes_list = layer.model is not None or (declaration is not None and declaration.takes_list)
@@ -195,7 +197,7 @@ class _SpecWriter:
             shown = "an array" if isinstance(value, ConstantArray) else repr(value)
             words = f"is called with {shown}, which a spec cannot express"
             raise SpecError(words[:200], layer=self.path + layer.name)
-        return [self._names(one, layer) for one in value]
+        return [self._names(item, layer) for item in value]
 
     def _arguments(self, item: _Item) -> dict[str, Any]:
         layer = item.layer
@@ -204,13 +206,13 @@ class _SpecWriter:
             raise SpecError(words, layer=self.path + layer.name)
         arguments = dict(layer.config)
         declaration = _declaration(layer)
-        for key, one in {**item.call.kwargs, **_by_name(layer, item.call)}.items():
-            if _is_tensors(one) or (key == "training" and isinstance(one, bool)):
+        for key, other in {**item.call.kwargs, **_by_name(layer, item.call)}.items():
+            if _is_tensors(other) or (key == "training" and isinstance(other, bool)):
                 continue
             if declaration is None or key not in declaration.arguments:
                 place = self.path + layer.name
-                raise SpecError(f"is called with {key}={one!r}, which a spec cannot express", layer=place)
-            arguments[key] = one
+                raise SpecError(f"is called with {key}={other!r}, which a spec cannot express", layer=place)
+            arguments[key] = other
         if layer.model is not None:
             return self._nested(layer)
         if layer.kind == "operation" and declaration is not None:
@@ -225,8 +227,8 @@ class _SpecWriter:
 
     def _inside(self, value: Any) -> Any:
         """Return an argument with what stands for models in it, and for layers that are written elsewhere."""
-        if isinstance(value, list) and any(isinstance(one, Layer) for one in value):
-            return [self._inside(one) for one in value]
+        if isinstance(value, list) and any(isinstance(item, Layer) for item in value):
+            return [self._inside(item) for item in value]
         if not isinstance(value, Layer) or value is OLD_HARD_SIGMOID:
             return value
         again = self.objects.path(value)
@@ -234,7 +236,7 @@ class _SpecWriter:
             return {"reuse": again}
         if value.model is not None:
             return {_type(value): self._nested(value), "name": value.name}
-        return value._replace(config={key: self._inside(one) for key, one in value.config.items()})
+        return value._replace(config={key: self._inside(item) for key, item in value.config.items()})
 
     def _said(self, items: Sequence[_Item]) -> set[str]:
         """Return the names that must be said, as reading would give others."""
@@ -265,7 +267,7 @@ class _SpecWriter:
         """Return whether what a layer gives that is called again is asked for by its name."""
         ref = TensorRef(item.call.layer, item.call.index)
         used = [one for call in self.calls for one in call.refs]
-        return any(one._replace(output=0) == ref for one in (*used, *self.model.outputs))
+        return any(other._replace(output=0) == ref for other in (*used, *self.model.outputs))
 
     def _written(self, items: Sequence[_Item], said: set[str]) -> Iterator[Any]:
         at = 0
@@ -291,9 +293,9 @@ class _SpecWriter:
 
     def _beside(self, item: _Item) -> dict[str, Any]:
         """Return what stands beside the type: where the tensors come from, and whether it is called as in training."""
-        found = {} if item.wired is None else {"from": item.wired}
+        results = {} if item.wired is None else {"from": item.wired}
         training = item.call.kwargs.get("training")
-        return {**found, "training": training} if isinstance(training, bool) else found
+        return {**results, "training": training} if isinstance(training, bool) else results
 
     def _repeats(
         self, item: _Item, arguments: dict[str, Any], other: _Item, base: str | None, count: int, said: set[str]
@@ -306,7 +308,7 @@ class _SpecWriter:
         named = item.layer.name in said
         if named != (other.layer.name in said) or (named and other.layer.name != f"{base}_{count + 1}"):
             return False
-        return base not in {one.name for one in self.model.layers} and self._arguments(other) == arguments
+        return base not in {layer.name for layer in self.model.layers} and self._arguments(other) == arguments
 
 
 _PER_AXIS = frozenset(
@@ -335,25 +337,25 @@ def _by_name(layer: Layer, call: Call) -> dict[str, Any]:
         return {}
     names = operation(layer.type).called[: len(call.args)]
     pairs = zip(names, call.args, strict=False)
-    found = {name: one for name, one in pairs if name in declaration.arguments and not is_tensor(one)}
-    parts = [part for one in found.values() for part in (one if isinstance(one, list | tuple) else [one])]
+    results = {name: item for name, item in pairs if name in declaration.arguments and not is_tensor(item)}
+    parts = [part for item in results.values() for part in (item if isinstance(item, list | tuple) else [item])]
     if any(isinstance(part, slice) or part is Ellipsis for part in parts):  # the key that Keras takes is no text
         raise SpecError("a spec cannot express a value of the type slice")
-    return found
+    return results
 
 
 def _is_tensors(value: Any) -> bool:
     """Return whether a value holds tensors, and nothing but them."""
     if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
-        return any(map(_is_tensors, value)) and all(one is None or _is_tensors(one) for one in value)
+        return any(map(_is_tensors, value)) and all(item is None or _is_tensors(item) for item in value)
     return isinstance(value, TensorRef)
 
 
 def _inner(config: Mapping[str, Any]) -> Iterator[Layer]:
     """Yield the layers among arguments, and those that these hold."""
-    for one in layers_among(config):
-        yield one
-        yield from _inner(one.config)
+    for layer in layers_among(config):
+        yield layer
+        yield from _inner(layer.config)
 
 
 def _short(type_: str, arguments: dict[str, Any]) -> Any:
@@ -387,18 +389,18 @@ def _block(value: Any, deep: int) -> Iterator[str]:
     """Yield the lines of a mapping or a list, each of its entries in one line where that is short enough."""
     pad = "  " * deep
     if isinstance(value, list | tuple):
-        for one in value:
-            if isinstance(one, dict) and one:
-                lines = [line for key in one for line in _entry(key, one[key], deep + 1)]
-                if len(one) == 1 and next(iter(one.values())) is None:
-                    lines = [f"{pad}  {next(iter(one))}"]
+        for entry in value:
+            if isinstance(entry, dict) and entry:
+                lines = [line for key in entry for line in _entry(key, entry[key], deep + 1)]
+                if len(entry) == 1 and next(iter(entry.values())) is None:
+                    lines = [f"{pad}  {next(iter(entry))}"]
                 yield f"{pad}- {lines[0].strip()}"
                 yield from lines[1:]
             else:
-                yield f"{pad}- {_flow(one)}"
+                yield f"{pad}- {_flow(entry)}"
         return
-    for key, one in value.items():
-        yield from _entry(key, one, deep)
+    for key, item in value.items():
+        yield from _entry(key, item, deep)
 
 
 def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
@@ -435,7 +437,7 @@ def _flow(value: Any) -> str:
     if isinstance(value, Layer):
         return _flow(_of_layer(value))
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_flow, value))}]"
     return scalar(value)
@@ -467,7 +469,7 @@ def scalar(value: Any) -> str:
         return quoted("...")
     if isinstance(value, slice):
         ends = [value.start, value.stop, *([] if value.step is None else [value.step])]
-        return quoted(":".join(["" if one is None else str(one) for one in ends]))
+        return quoted(":".join(["" if end is None else str(end) for end in ends]))
     raise SpecError(f"a spec cannot express a value of the type {type(value).__name__}")
 
 

@@ -47,7 +47,7 @@ class OneObject:
         if not model.shared:
             return
         originals = Originals(model.shared)
-        kept = {originals.first_place(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
+        kept = {originals.first_place(steps)[0] for shared in model.shared for steps in (shared.steps, *shared.same_as)}
         for placed in all_layers(model):
             first = originals.first_place(placed.steps)[0]
             self._places[id(placed.layer)] = placed.steps
@@ -72,14 +72,16 @@ class OneObject:
 def must_be_certain(model: Model) -> None:
     """Raise LayerExplainError where the source does not say which of several layers an object is, or where it is one
     parameter alone, which no other form says."""
-    for one in model.shared:
+    for shared in model.shared:
         if model.framework == "torch":
-            fact = f"its {one.steps[-1]} is that of '{step_text(one.same_as[0][:1])}', which only code can express"
-            raise LayerExplainError(fact, layer=step_text(one.steps[:1]))
-        if len(one.same_as) > 1:
-            names = " or ".join(f"'{step_text(steps)}'" for steps in one.same_as)
+            fact = (
+                f"its {shared.steps[-1]} is that of '{step_text(shared.same_as[0][:1])}', which only code can express"
+            )
+            raise LayerExplainError(fact, layer=step_text(shared.steps[:1]))
+        if len(shared.same_as) > 1:
+            names = " or ".join(f"'{step_text(steps)}'" for steps in shared.same_as)
             raise LayerExplainError(
-                f"is one object with {names}, and the file does not say which", layer=step_text(one.steps)
+                f"is one object with {names}, and the file does not say which", layer=step_text(shared.steps)
             )
 
 
@@ -91,7 +93,7 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
     """
     counts: Counter[Steps] = Counter()
     created: set[Steps] = set()
-    found: dict[int, int] = {}
+    results: dict[int, int] = {}
 
     def make(layer: Layer) -> None:
         first = objects.first_place(layer)
@@ -101,8 +103,8 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
             created.add(first)
         if layer.model is not None:
             make_all(layer.model)
-        for one in layers_among(layer.config):
-            make(one)
+        for other in layers_among(layer.config):
+            make(other)
 
     def make_all(model: Model) -> None:
         for layer in model.layers:
@@ -114,13 +116,13 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
             first = objects.first_place(layer)
             if first is None:
                 continue
-            found[id(layer)] = counts[first]
+            results[id(layer)] = counts[first]
             # A Sequential whose input is known is built again for each layer that is added to it.
             again = len(own) - place if known else 1
             counts[first] += again if model.type == "Sequential" else calls[layer.name]
 
     make_all(model)
-    return found
+    return results
 
 
 # Today --------------------------------------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
     layers_by_name = {layer.name: layer for layer in layers}
     for key, call in calls.items():
         if layers_by_name[call.layer].kind != "operation":
-            kept = {name: one for name, one in call.kwargs.items() if one is not None}
+            kept = {name: value for name, value in call.kwargs.items() if value is not None}
             calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
     # Keras's Sequential takes no operations, whatever a file says, and gives a layer all results of the one before,
     # and with nothing else.
@@ -219,7 +221,7 @@ def has_several_results(layer: Layer, calls: Iterable[Call] = ()) -> bool:
     has_two = "merge_mode" in layer.config and layer.config["merge_mode"] is None
     every = (layer, *layers_among(layer.config))
     more = ("return_state", "return_attention_scores")
-    return has_two or any(one.config.get(name) is True for one in every for name in more)
+    return has_two or any(other.config.get(name) is True for other in every for name in more)
 
 
 def _with_inner(layer: Layer, prefix: str, network: Network | None) -> Layer:
@@ -317,7 +319,7 @@ def _operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
             f"{f'tf.{function}' if isinstance(function, str) else layer.type} is not an operation of Keras 3"
         )
     named = {**declaration.arguments}
-    stated = {name: one for name, one in layer.config.items() if name in named or name not in (*COMMON, "name")}
+    stated = {name: item for name, item in layer.config.items() if name in named or name not in (*COMMON, "name")}
     todays_config, call = todays_call(layer.type, stated, call)
     config = {}
     for name, value in todays_config.items():
@@ -362,7 +364,7 @@ def _is_default(argument: Argument, type_: str, name: str, value: Any) -> bool:
     if argument.default is Argument.REQUIRED or isinstance(value, Layer):
         return False
     try:
-        normal = [as_one(argument.normal(type_, name, one)) for one in (value, argument.default)]
+        normal = [as_one(argument.normal(type_, name, item)) for item in (value, argument.default)]
     except LayerExplainError:
         return False
     return bool(normal[0] == normal[1] and isinstance(normal[0], bool) == isinstance(normal[1], bool))
@@ -406,9 +408,9 @@ def _plain(name: str, value: Any) -> Any:
             return setting
         if setting is not None:
             raise ArgumentError(f"its {name} is an object ({setting.name}), which cannot be converted")
-        return {str(key): _plain(str(key), one) for key, one in value.items()}
+        return {str(key): _plain(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        parts = [_plain(name, one) for one in value]
+        parts = [_plain(name, item) for item in value]
         return tuple(parts) if isinstance(value, tuple) else parts
     return value
 

@@ -92,12 +92,12 @@ def _masks(definition: Definition) -> list[Expr]:
 
 def _products(definition: Definition, mask: Expr) -> list[Expr]:
     """Return the contractions that make the scores, and those that read the shares."""
-    found: list[Expr] = []
+    expressions: list[Expr] = []
     waiting = [*mask.args]
     while waiting:
         node = waiting.pop()
         if node.op.cost is not NO_MACS and node.op is not CALL and node.args:
-            found.append(node)
+            expressions.append(node)
         elif node.ndim >= mask.ndim - 1 and has_batch(node.shape):  # sums, quotients, caps
             waiting += node.args
     passed = {mask}
@@ -105,16 +105,16 @@ def _products(definition: Definition, mask: Expr) -> list[Expr]:
         if not any(arg in passed for arg in node.args):
             continue
         if node.op.cost is not NO_MACS and node.op is not CALL:
-            found.append(node)
+            expressions.append(node)
         else:
             passed.add(node)
-    return list(dict.fromkeys(found[: _first_reader(found, mask)]))
+    return list(dict.fromkeys(expressions[: _first_reader(expressions, mask)]))
 
 
-def _first_reader(found: list[Expr], mask: Expr) -> int:
+def _first_reader(expressions: list[Expr], mask: Expr) -> int:
     """Return how many are made before the shares were read once: what follows reads what attention gives."""
-    after = [place for place, node in enumerate(found) if node.serial > mask.serial]
-    return after[0] + 1 if after else len(found)
+    after = [place for place, node in enumerate(expressions) if node.serial > mask.serial]
+    return after[0] + 1 if after else len(expressions)
 
 
 # Memory reuse -------------------------------------------------------------------------------------------------------
@@ -181,15 +181,15 @@ class _Bill:
     @functools.cached_property
     def terms(self) -> Counter[Contraction]:
         """How often each contraction occurs, including those that depend on no input."""
-        found: Counter[Contraction] = Counter()
+        terms: Counter[Contraction] = Counter()
         for node, inside, reached in self.parts:
             if inside is None:
-                found[Contraction(tuple(node.op.cost(node)), not reached)] += 1
+                terms[Contraction(tuple(node.op.cost(node)), not reached)] += 1
                 continue
             around = (Factor("steps", (node.args[0].shape[1],)),) if node.op is LOOP else ()
             for term, count in inside.terms.items():
-                found[Contraction((*around, *term.factors), not reached or term.once)] += count
-        return found
+                terms[Contraction((*around, *term.factors), not reached or term.once)] += count
+        return terms
 
 
 class Costs(ExprInterpreter[bool]):

@@ -86,7 +86,7 @@ def fields(definition: Definition) -> dict[str, str]:
     values["along"] = _along(
         definition.arguments.get("axis", definition.arguments.get("axes")), 0 if first is None else first.ndim
     )
-    share = next((value for one in _SHARES if (value := definition.arguments.get(one))), 0)
+    share = next((value for item in _SHARES if (value := definition.arguments.get(item))), 0)
     values["equals"] = f" = {1 / (1 - share):.4g}" if isinstance(share, int | float) and 0 < share < 1 else ""
     values["broadcast"] = "; axes of size 1 are broadcast" if len({p.shape for p in definition.params}) > 1 else ""
     values["overlaps"] = _overlaps(definition.arguments) if "kernel_size" in definition.arguments else ""
@@ -100,7 +100,7 @@ _SHARES = ("rate", "p", "drop_path_rate", "drop_prob")
 def _overlaps(arguments: Mapping[str, Any]) -> str:
     """Return what happens where windows that are spread over the result overlap, "" where none do."""
     given = [arguments.get(name) or 1 for name in ("kernel_size", "strides", "dilation_rate")]
-    each = [one if isinstance(one, tuple) else (one,) * 3 for one in given]
+    each = [item if isinstance(item, tuple) else (item,) * 3 for item in given]
     apart = all(size <= stride and gap == 1 for size, stride, gap in zip(*each, strict=False))
     return "" if apart else "; overlaps are summed"
 
@@ -207,12 +207,12 @@ def _with_few_numbers(text: str) -> str:
 
 def _without_tables(text: str) -> str:
     """Return the statement with `((1.0, …), …)` for each constant of several axes."""
-    for found in reversed(list(re.finditer(r"(?:(?<![\w(])|(?<=\w\())\(\(+(-?[\d.e+-]+),", text))):
-        end, open_ = found.start() + 1, 1
+    for match in reversed(list(re.finditer(r"(?:(?<![\w(])|(?<=\w\())\(\(+(-?[\d.e+-]+),", text))):
+        end, open_ = match.start() + 1, 1
         while open_ and end < len(text):
             open_ += {"(": 1, ")": -1}.get(text[end], 0)
             end += 1
-        text = f"{text[: found.start()]}(({found[1]}, …), …){text[end:]}"
+        text = f"{text[: match.start()]}(({match[1]}, …), …){text[end:]}"
     return text
 
 
@@ -228,7 +228,7 @@ def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
     for name, _, text in reversed(assigned):
         if value in name.replace("[", ", ").split(", ") and text:
             masked = re.fullmatch(_CHOICE, text) if text.startswith("where(") else None
-            if masked and any(masked[1] == one for one, _, _ in assigned):
+            if masked and any(masked[1] == item for item, _, _ in assigned):
                 text = masked[1]
             if not text.isidentifier():
                 return text if name == result else f"{name} = {text}"
@@ -246,11 +246,11 @@ def _parts(template: str) -> tuple[_Part, ...]:
             parts[-1] += f", {piece}"
         else:
             parts.append(piece)
-    found: list[_Part] = []
+    results: list[_Part] = []
     for before, *pieces in [part.split("{") for part in parts]:
         fields = [piece.partition("}") for piece in pieces]
-        found.append((before, tuple([(field, behind) for field, _, behind in fields])))
-    return tuple(found)
+        results.append((before, tuple([(field, behind) for field, _, behind in fields])))
+    return tuple(results)
 
 
 def _part(
@@ -285,7 +285,7 @@ def _part(
             inner = _inside(definition)
             if name == "layer" and deep < _DEEPEST:
                 return gist(inner[0], deep=deep + 1)
-            return ", then ".join([one.name for one in inner])
+            return ", then ".join([item.name for item in inner])
         if words == "zeros":
             return _zeros(arguments[name])
         if choice:
@@ -315,9 +315,9 @@ def _zeros(amounts: Any) -> str:
         amounts = amounts[0]
     if isinstance(amounts, int):
         return f"{amounts} zero{'s' * (amounts != 1)} on each side"
-    if all(isinstance(one, int) for one in amounts) and len(amounts) == 2:
+    if all(isinstance(amount, int) for amount in amounts) and len(amounts) == 2:
         return f"zeros, {amounts[0]} before and {amounts[1]} after"
-    return "zeros, " + " × ".join([str(one) for one in amounts])
+    return "zeros, " + " × ".join([str(amount) for amount in amounts])
 
 
 def spatial_count(definition: Definition) -> int:
@@ -329,7 +329,7 @@ def spatial_count(definition: Definition) -> int:
 def _inside(definition: Definition) -> list[Definition]:
     """Return the layers that a wrapper calls, in the order of their calls."""
     called = [node.attrs["definition"] for node in nodes(definition) if node.op is CALL]
-    return [one for one in dict.fromkeys(called) if one.kind != "composite"]
+    return [item for item in dict.fromkeys(called) if item.kind != "composite"]
 
 
 def argument_text(name: str, value: Any, spatial: int) -> str:
@@ -350,7 +350,7 @@ def argument_text(name: str, value: Any, spatial: int) -> str:
         return (", " if name in _LISTS else "×").join(map(str, value))
     if isinstance(value, str):
         return value
-    if isinstance(value, tuple) and value and all(hasattr(one, "type") for one in value):
-        return " and ".join(str(one.type) for one in value)
+    if isinstance(value, tuple) and value and all(hasattr(item, "type") for item in value):
+        return " and ".join(str(item.type) for item in value)
     inner = getattr(value, "type", None) or getattr(value, "name", None)
     return str(inner) if inner is not None else str(value)

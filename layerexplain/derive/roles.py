@@ -260,8 +260,8 @@ class SameSizes(ExprInterpreter[Sizes]):
         for k, size in enumerate(shape):
             if size is None:
                 at = k - len(shape)
-                found = {arg[at] for arg in args if len(arg) >= -at} - {1}
-                sizes.append(found.pop() if len(found) == 1 else self._by_arithmetic(node, k, args))
+                results = {arg[at] for arg in args if len(arg) >= -at} - {1}
+                sizes.append(results.pop() if len(results) == 1 else self._by_arithmetic(node, k, args))
             else:
                 sizes.append(size)
         return tuple(sizes)

@@ -292,18 +292,18 @@ def _result_roles(definition: Definition, result: Expr) -> Roles | None:
     if result.ndim <= 2:
         return AxisRoles({}).within(definition, definition.order)[result] if alone else None
     channels = default_roles(result.ndim + alone)[-1]
-    found: list[str] = []
+    results: list[str] = []
     for axis in range(result.ndim):
         leaf, leaf_axis = origin(result, axis)
         role = "" if leaf not in definition.params else input_roles(leaf, definition)[leaf_axis]
-        found.append(channels if role in CHANNELS else role)
+        results.append(channels if role in CHANNELS else role)
     # The channels of a convolution are a new axis: its filters.
-    if channels not in found and found.count("") == 1:
-        found[found.index("")] = channels
-    order = [ORDER.index(role) if role in ORDER else -1 for role in found if role != channels]
-    if found.count(channels) != 1 or order != sorted({*order}) or (order[0] != 0 and not alone):
+    if channels not in results and results.count("") == 1:
+        results[results.index("")] = channels
+    order = [ORDER.index(role) if role in ORDER else -1 for role in results if role != channels]
+    if results.count(channels) != 1 or order != sorted({*order}) or (order[0] != 0 and not alone):
         return None
-    return tuple(found) if tuple(found) != usual else None
+    return tuple(results) if tuple(results) != usual else None
 
 
 _Frame: TypeAlias = "dict[Expr, tuple[_Frame, Expr, bool]]"
@@ -491,19 +491,19 @@ def _notes(definition: Definition) -> list[str]:
     """Return the rule for the number of windows, of the first operation that has some; and what the first and last
     windows read, of kernels whose windows read differently each with its name."""
     rules: list[str] | None = None
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for body in (definition, *inner_definitions(definition)):
         for node in sorted(nodes(body), key=lambda e: e.serial):
             if node.op.name in (*GATHERING, "conv_transpose"):
                 rules = size_rules(node, body.arguments or definition.arguments) if rules is None else rules
                 for line in reads(node):
-                    found.setdefault(line, _kernel(node))
-    apart = len(set(found.values())) > 1
-    lines = [f"{kernel}: {line}" if apart and kernel else line for line, kernel in found.items()]
+                    results.setdefault(line, _kernel(node))
+    apart = len(set(results.values())) > 1
+    lines = [f"{kernel}: {line}" if apart and kernel else line for line, kernel in results.items()]
     return [*(rules or ()), *lines]
 
 
 def _kernel(node: Expr) -> str:
     """Return the weight that a window multiplies, as the list of weights shows it; "" for a pooling."""
-    weight = next((one for one in walk(node.args[1:]) if one.op is WEIGHT), None)
+    weight = next((expression for expression in walk(node.args[1:]) if expression.op is WEIGHT), None)
     return "" if weight is None else f"{weight.label} {weight.attrs['name']}"

@@ -58,30 +58,36 @@ class Problem(NamedTuple):
 
 def problems(reading: Reading) -> list[Problem]:
     """Return what is wrong with a text, the most severe first; nothing for a text without a model."""
-    found = [one for model in reading.models for one in _of_model(model, reading)]
+    problems = [problem for model in reading.models for problem in _of_model(model, reading)]
     # What a program raises that makes no model is not for this program to tell.
-    errors = [one for one in reading.errors if reading.text.is_spec or not isinstance(one, SourceError)]
-    found += [one for error in errors for one in _of_error(error, reading)]
-    each = {(one.span, one.message): one for one in reversed(found)}
-    return sorted(each.values(), key=lambda one: (one.severity, one.span))
+    errors = [error for error in reading.errors if reading.text.is_spec or not isinstance(error, SourceError)]
+    problems += [problem for error in errors for problem in _of_error(error, reading)]
+    each = {(problem.span, problem.message): problem for problem in reversed(problems)}
+    return sorted(each.values(), key=lambda problem: (problem.severity, problem.span))
 
 
 def _of_model(read: ReadModel, reading: Reading) -> Iterator[Problem]:
-    faults = {one.fact: one for one in (*read.model.faults, *read.report.faults)}
+    faults = {fault.fact: fault for fault in (*read.model.faults, *read.report.faults)}
     try:
         checked = api.check(read.model, inputs=read.inputs)
     except LayerExplainError:  # no rule says what is at fault
-        yield from [one for fault in faults.values() for one in _of_error(fault, reading)]
+        yield from [problem for fault in faults.values() for problem in _of_error(fault, reading)]
         return
-    for one in checked:
-        inside = _INSIDE.match(one.message)
+    for finding in checked:
+        inside = _INSIDE.match(finding.message)
         at = inside and reading.places.at(inside[1], int(inside[2]), int(inside[3] or 0), innermost=True)
-        own = read.span if one.line is None else reading.places.at(one.file, one.line, one.column, innermost=True)
+        own = (
+            read.span
+            if finding.line is None
+            else reading.places.at(finding.file, finding.line, finding.column, innermost=True)
+        )
         if (span := at or own) is not None:
-            words = one.message if one.severity == "breaks" else f"{one.message}. {one.why} {one.fix}"
-            fixes = _fixes(one, faults.get(one.message), read.model, reading.places)
-            related = _related(one, read, span, reading)
-            yield Problem(span, 1 + SEVERITIES.index(one.severity), one.code, words, related, fixes)
+            words = (
+                finding.message if finding.severity == "breaks" else f"{finding.message}. {finding.why} {finding.fix}"
+            )
+            fixes = _fixes(finding, faults.get(finding.message), read.model, reading.places)
+            related = _related(finding, read, span, reading)
+            yield Problem(span, 1 + SEVERITIES.index(finding.severity), finding.code, words, related, fixes)
 
 
 def _of_error(error: LayerExplainError, reading: Reading) -> Iterator[Problem]:
@@ -90,26 +96,28 @@ def _of_error(error: LayerExplainError, reading: Reading) -> Iterator[Problem]:
         yield Problem(span, 1, "", error.fact, (), {})
 
 
-def _related(found: Finding, read: ReadModel, span: Extent, reading: Reading) -> tuple[tuple[Extent, str], ...]:
+def _related(finding: Finding, read: ReadModel, span: Extent, reading: Reading) -> tuple[tuple[Extent, str], ...]:
     """Return the places of the layers that a message names, and of those that give the layer at fault its tensors."""
-    names = re.findall(r"'([^']+)'", found.message)
-    names += [ref.layer for call in read.model.calls if call.layer == found.layer for ref in call.refs]
-    at = {one.layer: one for one in reversed(reading.results)}
+    names = re.findall(r"'([^']+)'", finding.message)
+    names += [ref.layer for call in read.model.calls if call.layer == finding.layer for ref in call.refs]
+    at = {result.layer: result for result in reversed(reading.results)}
     others = [at[name] for name in dict.fromkeys(names) if name in at]
     if not names:  # PyTorch stops at the call; the error gives its shapes alone
-        others = [one for one in reversed(reading.results) if shapes_text(one.shapes) in found.message]
-    others = list({one.span: one for one in reversed(others) if one.span != span}.values())[::-1]
-    return tuple([(one.span, f"'{one.layer}' gives {shapes_text(one.shapes)}") for one in others[:_MOST_RELATED]])
+        others = [result for result in reversed(reading.results) if shapes_text(result.shapes) in finding.message]
+    others = list({result.span: result for result in reversed(others) if result.span != span}.values())[::-1]
+    return tuple(
+        [(result.span, f"'{result.layer}' gives {shapes_text(result.shapes)}") for result in others[:_MOST_RELATED]]
+    )
 
 
-def _fixes(found: Finding, fault: LayerExplainError | None, model: Model, places: Places) -> dict[str, Changes]:
+def _fixes(finding: Finding, fault: LayerExplainError | None, model: Model, places: Places) -> dict[str, Changes]:
     """Return what would mend a layer at fault, or a loss that does not fit, as far as it is one change of the text."""
-    fixes = [(f"use {found.loss}", _with_loss(found.loss, places) if found.loss else ())]
+    fixes = [(f"use {finding.loss}", _with_loss(finding.loss, places) if finding.loss else ())]
     make = _in_spec if places.text.is_spec else _in_code
     for edit in fault.edits if fault is not None else ():
-        target = model.layers_by_name.get(edit.layer or found.layer or "")
+        target = model.layers_by_name.get(edit.layer or finding.layer or "")
         # A change in a loop, or in a class that is used twice, would be one of other layers too.
-        alike = [one for one in model.layers if target and _place(one) == _place(target)]
+        alike = [layer for layer in model.layers if target and _place(layer) == _place(target)]
         if fault and target and len(alike) == 1 and places.text.cell_of(target.file) is not None:
             fixes.append((edit.words, tuple(make(edit, target, fault, places))))
     return {words[0].upper() + words[1:]: changes for words, changes in fixes if changes}
@@ -127,7 +135,7 @@ def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places)
     new = f"{name[: name.rfind('.') + 1]}{edit.value}{'' if '(' in edit.value else '()'}"
     span, whole = places.span(maker), places.at(layer.file, layer.line, layer.column)
     at_fault = places.call_at(fault.source, fault.line, fault.column)
-    adds = [one for one in places.calls if maker in one.args and ast.unparse(one.func).endswith(".add")]
+    adds = [call for call in places.calls if maker in call.args and ast.unparse(call.func).endswith(".add")]
     if edit.argument:
         yield _argument(edit, layer, maker, places)
     elif not edit.layer and (at_fault is None or at_fault is maker or not at_fault.args):  # in nn.Sequential(…)
@@ -152,11 +160,11 @@ def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> tupl
     with suppress(ArgumentError):
         positional = api.layer_type(layer.type if layer.kind == "layer" else f"torch.nn.{layer.type}").positional
     at = positional.index(edit.argument) if edit.argument in positional else len(maker.args)
-    given = [one.value for one in maker.keywords if one.arg == edit.argument] or maker.args[at : at + 1]
+    given = [keyword.value for keyword in maker.keywords if keyword.arg == edit.argument] or maker.args[at : at + 1]
     if given:
         return places.span(given[0]), edit.value
     text = f"{edit.argument}={edit.value}"
-    if last := [*maker.args, *[one.value for one in maker.keywords]][-1:]:
+    if last := [*maker.args, *[keyword.value for keyword in maker.keywords]][-1:]:
         return places.span(last[0]).end, f", {text}"
     bracket = places.span(maker).end
     return bracket._replace(column=bracket.column - 1, end_column=bracket.column - 1), text
@@ -168,8 +176,10 @@ def _with_loss(loss: str, places: Places) -> Changes:
         lines = [i for i, line in enumerate(places.text.cells[""].lines) if re.match(r"loss:\s*\w+\s*$", line)]
         spans, new = [places.text.whole_line("", i) for i in lines], f"loss: {loss}"
     else:
-        compiled = [one for one in places.calls if isinstance(one.func, ast.Attribute) and one.func.attr == "compile"]
-        spans = [places.span(key.value) for one in compiled for key in one.keywords if key.arg == "loss"]
+        compiled = [
+            call for call in places.calls if isinstance(call.func, ast.Attribute) and call.func.attr == "compile"
+        ]
+        spans = [places.span(key.value) for call in compiled for key in call.keywords if key.arg == "loss"]
         new = f'"{loss}"'
     return ((spans[0], new),) if len(spans) == 1 else ()
 
@@ -216,20 +226,20 @@ class Hint(NamedTuple):
 
 def hints(reading: Reading, settings: Settings) -> list[Hint]:
     """Return the hints of a text, a line each."""
-    lines = grouped(((one.span.cell, one.span.end_line), one) for one in reading.results)
-    found = [Hint(*at, _label(each, reading.places, settings), _tooltip(each)) for at, each in lines.items()]
-    return sorted([one for one in found if one.label])
+    lines = grouped(((result.span.cell, result.span.end_line), result) for result in reading.results)
+    hints = [Hint(*at, _label(each, reading.places, settings), _tooltip(each)) for at, each in lines.items()]
+    return sorted([hint for hint in hints if hint.label])
 
 
 def _label(results: Sequence[LineResult], places: Places, settings: Settings) -> str:
     """Return the hint of a line: what its last call gives, in a loop in the first and the last pass."""
-    of_expressions = grouped((one.span, one) for one in results)
+    of_expressions = grouped((result.span, result) for result in results)
     last = max(of_expressions, key=lambda span: results.index(of_expressions[span][0]))
     passes, stages = of_expressions[last], places.stages(last)
     shown = passes[stages - 1 :: stages] if len(passes) % stages == 0 else passes[-1:]
     shapes = " … ".join(dict.fromkeys([shapes_text(shown[0].shapes), shapes_text(shown[-1].shapes)]))
-    layers = {one.layer: one for one in results}.values()
-    params, macs = total([one.params for one in layers]), total([one.macs for one in layers])
+    layers = {result.layer: result for result in results}.values()
+    params, macs = total([layer.params for layer in layers]), total([layer.macs for layer in layers])
     parts = [f"→ {shapes}"] if settings.shapes else []
     if settings.parameters and params != 0 and (parts, params) != (["→ ?"], None):
         parts.append(count_text(params))
@@ -241,13 +251,13 @@ def _label(results: Sequence[LineResult], places: Places, settings: Settings) ->
 def _tooltip(results: Sequence[LineResult]) -> str:
     """Return a line for each layer, and why something is not known."""
     lines = [
-        f"{one.layer or 'this statement'}: {shapes_text(one.shapes)}"
-        + (f", {count_text(one.params)} parameters" if one.params else "")
-        + (f", {count_text(one.macs)} MACs" if one.macs else "")
-        for one in results
+        f"{result.layer or 'this statement'}: {shapes_text(result.shapes)}"
+        + (f", {count_text(result.params)} parameters" if result.params else "")
+        + (f", {count_text(result.macs)} MACs" if result.macs else "")
+        for result in results
     ]
     lines[_MOST_SHOWN:] = [f"and {len(lines) - _MOST_SHOWN} more"] * (len(lines) > _MOST_SHOWN)
-    lines += dict.fromkeys([f"?: {one.reason}" for one in results if one.reason])
+    lines += dict.fromkeys([f"?: {result.reason}" for result in results if result.reason])
     text = "\n".join(lines).replace("give it with --input", "write `# layerexplain: input=SHAPE`")
     return _OPTION.sub(_comment, text)
 
@@ -257,28 +267,34 @@ def _comment(option: re.Match[str]) -> str:
     return f"write `# layerexplain: {name + '=' if name else ''}{option['value']}`"
 
 
-def kept_hints(found: Sequence[Hint], before: EditedText, reading: Reading) -> list[Hint]:
+def kept_hints(hints: Sequence[Hint], before: EditedText, reading: Reading) -> list[Hint]:
     """Return the hints that stay: of cells that do not parse any more where their lines are now; of a file that gives
     nothing now, as while a name is half typed, those before all that was changed."""
     if "" in before.cells and not (reading.gaps or reading.results):
         old, new = before.cells[""].lines, reading.text.cells[""].lines
-        return [one for one in found if old[: one.line + 1] == new[: one.line + 1]]
+        return [hint for hint in hints if old[: hint.line + 1] == new[: hint.line + 1]]
     by_uri = {reading.text.cells[name].uri: name for name in reading.gaps}
     cells = {name: by_uri[cell.uri] for name, cell in before.cells.items() if cell.uri in by_uri}
     moved = {old: moved_lines(before.cells[old].lines, reading.text.cells[new].lines) for old, new in cells.items()}
-    here = [one for one in found if one.line in moved.get(one.cell, ())]
-    return [one._replace(cell=cells[one.cell], line=moved[one.cell][one.line]) for one in here]
+    here = [hint for hint in hints if hint.line in moved.get(hint.cell, ())]
+    return [hint._replace(cell=cells[hint.cell], line=moved[hint.cell][hint.line]) for hint in here]
 
 
 def hover(reading: Reading, cell: str, line: int, column: int) -> tuple[Extent, str] | None:
     """Return what is shown at a place: of the layer that is called there, else of the type whose name stands there."""
-    words = [one for one in _NAME.finditer(reading.text.line(cell, line)) if one.start() <= column <= one.end()]
+    words = [match for match in _NAME.finditer(reading.text.line(cell, line)) if match.start() <= column <= match.end()]
     if not words:
         return None
     span = Extent(cell, line, words[0].start(), line, words[0].end())
     # A layer is called in the first line of its expression, or in a spec in its item.
-    called = [one for one in reading.results if one.layer and one.span[:2] == span[:2] and one.span[:3] <= span[:3]]
-    inner = min([one for one in called if span[1:3] < one.span[3:]], key=lambda one: one.span[3:], default=None)
+    called = [
+        result
+        for result in reading.results
+        if result.layer and result.span[:2] == span[:2] and result.span[:3] <= span[:3]
+    ]
+    inner = min(
+        [result for result in called if span[1:3] < result.span[3:]], key=lambda result: result.span[3:], default=None
+    )
     shown = (_of_layer(reading, inner.layer) if inner else None) or _of_type(words[0][0])
     return (span, shown) if shown else None
 

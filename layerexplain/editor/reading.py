@@ -71,7 +71,7 @@ def values_in(text: str) -> dict[str, str]:
 def input_shapes(model: Model, values: Mapping[str, str]) -> InputShapes:
     """Return the shapes that values give the inputs of a model, without the batch; `input` stands for the first one."""
     names = input_names(model)
-    by_name = {names[0] if one == "input" and names else one: value for one, value in values.items()}
+    by_name = {names[0] if item == "input" and names else item: value for item, value in values.items()}
     shapes = {name: shape for name, text in by_name.items() if name in names and (shape := parse_shape(text))}
     return shapes_for(model, shapes)
 
@@ -150,8 +150,8 @@ class EditedText(NamedTuple):
 
     def cell_of(self, file: str | None) -> str | None:
         """Return the cell of a place's file; None for a place in another file."""
-        found = _CELL.search(file or "")
-        name = found[0] if found else "" if file in (None, "", self.path, basename(self.path)) else file
+        match = _CELL.search(file or "")
+        name = match[0] if match else "" if file in (None, "", self.path, basename(self.path)) else file
         return name if name in self.cells else None
 
     def whole_line(self, cell: str, line: int) -> Extent:
@@ -234,7 +234,7 @@ def read_text(text: EditedText, settings: Settings) -> Reading:
             sources = each_model(CodeSource(text.path, "", values, content))[:_MOST_MODELS]
     except LayerExplainError as error:
         errors += each_of(error)
-    unread = " ".join([*code.repaired, *[one.fact for one in errors]])
+    unread = " ".join([*code.repaired, *[item.fact for item in errors]])
     gaps = frozenset([cell for cell in text.cells if f"{cell} is not Python".strip() in unread])
     places = Places(text, code)
     for source in sources:
@@ -243,7 +243,7 @@ def read_text(text: EditedText, settings: Settings) -> Reading:
             models.append(_read_model(model, getattr(source, "request", ""), values, places))
         except LayerExplainError as error:
             errors += each_of(error)
-    results = dict.fromkeys([one for model in models for one in _results(model, places)])
+    results = dict.fromkeys([result for model in models for result in _results(model, places)])
     return Reading(text, places, tuple(results), tuple(models), tuple(errors), gaps)
 
 
@@ -270,14 +270,18 @@ class Places:
 
     def __init__(self, text: EditedText, code: Code = _NO_CODE) -> None:
         self.text, self._locate = text, code.locate
-        nodes = [one for one in walk(code.tree) if isinstance(one, ast.expr)]
-        lines = {line: self._locate(line) for line in {one.lineno for one in nodes}}
-        self.nodes = grouped(((*lines[one.lineno][:2], one.col_offset + 1), one) for one in nodes)
+        nodes = [node for node in walk(code.tree) if isinstance(node, ast.expr)]
+        lines = {line: self._locate(line) for line in {node.lineno for node in nodes}}
+        self.nodes = grouped(((*lines[node.lineno][:2], node.col_offset + 1), node) for node in nodes)
         """Expressions by the places of their beginnings, the outer ones first."""
-        self.calls = [one for one in nodes if isinstance(one, ast.Call)]
-        self.innermost = {at: one for at, each in self.nodes.items() for one in each if isinstance(one, ast.Call)}
-        defined = [(by, one) for one in code.tree.body for by in (one, *getattr(one, "targets", ()))]
-        self.definitions = {getattr(by, "name", getattr(by, "id", by)): self.span(one) for by, one in defined}
+        self.calls = [node for node in nodes if isinstance(node, ast.Call)]
+        self.innermost = {at: node for at, each in self.nodes.items() for node in each if isinstance(node, ast.Call)}
+        defined = [
+            (by, statement) for statement in code.tree.body for by in (statement, *getattr(statement, "targets", ()))
+        ]
+        self.definitions = {
+            getattr(by, "name", getattr(by, "id", by)): self.span(statement) for by, statement in defined
+        }
         """Where names of the program were given to what they stand for last."""
 
     def span(self, node: ast.expr | ast.stmt) -> Extent:
@@ -292,8 +296,10 @@ class Places:
     def stages(self, span: Extent) -> int:
         """Return how many operations begin where an expression does, each with a result, as in `conv(x).relu()`."""
         nodes = self.nodes.get((span.cell, span.line + 1, span.column + 1), [])
-        makers = [one.func for one in nodes if isinstance(one, ast.Call)]
-        return sum([isinstance(one, ast.Call | ast.BinOp | ast.Subscript) and one not in makers for one in nodes]) or 1
+        makers = [node.func for node in nodes if isinstance(node, ast.Call)]
+        return (
+            sum([isinstance(node, ast.Call | ast.BinOp | ast.Subscript) and node not in makers for node in nodes]) or 1
+        )
 
     def at(self, file: str | None, line: int | None, column: int | None, *, innermost: bool = False) -> Extent | None:
         """Return the expression that begins at a place, the outermost or the `innermost` call; the line where none
@@ -308,20 +314,24 @@ class Places:
 
 def _results(read: ReadModel, places: Places) -> list[LineResult]:
     """Return what the lines of a model give, in the order in which it computes."""
-    found = [*_rows(read.model, read.report.layers, places, read.report)]
-    taken = {one.span for one in found}
+    results = [*_rows(read.model, read.report.layers, places, read.report)]
+    taken = {result.span for result in results}
     for inner in read.model.source_code.results() if read.model.source_code is not None else ():
         span = places.at(inner.file, inner.line, inner.column)
         if span is not None and span not in taken and (inner.reason or None not in inner.shapes):
             parts = [row for row in read.report.layers if inner.layer and row.path.startswith(f"{inner.layer}.")]
             counts = total([row.params for row in parts]), total([row.macs for row in parts])
-            found.append(LineResult(span, inner.layer, inner.shapes, *counts, inner.reason))
-    return found
+            results.append(LineResult(span, inner.layer, inner.shapes, *counts, inner.reason))
+    return results
 
 
 def _rows(model: Model, rows: Sequence[LayerReport], places: Places, report: Report) -> Iterator[LineResult]:
     by_name = {row.layer: row for row in rows}
-    of_layers = {(one.file, one.line, one.column) for one in model.layers if one.type != "InputLayer"}
+    of_layers = {
+        (inner_layer.file, inner_layer.line, inner_layer.column)
+        for inner_layer in model.layers
+        if inner_layer.type != "InputLayer"
+    }
     for call in model.calls:
         row, layer = by_name.get(call.layer), model.layers_by_name.get(call.layer)
         if row is None or layer is None:

@@ -99,8 +99,8 @@ class Server(LanguageServer):
         path, is_code = uris.to_fs_path(uri) or uri, lsp.NotebookCellKind.Code
         if notebook is None:
             return text_of(uri, path, [Cell(uri, document(uri).source)], document(uri).version)
-        cells = [(one.document, document(one.document).source, one.kind == is_code) for one in notebook.cells]
-        return text_of(uri, path, [Cell(*one) for one in cells])
+        cells = [(cell.document, document(cell.document).source, cell.kind == is_code) for cell in notebook.cells]
+        return text_of(uri, path, [Cell(*cell) for cell in cells])
 
     def renew(self, uri: str) -> None:
         """Read a text anew, in the background, and then check it; what is done with an older one ends."""
@@ -130,17 +130,17 @@ class Server(LanguageServer):
 
     async def _check(self, shown: OpenText, text: EditedText, read: asyncio.Task[None]) -> None:
         await asyncio.gather(read, asyncio.sleep(0.2))  # seconds, in which the next keystroke finds the worker free
-        reading, found = shown.reading, None
+        reading, result = shown.reading, None
         if reading.text is text and reading.gaps != frozenset(text.cells):
-            found = await self.computed(
+            result = await self.computed(
                 partial(problems, reading),
                 text.path,
                 partial(shown.stop, text),
                 lambda line: problems(unread(text, line)),
             )
-        if found is not None:
-            shown.problems = found
-            self._publish(text, found)
+        if result is not None:
+            shown.problems = result
+            self._publish(text, result)
 
     async def computed(
         self,
@@ -159,7 +159,7 @@ class Server(LanguageServer):
             return None
         # The boundary of one state of a text: whatever is wrong with it, the next one is read.
         except Exception as error:
-            line = " ".join([clean(one) for one in lines_of(error, source or None)])
+            line = " ".join([clean(item) for item in lines_of(error, source or None)])
             self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, line))
             sys.stderr.write(f"layerexplain: {line}\n")
             return otherwise(line.removeprefix(f"{source}: "))
@@ -194,16 +194,17 @@ class Server(LanguageServer):
 
     def _publish(self, text: EditedText, wrong: Sequence[Problem]) -> None:
         for name, cell in text.cells.items():
-            own = [self.diagnostic(text, one) for one in wrong if one.span.cell == name]
+            own = [self.diagnostic(text, problem) for problem in wrong if problem.span.cell == name]
             self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(cell.uri, own, text.version))
 
-    def diagnostic(self, text: EditedText, one: Problem) -> lsp.Diagnostic:
+    def diagnostic(self, text: EditedText, problem: Problem) -> lsp.Diagnostic:
         """Return a problem as an editor takes it."""
-        at = [(lsp.Location(text.cells[at.cell].uri, self.range(text, at)), words) for at, words in one.related]
+        at = [(lsp.Location(text.cells[at.cell].uri, self.range(text, at)), words) for at, words in problem.related]
         docs = f"{self.settings.docs.rstrip('/')}/checks.md" if self.settings.docs else _DOCS
         return lsp.Diagnostic(
-            self.range(text, one.span), one.message, lsp.DiagnosticSeverity(one.severity), one.code or None,
-            lsp.CodeDescription(f"{docs}#{one.code}") if docs and one.code else None, "layerexplain",
+            self.range(text, problem.span), problem.message, lsp.DiagnosticSeverity(problem.severity),
+            problem.code or None,
+            lsp.CodeDescription(f"{docs}#{problem.code}") if docs and problem.code else None, "layerexplain",
             related_information=[lsp.DiagnosticRelatedInformation(*each) for each in at] or None,
         )  # fmt: skip
 
@@ -240,37 +241,41 @@ class Server(LanguageServer):
 
 def _inlay_hints(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> list[lsp.InlayHint]:
     lines = range(params.range.start.line, params.range.end.line + 1)
-    own = [one for one in shown.hints if one.cell == cell and one.line in lines]
-    ends = [ls.range(text, text.whole_line(cell, one.line)).end for one in own]
-    return [lsp.InlayHint(at, one.label, None, None, one.tooltip, True) for at, one in zip(ends, own, strict=True)]
+    own = [hint for hint in shown.hints if hint.cell == cell and hint.line in lines]
+    ends = [ls.range(text, text.whole_line(cell, hint.line)).end for hint in own]
+    return [lsp.InlayHint(at, hint.label, None, None, hint.tooltip, True) for at, hint in zip(ends, own, strict=True)]
 
 
 def _hover(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> lsp.Hover | None:
     at = ls.workspace.position_codec.position_from_client_units(text.cells[cell].lines, params.position)
-    found = hover(shown.reading, cell, at.line, at.character)
-    return found and lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, found[1]), ls.range(text, found[0]))
+    result = hover(shown.reading, cell, at.line, at.character)
+    return result and lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, result[1]), ls.range(text, result[0]))
 
 
 def _actions(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> list[lsp.CodeAction]:
-    own = [(one, *fix) for one in shown.problems if one.span.cell == cell for fix in one.fixes.items()]
-    found: list[lsp.CodeAction] = []
-    for one, title, changes in own:
-        if one.span.line <= params.range.end.line and params.range.start.line <= one.span.end_line:
+    own = [(problem, *fix) for problem in shown.problems if problem.span.cell == cell for fix in problem.fixes.items()]
+    results: list[lsp.CodeAction] = []
+    for problem, title, changes in own:
+        if problem.span.line <= params.range.end.line and params.range.start.line <= problem.span.end_line:
             edits = [(text.cells[span.cell].uri, lsp.TextEdit(ls.range(text, span), new)) for span, new in changes]
-            kind, of, edit = lsp.CodeActionKind.QuickFix, [ls.diagnostic(text, one)], lsp.WorkspaceEdit(grouped(edits))
-            found.append(lsp.CodeAction(title, kind, of, title == next(iter(one.fixes)), edit=edit))
-    return found
+            kind, of, edit = (
+                lsp.CodeActionKind.QuickFix,
+                [ls.diagnostic(text, problem)],
+                lsp.WorkspaceEdit(grouped(edits)),
+            )
+            results.append(lsp.CodeAction(title, kind, of, title == next(iter(problem.fixes)), edit=edit))
+    return results
 
 
 def _lenses(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> list[lsp.CodeLens]:
-    found: list[lsp.CodeLens] = []
-    for one in shown.reading.models:
-        totals, at = one.report.totals, ls.range(text, one.span.start)
-        words = plural(len(one.report.layers), "layer"), f"{count_text(totals.params)} parameters"
+    results: list[lsp.CodeLens] = []
+    for model in shown.reading.models:
+        totals, at = model.report.totals, ls.range(text, model.span.start)
+        words = plural(len(model.report.layers), "layer"), f"{count_text(totals.params)} parameters"
         about = lsp.Command(" · ".join([*words, f"{count_text(totals.macs)} MACs"]), "")
-        page = lsp.Command("show page", SHOW_PAGE, arguments=[without_passwords(text.path), one.request])
-        found += [lsp.CodeLens(at, each) for each in (about, page) if one.span.cell == cell]
-    return found
+        page = lsp.Command("show page", SHOW_PAGE, arguments=[without_passwords(text.path), model.request])
+        results += [lsp.CodeLens(at, each) for each in (about, page) if model.span.cell == cell]
+    return results
 
 
 async def _answer(ls: Server, params: Any, make: Callable[..., Any]) -> Any:
@@ -280,8 +285,8 @@ async def _answer(ls: Server, params: Any, make: Callable[..., Any]) -> Any:
     shown = ls.shown.get(asked if notebook is None else notebook.uri)
     while shown and not (task := shown.check if make is _actions else shown.read).done():
         await asyncio.wait([task])
-    for name, one in shown.reading.text.cells.items() if shown else ():
-        if shown and one.uri == asked:
+    for name, cell in shown.reading.text.cells.items() if shown else ():
+        if shown and cell.uri == asked:
             answer = partial(make, ls, shown, shown.reading.text, name, params)
             return await ls.computed(answer) if make is _hover else answer()
     return None

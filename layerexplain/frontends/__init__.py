@@ -214,7 +214,7 @@ def _read_directory(path: str) -> Model:
 
 
 def _read_opened(opened: Opened) -> Model:
-    return next(one.read for one in FORMATS if one.accepts(opened))(opened)
+    return next(item.read for item in FORMATS if item.accepts(opened))(opened)
 
 
 def _read_zip(opened: Opened) -> Model:

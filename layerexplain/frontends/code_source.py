@@ -78,19 +78,19 @@ def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
     is."""
     import re
 
-    found = re.fullmatch(r"(.*\.(?:py|ipynb))(?::([^/:].*))?", source, re.DOTALL)
-    if found is None:
+    match = re.fullmatch(r"(.*\.(?:py|ipynb))(?::([^/:].*))?", source, re.DOTALL)
+    if match is None:
         return source
     from layerexplain.errors import LayerExplainError
     from layerexplain.files.limits import MAX_CONFIG_BYTES
     from layerexplain.sources.remote import open_remote
 
-    place = source.at(found[1])
+    place = source.at(match[1])
     try:
         content = open_remote(place).read(MAX_CONFIG_BYTES)
     except LayerExplainError:  # whoever reads it says why
         return place
-    return CodeSource(str(place), found[2] or "", given, content)
+    return CodeSource(str(place), match[2] or "", given, content)
 
 
 def named_source(source: Any) -> Any:
@@ -132,18 +132,18 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     if not isinstance(source, str) or source.endswith(OTHER_ENDINGS) or os.path.isdir(source):
         return [source]
     code = source if isinstance(source, CodeSource) else CodeSource(source)
-    found = code.content if code.content is not None else _content(source)
+    result = code.content if code.content is not None else _content(source)
     path = None if source == "-" else str(source)
-    if found is None or (code.request and path is not None):
+    if result is None or (code.request and path is not None):
         return [source]
-    content = found if path is None else code.content
+    content = result if path is None else code.content
     names = [code.request]
     if not code.request:
         from layerexplain.errors import LayerExplainError
         from layerexplain.frontends.code.reader import model_names
 
         with suppress(LayerExplainError):  # whoever reads it says why
-            several = model_names(found, path, code.given)
+            several = model_names(result, path, code.given)
             names = several if len(several) > 1 else names
     if names == [""] and content is None and not code.given:
         return [source]
@@ -166,10 +166,10 @@ def piped(source: Any) -> Any:
         return source
     from layerexplain.sources.regular_file import standard_input
 
-    found = Piped(standard_input())
-    if holds_code(found[:_HEAD], None):
-        return CodeSource("-", getattr(source, "request", ""), getattr(source, "given", {}), found)
-    return found
+    piped = Piped(standard_input())
+    if holds_code(piped[:_HEAD], None):
+        return CodeSource("-", getattr(source, "request", ""), getattr(source, "given", {}), piped)
+    return piped
 
 
 def _content(source: str) -> bytes | None:
@@ -216,7 +216,7 @@ def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
     >>> code_settings(('len(tokenizer.word_index)=5000', 'config["units"]=64'))
     {'len(tokenizer.word_index)': '5000', "config['units']": '64'}
     """
-    found: dict[str, str] = {}
+    code_settings: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         known = _setting_name(name.strip()) if equals else ""
@@ -225,8 +225,8 @@ def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
                 f"--set: '{text}' is not of the form NAME=VALUE; write --set classes=10, or for a value without a name "
                 "--set 'len(words)=5000'"
             )
-        found[known] = value.strip()
-    return found
+        code_settings[known] = value.strip()
+    return code_settings
 
 
 def settings_in(text: str) -> dict[str, str]:
@@ -235,30 +235,30 @@ def settings_in(text: str) -> dict[str, str]:
     >>> settings_in('n=128, input=28,28,1, len(words)=5000, config["units"]=64')
     {'n': '128', 'input': '28,28,1', 'len(words)': '5000', "config['units']": '64'}
     """
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     last = ""
     for part in _between_commas(text):
         left, equals, value = part.partition("=")
         name = _setting_name(left.strip()) if equals else ""
         if name:
-            last, found[name] = name, value.strip()
+            last, results[name] = name, value.strip()
         elif last:
-            found[last] += f",{part.rstrip()}"
-    return found
+            results[last] += f",{part.rstrip()}"
+    return results
 
 
 def _between_commas(text: str) -> list[str]:
     """Return the parts of a text between commas that stand in no brackets and no quotes."""
     parts, depth, quote = [""], 0, ""
-    for one in text:
-        if one in "\"'" and quote in ("", one):
-            quote = "" if quote else one
-        elif not quote and one in "()[]{}":
-            depth = max(depth + (1 if one in "([{" else -1), 0)
-        if one == "," and not quote and not depth:
+    for item in text:
+        if item in "\"'" and quote in ("", item):
+            quote = "" if quote else item
+        elif not quote and item in "()[]{}":
+            depth = max(depth + (1 if item in "([{" else -1), 0)
+        if item == "," and not quote and not depth:
             parts.append("")
         else:
-            parts[-1] += one
+            parts[-1] += item
     return parts
 
 

@@ -124,12 +124,12 @@ def _number(size: Any) -> int:
 
 
 def _checked(name: str, shape: Any) -> Shape:
-    found = one_shape(shape)
-    if found is None:
+    results = one_shape(shape)
+    if results is None:
         raise ArgumentError(
             f"the shape of the input '{name}' needs to be a tuple of sizes such as (28, 28, 1), got {shape!r}"
         )
-    return found
+    return results
 
 
 def is_batch(shape: Shape, layers: Iterable[Layer], *, by_keras: bool = False) -> bool:

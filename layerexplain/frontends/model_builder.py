@@ -94,8 +94,8 @@ def layers_among(value: Any) -> Iterator[Layer]:
 def layers_in_config(config: Mapping[str, Any]) -> tuple[Layer, ...]:
     """Return the layers among the arguments of a layer, each under a name of its own."""
     names = FreeNames()
-    found = [(layer, layer.name or key) for key, value in config.items() for layer in layers_among(value)]
-    return tuple([layer._replace(name=names.take(name or default_name(layer.type))) for layer, name in found])
+    results = [(layer, layer.name or key) for key, value in config.items() for layer in layers_among(value)]
+    return tuple([layer._replace(name=names.take(name or default_name(layer.type))) for layer, name in results])
 
 
 class ModelBuilder:
@@ -155,7 +155,7 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
     names = {layer.name for layer in model.layers}
     # Whether a call is done; what waits for those that feed it is not. What no layer makes is there from the beginning.
     done = {(ref.layer, ref.call): True for ref in model.inputs if ref.layer not in names}
-    done.update({(one.name, 0): True for one in model.weights})
+    done.update({(weight.name, 0): True for weight in model.weights})
     order: list[Call] = []
     for start in model.calls if starts is None else starts:
         if start[:2] in done:

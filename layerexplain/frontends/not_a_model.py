@@ -76,11 +76,11 @@ def _is_graph(head: bytes) -> bool:
         number, value = next(fields(head))
         if number != 1 or not isinstance(value, memoryview):
             return False
-        found = dict(fields(value))
+        results = dict(fields(value))
     except (SourceError, StopIteration):
         # The first node may be a constant that is longer than these bytes.
         return re.match(rb"\n[\x80-\xff]*[\x00-\x7f]\n.[\w./:-]{1,127}\x12.[A-Z]\w+", head, re.DOTALL) is not None
-    return text(found.get(1)).isprintable() and text(found.get(2)).isalnum() and text(found.get(2))[:1].isupper()
+    return text(results.get(1)).isprintable() and text(results.get(2)).isalnum() and text(results.get(2))[:1].isupper()
 
 
 def _binary(head: bytes) -> str | None:
@@ -103,7 +103,7 @@ def _text(head: bytes) -> str | None:
         return f"is the list of TensorFlow checkpoints in its folder: weights without an architecture; {_SAVE}"
     if start.startswith((b"node {", b"library {", b"versions {")):
         return f"is a TensorFlow graph written as text (.pbtxt), which stores no Keras layers; {_SAVE}"
-    if head.startswith(_CAFFE) or any(b"\n" + one in head for one in _CAFFE):
+    if head.startswith(_CAFFE) or any(b"\n" + item in head for item in _CAFFE):
         return f"is a Caffe network, which stores no Keras layers; {_SAVE}"
     return None
 
@@ -152,7 +152,7 @@ _LOOKED_AT = 256 * 1024
 
 def holds_no_model(source: str, error: LayerExplainError) -> bool:
     """Tell whether a file that could not be read is something else than a model, and not a model at fault."""
-    if all(isinstance(one, NotAModel) for one in each_of(error)):
+    if all(isinstance(item, NotAModel) for item in each_of(error)):
         return True
     from layerexplain.frontends.code_source import OTHER_ENDINGS, named_source
     from layerexplain.frontends.opened import is_text

@@ -160,8 +160,8 @@ def _may_be_code(head: bytes) -> bool:
     layer alone."""
     without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
     return any(
-        one in without_comments
-        for one in (
+        item in without_comments
+        for item in (
             b"(",
             b"import ",
             b"```",

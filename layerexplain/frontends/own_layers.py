@@ -33,10 +33,10 @@ def read_own_layers(code: Code) -> Mapping[str, Declaration]:
     """
     if isinstance(code, Mapping):
         return code
-    found: list[Mapping[str, Declaration]] = []
+    results: list[Mapping[str, Declaration]] = []
     where: dict[str, str] = {}
-    for one in [code] if isinstance(code, str | os.PathLike) else code:
-        path = os.fspath(one)
+    for item in [code] if isinstance(code, str | os.PathLike) else code:
+        path = os.fspath(item)
         try:
             read = _read(path)
             for name in read:
@@ -45,8 +45,8 @@ def read_own_layers(code: Code) -> Mapping[str, Declaration]:
                 where[name] = path
         except LayerExplainError as error:
             raise error.with_place(source=path) from None
-        found.append(read)
-    return found[0] if len(found) == 1 else OwnCode(found)
+        results.append(read)
+    return results[0] if len(results) == 1 else OwnCode(results)
 
 
 class OwnCode(ChainMap[str, "Declaration"]):
@@ -57,19 +57,19 @@ class OwnCode(ChainMap[str, "Declaration"]):
 
     def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
         """Return the model that a class of one of them makes of arguments; None where none has the class."""
-        models = (model_of(one, type_, arguments) for one in self.maps)
-        return next((one for one in models if one is not None), None)
+        models = (model_of(item, type_, arguments) for item in self.maps)
+        return next((other for other in models if other is not None), None)
 
     def lend(self, name: str) -> File | None:
         """Return the file of one of them that defines a name, for a program that lacks it."""
-        found = (one.lend(name) for one in self.maps if hasattr(one, "lend"))
-        return next((one for one in found if one is not None), None)
+        result = (item.lend(name) for item in self.maps if hasattr(item, "lend"))
+        return next((item for item in result if item is not None), None)
 
 
 def notes_of(own: Mapping[str, Declaration]) -> list[Note]:
     """Return what a report must say of own code: which files that nobody named it took values from."""
-    found = [note for one in (own.maps if isinstance(own, OwnCode) else [own]) for note in _notes(one)]
-    return list(dict.fromkeys(found))
+    notes = [note for item in (own.maps if isinstance(own, OwnCode) else [own]) for note in _notes(item)]
+    return list(dict.fromkeys(notes))
 
 
 def _notes(own: Mapping[str, Declaration]) -> list[Note]:
@@ -97,7 +97,7 @@ def with_own_models(model: Model, own: Mapping[str, Declaration]) -> Model:
                 faults=(*model.faults, *own_model.faults),
             )  # fmt: skip
     layers = tuple([_with_model(layer, own) for layer in model.layers])
-    replaced = {one.name for one, before in zip(layers, model.layers, strict=True) if one is not before}
+    replaced = {layer.name for layer, before in zip(layers, model.layers, strict=True) if layer is not before}
     if not replaced:
         return model
     calls = tuple([_by_name(call) if call.layer in replaced else call for call in model.calls])

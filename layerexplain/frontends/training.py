@@ -20,25 +20,25 @@ _MOST = 1000
 _Given = TypeVar("_Given")
 
 
-def with_training(model: Model, found: Any) -> Model:
+def with_training(model: Model, result: Any) -> Model:
     """Return the model with what an object says of its training; what is not understood is left out."""
-    if not isinstance(found, Mapping):
+    if not isinstance(result, Mapping):
         return model
     outputs = [ref.layer for ref in model.outputs]
-    optimizer = _setting(found.get("optimizer")) or _setting(found.get("optimizer_config"))
-    losses = {name: one for name, value in _by_output(found.get("loss"), outputs) if (one := _setting(value))}
+    optimizer = _setting(result.get("optimizer")) or _setting(result.get("optimizer_config"))
+    losses = {name: setting for name, value in _by_output(result.get("loss"), outputs) if (setting := _setting(value))}
     weights = {
         name: float(value)
-        for name, value in _by_output(found.get("loss_weights"), outputs)
+        for name, value in _by_output(result.get("loss_weights"), outputs)
         if isinstance(value, int | float)
     }
     metrics: dict[str, tuple[TrainingSetting, ...]] = {}
     for key in ("metrics", "weighted_metrics"):
-        for name, value in _metrics(found.get(key), outputs):
-            found_here = [one for item in value if (one := _setting(item))]
+        for name, value in _metrics(result.get(key), outputs):
+            found_here = [setting for item in value if (setting := _setting(item))]
             # Keras 2 puts the name of the output in front of that of a wrapped metric.
             metrics[name] = metrics.get(name, ()) + tuple(
-                [one._replace(name=one.name.removeprefix(f"{name}_")) for one in found_here]
+                [setting._replace(name=setting.name.removeprefix(f"{name}_")) for setting in found_here]
             )
     if optimizer is None and not losses:
         return model
@@ -52,7 +52,7 @@ def _by_layer(given: Mapping[str, _Given], model: Model) -> dict[str, _Given]:
     """Return what is given for outputs by the names of their layers, where the model gives them out under others."""
     form = model.output_form if isinstance(model.output_form, Mapping) else {}
     layers = {name: model.outputs[number].layer for name, number in form.items() if isinstance(number, int)}
-    return {layers.get(name, name): one for name, one in given.items()}
+    return {layers.get(name, name): value for name, value in given.items()}
 
 
 def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
@@ -65,19 +65,19 @@ def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
     for key in given:
         must_be_known("part of training", key, KINDS, f"give {' or '.join(KINDS)}")
     outputs = {ref.layer for ref in model.outputs}
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for key in KINDS:
         value = given.get(key)
         if value is None:
             continue
         by_output = isinstance(value, Mapping) and key == "loss" and bool(value) and set(value) <= outputs
         of_torch = model.framework == "torch"
-        named = {name: _given(key, one, of_torch) for name, one in (value.items() if by_output else [("", value)])}
+        named = {name: _given(key, item, of_torch) for name, item in (value.items() if by_output else [("", value)])}
         named = named if by_output else named[""]
-        for one in named.values() if by_output else (named,):
-            check_part(key, one, outputs, of_torch=of_torch)
-        found[key] = named
-    now, before = with_training(model, found).training, model.training or Training()
+        for item in named.values() if by_output else (named,):
+            check_part(key, item, outputs, of_torch=of_torch)
+        results[key] = named
+    now, before = with_training(model, results).training, model.training or Training()
     if now is None:
         return model
     optimizer, losses = now.optimizer or before.optimizer, now.losses or before.losses
@@ -93,10 +93,12 @@ _TORCH_EXAMPLES = {"loss": "CrossEntropyLoss", "optimizer": "SGD"}
 
 def _given(key: str, value: Any, of_torch: bool) -> Any:
     """Return a loss or an optimizer that is given as an object, one of PyTorch under its whole name."""
-    one = as_object(value)
-    name = one.get("class_name") if isinstance(one, Mapping) else one
+    item = as_object(value)
+    name = item.get("class_name") if isinstance(item, Mapping) else item
     known = torch_part_of(KINDS[key], name) if of_torch and isinstance(name, str) else None
-    return one if known is None else {"class_name": known, "config": one.get("config", {}) if one is not name else {}}
+    return (
+        item if known is None else {"class_name": known, "config": item.get("config", {}) if item is not name else {}}
+    )
 
 
 def check_part(key: str, setting: Any, outputs: Iterable[str] = (), *, of_torch: bool = False) -> None:
@@ -110,7 +112,7 @@ def check_part(key: str, setting: Any, outputs: Iterable[str] = (), *, of_torch:
     if declaration is None:
         from layerexplain.errors import did_you_mean
 
-        own = [one.rpartition(".")[2] for one in torch_parts(KINDS[key])] if of_torch else None
+        own = [part.rpartition(".")[2] for part in torch_parts(KINDS[key])] if of_torch else None
         names = [*(map(snake_case, part_names(KINDS[key], aliases=True)) if own is None else own), *outputs]
         example = (_TORCH_EXAMPLES if of_torch else _EXAMPLES)[key]
         hint = did_you_mean(str(name), names) or f"for example {key}: {example}"
@@ -124,7 +126,7 @@ def as_object(value: Any) -> Any:
     if isinstance(value, Mapping) and len(value) == 1:
         ((name, config),) = value.items()
         if isinstance(config, Mapping) or config is None:
-            nested = {key: as_object(one) for key, one in (config or {}).items()}
+            nested = {key: as_object(item) for key, item in (config or {}).items()}
             return {"class_name": str(name), "config": nested}
     return value
 
@@ -132,17 +134,17 @@ def as_object(value: Any) -> Any:
 def _by_output(value: Any, outputs: Sequence[str]) -> list[tuple[str, Any]]:
     """Return what is given for each output; "" where it is given for all."""
     if isinstance(value, Mapping) and not _is_object(value):
-        return [(str(name), one) for name, one in list(value.items())[:_MOST]]
+        return [(str(name), item) for name, item in list(value.items())[:_MOST]]
     if isinstance(value, list | tuple):
         if len(outputs) < 2:
-            return [("", one) for one in value[:1]]
+            return [("", item) for item in value[:1]]
         return list(zip(outputs, value, strict=False))
     return [("", value)]
 
 
 def _metrics(value: Any, outputs: Sequence[str]) -> list[tuple[str, list[Any]]]:
     """Return the metrics of each output. One list may hold those of all outputs, or a list for each of them."""
-    if isinstance(value, list | tuple) and not any(isinstance(one, list | tuple) for one in value):
+    if isinstance(value, list | tuple) and not any(isinstance(item, list | tuple) for item in value):
         return [("", list(value[:_MOST]))]
     each = _by_output(value, outputs)
     return [(name, list(some)[:_MOST] if isinstance(some, list | tuple) else [some]) for name, some in each]
@@ -160,7 +162,7 @@ def _setting(value: Any) -> TrainingSetting | None:
         return None
     name, config = value.get("class_name"), value.get("config")
     if name is None and isinstance(value.get("name"), str):  # Keras 0.3 has the arguments beside the name
-        name, config = value["name"], {key: one for key, one in value.items() if key != "name"}
+        name, config = value["name"], {key: item for key, item in value.items() if key != "name"}
     if name == "function" and isinstance(config, str):
         return TrainingSetting(config)
     if not isinstance(name, str) or not name:
@@ -169,12 +171,12 @@ def _setting(value: Any) -> TrainingSetting | None:
         return TrainingSetting(config["name"])  # Keras 2 wraps a function, and says which by its name
     stated = config.items() if isinstance(config, Mapping) else ()
     was_named = {} if name.startswith("torch.") else {"lr": "learning_rate"}  # before Keras 2.3
-    kept = {was_named.get(key, str(key)): _plain(one) for key, one in stated}
+    kept = {was_named.get(key, str(key)): _plain(item) for key, item in stated}
     return TrainingSetting(package_and_class(name)[1], kept)
 
 
 def _plain(value: Any) -> Any:
     """Return an argument: a schedule or another object is a `Setting`."""
     if isinstance(value, Mapping):
-        return _setting(value) or {str(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+        return _setting(value) or {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -121,10 +121,10 @@ def need_batch(sign: str, number: int) -> None:
 @contextmanager
 def needs_of_batch() -> Iterator[dict[Need, None]]:
     """Collect what formulas that are made in the `with` need of the batch."""
-    before, found = _needs.of_batch, dict[Need, None]()
-    _needs.of_batch = found
+    before, results = _needs.of_batch, dict[Need, None]()
+    _needs.of_batch = results
     try:
-        yield found
+        yield results
     finally:
         _needs.of_batch = before
 
@@ -139,7 +139,7 @@ def batch_of_all(needs: Iterable[Need]) -> tuple[int, int, int | None]:
     >>> batch_of_all([("%", 4), ("%", 6), (">=", 5)]), batch_of_all([("==", 4), ("%", 2)])
     ((12, 12, None), (2, 2, 4))
     """
-    numbers = {sign: list(dict.fromkeys([each for one, each in needs if one == sign])) for sign in ("%", "==", ">=")}
+    numbers = {sign: list(dict.fromkeys([each for item, each in needs if item == sign])) for sign in ("%", "==", ">=")}
     step, fixed = lcm(*numbers["%"]), numbers["=="]
     least = -(-max(numbers[">="], default=1) // step) * step
     if len(fixed) > 1 or (fixed and (fixed[0] % step or fixed[0] < least)):

@@ -137,16 +137,16 @@ def states_after(order: Sequence[Expr]) -> dict[Expr, Expr]:
     Raises:
         NotKnown: Two calls use one state, of which the second would have to read what the first leaves.
     """
-    found: dict[Expr, Expr] = {}
+    results: dict[Expr, Expr] = {}
     for node in order:
         called = node.attrs["definition"] if node.op is CALL else None
         if called is not None and called.states:
             first = len(called.outputs) - len(called.states)
             for i, leaf in enumerate(node.args[-len(called.states) :]):
-                if leaf in found:
+                if leaf in results:
                     raise NotKnown(f"{called.name} keeps its state between calls, and is called twice inside one layer")
-                found[leaf] = item(node, first + i)
-    return found
+                results[leaf] = item(node, first + i)
+    return results
 
 
 def node_of(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[Any], dtypes: list[str]) -> Expr:

@@ -465,15 +465,15 @@ def walk(roots: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
 
     Nodes in `stop`, and those that only they need, are left out. Bodies of calls and loops are not entered."""
     seen = set(stop)
-    found: list[Expr] = []
+    expressions: list[Expr] = []
     for root in roots:
         if root not in seen:
             seen.add(root)
-            found.append(root)
-    for node in found:  # grows during the iteration
+            expressions.append(root)
+    for node in expressions:  # grows during the iteration
         for arg in node.args:
             if arg not in seen:
                 seen.add(arg)
-                found.append(arg)
-    found.sort(key=_by_serial)
-    return found
+                expressions.append(arg)
+    expressions.sort(key=_by_serial)
+    return expressions

@@ -39,8 +39,8 @@ def row(*nodes: Node) -> Node:
     >>> row("a", row(("o", "+"), "b"))
     ('row', 'a', ('o', '+'), 'b')
     """
-    found = [one for node in nodes for one in items(node)]
-    return found[0] if len(found) == 1 else ("row", *found)
+    results = [item for node in nodes for item in items(node)]
+    return results[0] if len(results) == 1 else ("row", *results)
 
 
 def items(node: Node) -> Sequence[Node]:
@@ -69,10 +69,10 @@ def fence(*inside: Node, open: str = "(", close: str = ")") -> Node:
 
 def listed(nodes: Iterable[Node]) -> Node:
     """Return nodes with commas between them."""
-    found: list[Node] = []
+    results: list[Node] = []
     for node in nodes:
-        found += [COMMA, node] if found else [node]
-    return row(*found)
+        results += [COMMA, node] if results else [node]
+    return row(*results)
 
 
 def applied(name: str, *inside: Node) -> Node:
@@ -88,15 +88,15 @@ def filled(template: Node, args: Sequence[Node]) -> Node:
         return template
     kind, *parts = template
     if kind == "row":
-        return row(*[filled(one, args) for one in parts])
+        return row(*[filled(part, args) for part in parts])
     if kind == "fence":
-        return fence(*[filled(one, args) for one in parts[2:]], open=parts[0], close=parts[1])
-    return (kind, *[filled(one, args) for one in parts])
+        return fence(*[filled(part, args) for part in parts[2:]], open=parts[0], close=parts[1])
+    return (kind, *[filled(part, args) for part in parts])
 
 
 def is_tall(node: Node) -> bool:
     """Return whether a node is higher than a line."""
-    return isinstance(node, tuple) and (node[0] in TALL or any([is_tall(one) for one in node[1:]]))
+    return isinstance(node, tuple) and (node[0] in TALL or any([is_tall(item) for item in node[1:]]))
 
 
 # Latex --------------------------------------------------------------------------------------------------------------
@@ -159,14 +159,14 @@ def _printed(node: Node, spaced: bool) -> str:
         return _side_by_side(parts, spaced)
     if kind == "fence":
         inside = _printed(row(*parts[2:]), spaced) if parts[2:] else ""
-        return _bracketed(parts[0], parts[1], inside, any([is_tall(one) for one in parts[2:]]))
+        return _bracketed(parts[0], parts[1], inside, any([is_tall(part) for part in parts[2:]]))
     if kind == "cases":
         separator = r" \\ "
-        rows = [" & ".join([_printed(part, spaced) for part in one]) for one in parts]
+        rows = [" & ".join([_printed(part, spaced) for part in other]) for other in parts]
         return rf"\begin{{cases}} {separator.join(rows)} \end{{cases}}"
     if kind == "root" and len(parts) == 2:
         kind = "higher root"
-    pieces = [_printed(parts[0], spaced), *[_printed(one, spaced and kind == "frac") for one in parts[1:]]]
+    pieces = [_printed(parts[0], spaced), *[_printed(part, spaced and kind == "frac") for part in parts[1:]]]
     if kind == "under" and parts[0][0] == "f" and parts[0][1] not in _FUNCTIONS:
         pieces[0] = rf"\operatorname{{{escaped(parts[0][1])}}}"
     if kind == "sup" and not (isinstance(parts[0], str) or parts[0][0] in _WORDS or parts[0][0] == "sub"):
@@ -208,24 +208,24 @@ def _bracketed(open: str, close: str, inside: str, tall: bool) -> str:
 
 def _side_by_side(parts: Sequence[Node], spaced: bool) -> str:
     r"""Print the parts of a row, with spaces around signs between two operands, and behind `\sum` and `\ln`."""
-    found = ""
+    result = ""
     last: Node = ("o", "")
     for part in parts:
         text = _printed(part, spaced)
         kind = part[0] if isinstance(part, tuple) else ""
         if kind == "s":
-            found = f"{found} {text} ".lstrip()
+            result = f"{result} {text} ".lstrip()
         elif kind == "o" and part[1] in (",", ":"):
-            found += text + " " * (spaced and part[1] == ",")
+            result += text + " " * (spaced and part[1] == ",")
         elif kind == "o" and part[1] not in _UNSPACED:
             is_between = last[0] not in ("o", "s", "p")
-            found += f" {text} " if is_between and (spaced or text[0] == "\\") else text
+            result += f" {text} " if is_between and (spaced or text[0] == "\\") else text
         else:
-            runs_on = text[:1].isalnum() and _COMMAND.search(found)
+            runs_on = text[:1].isalnum() and _COMMAND.search(result)
             is_apart = runs_on or "t" in (kind, last[0]) or (_takes_body(last) and kind != "fence")
-            found += " " * bool(is_apart and found and found[-1] != " ") + text
+            result += " " * bool(is_apart and result and result[-1] != " ") + text
         last = part
-    return found.rstrip()
+    return result.rstrip()
 
 
 _COMMAND: Final = re.compile(r"\\[a-zA-Z]+$")

@@ -37,37 +37,37 @@ class Uses(NamedTuple):
 
 def uses(tree: Any) -> Uses:
     """Return the names that a checked syntax tree uses (`lang.syntax.checked_tree`, `checked_expression`)."""
-    found = Uses({}, {}, {}, {}, {}, {})
-    pending: list[tuple[Any, dict[str, int], frozenset[str]]] = [(tree, found.tensors, frozenset())]
+    uses = Uses({}, {}, {}, {}, {}, {})
+    pending: list[tuple[Any, dict[str, int], frozenset[str]]] = [(tree, uses.tensors, frozenset())]
     while pending:
         node, kind, local = pending.pop()
         inside: list[tuple[Any, dict[str, int]]] = []
         if isinstance(node, ast.Name):
-            where = found.assigned if isinstance(node.ctx, ast.Store) else kind
+            where = uses.assigned if isinstance(node.ctx, ast.Store) else kind
             if node.id not in local:
                 where.setdefault(node.id, node.lineno)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id not in local:
-                found.called.setdefault(node.func.id, node.lineno)
-            inside = [*[(a, kind) for a in node.args], *[(k.value, found.values) for k in node.keywords]]
+                uses.called.setdefault(node.func.id, node.lineno)
+            inside = [*[(a, kind) for a in node.args], *[(k.value, uses.values) for k in node.keywords]]
         elif isinstance(node, ast.Subscript):
-            base = found.assigned if isinstance(node.ctx, ast.Store) else kind
+            base = uses.assigned if isinstance(node.ctx, ast.Store) else kind
             if isinstance(node.ctx, ast.Store):
                 base.setdefault(getattr(node.value, "id", ""), node.lineno)
             else:
                 inside = [(node.value, kind)]
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             is_slice = isinstance(node.slice, ast.Tuple) or is_key(node.slice)
-            inside += [(part, found.values if is_slice else kind) for part in parts]
+            inside += [(part, uses.values if is_slice else kind) for part in parts]
         elif isinstance(node, ast.IfExp):
-            inside = [(node.test, found.conditions), (node.body, kind), (node.orelse, kind)]
+            inside = [(node.test, uses.conditions), (node.body, kind), (node.orelse, kind)]
         elif isinstance(node, ast.For):
             local |= {getattr(node.target, "id", "")}
             inside = [(part, kind) for part in (*getattr(node.iter, "args", ()), *node.body)]
         elif isinstance(node, ast.FunctionDef):
-            found.defined.setdefault(node.name, node.lineno)
+            uses.defined.setdefault(node.name, node.lineno)
             # It uses its parameters alone; of what it uses besides, only the functions are the text's.
-            alone = Uses(found.called, {}, found.values, found.conditions, {}, {})
+            alone = Uses(uses.called, {}, uses.values, uses.conditions, {}, {})
             names, collected = assigned_names(node.body)
             own = {*names, *collected, *[parameter.arg for parameter in node.args.args]}
             pending += [(part, alone.tensors, local | own) for part in node.body]
@@ -76,7 +76,7 @@ def uses(tree: Any) -> Uses:
         else:
             inside = [(child, kind) for child in parts_of(node)]
         pending += [(child, of, local) for child, of in reversed(inside)]
-    return found
+    return uses
 
 
 # Names --------------------------------------------------------------------------------------------------------------
@@ -125,18 +125,18 @@ def _other_names(definitions: Iterable[Definition]) -> set[str]:
     """Return the names of ops, composites and values, which a `def` must not use."""
     from layerexplain.lang.visit import nodes
 
-    found: set[str] = set()
+    other_names: set[str] = set()
     for definition in definitions:
         if definition.kind == "composite":
-            found.add(definition.name)
+            other_names.add(definition.name)
             continue
-        found.update(definition.results)
-        found.update(str(leaf.label) for leaf in definition.leaves)
+        other_names.update(definition.results)
+        other_names.update(str(leaf.label) for leaf in definition.leaves)
         for node in nodes(definition):
-            found.add(node.op.name)
+            other_names.add(node.op.name)
             if node.label:
-                found.add(node.label)
-    return found
+                other_names.add(node.label)
+    return other_names
 
 
 def identifier(name: str) -> str:
@@ -163,12 +163,12 @@ def free(name: str, taken: Container[str]) -> str:
 
 def unique(name: str, taken: set[str]) -> str:
     """Return a name that is not reserved and not taken, and take it."""
-    found = free(name, taken)
-    while found in RESERVED:  # `taken` may be large: it is not copied for each name
-        taken.add(found)
-        found = free(name, taken)
-    taken.add(found)
-    return found
+    result = free(name, taken)
+    while result in RESERVED:  # `taken` may be large: it is not copied for each name
+        taken.add(result)
+        result = free(name, taken)
+    taken.add(result)
+    return result
 
 
 # Values without a name ----------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def name_from_maker(node: Expr, name_of: Callable[[Expr], str | None]) -> str | 
         return "noise"
     others = [arg for arg in node.args if not _is_number(arg)]
     names = [name_of(arg) or (name_of(_but_number(arg)) if is_light(arg) else None) for arg in others]
-    short = [one for one in names if one and len(one) <= _SHORT]
+    short = [item for item in names if item and len(item) <= _SHORT]
     if name in _PRODUCTS and len(short) == 2 and not short[1].endswith("_T"):
         return short[0].partition("_")[0] + short[1]
     if name == "multiply" and len(short) == 2 and max(map(len, short)) <= 2:

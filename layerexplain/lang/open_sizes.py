@@ -106,7 +106,7 @@ class Sizes:
         """Return the one node that a node is a multiple of, plus a number, with the value where that one is 0."""
         parts: dict[int, int] = {}
         constant = self._parts(at, 1, parts)
-        (part, factor), *others = [one for one in parts.items() if one[1]] or [(at, 1)]
+        (part, factor), *others = [item for item in parts.items() if item[1]] or [(at, 1)]
         return None if others or constant % factor else (part, -constant // factor)
 
     def _sum(self, of: Mapping[int, int], constant: int = 0) -> int:
@@ -114,18 +114,18 @@ class Sizes:
         there."""
         parts: dict[int, int] = {}
         constant += sum([self._parts(at, factor, parts) for at, factor in of.items()])
-        found = None
-        for part, factor in sorted(parts.items(), key=lambda one: (one[1] < 0, one[0])):
+        result = None
+        for part, factor in sorted(parts.items(), key=lambda item: (item[1] < 0, item[0])):
             if factor:
                 size = part if abs(factor) == 1 else self.number(("*", part, self.number(abs(factor))))
-                if found is None:
-                    found = size if factor > 0 else self.number(("-", self.number(constant), size))
+                if result is None:
+                    result = size if factor > 0 else self.number(("-", self.number(constant), size))
                     constant = constant if factor > 0 else 0
                 else:
-                    found = self.number(("-" if factor < 0 else "+", found, size))
-        if found is None or not constant:
-            return self.number(constant) if found is None else found
-        return self.number(("-" if constant < 0 else "+", found, self.number(abs(constant))))
+                    result = self.number(("-" if factor < 0 else "+", result, size))
+        if result is None or not constant:
+            return self.number(constant) if result is None else result
+        return self.number(("-" if constant < 0 else "+", result, self.number(abs(constant))))
 
     def _parts(self, at: int, factor: int, parts: dict[int, int]) -> int:
         """Add to `parts` what a node is a sum of, each with its factor; returns the number in it."""
@@ -197,8 +197,8 @@ class Sizes:
                 return self.value(int(shown[1:]), given, known)
             return _MARK.sub(lambda mark: format(self.value(int(mark[1]), given, known), mark[2]), shown)
         if isinstance(shown, Mapping):
-            return {key: self.filled(one, given, known) for key, one in shown.items()}
-        return [self.filled(one, given, known) for one in shown] if isinstance(shown, list | tuple) else shown
+            return {key: self.filled(item, given, known) for key, item in shown.items()}
+        return [self.filled(item, given, known) for item in shown] if isinstance(shown, list | tuple) else shown
 
 
 class Recording:
@@ -308,8 +308,8 @@ class OpenSize(OpenNumber):
         return self._compared("==", other)
 
     def __ne__(self, other: object) -> Any:
-        found = self._compared("==", other)
-        return found if found is NotImplemented else not found
+        result = self._compared("==", other)
+        return result if result is NotImplemented else not result
 
     def __lt__(self, other: Any) -> Any:
         return self._compared("<", other)
@@ -318,12 +318,12 @@ class OpenSize(OpenNumber):
         return self._compared("<", other, turned=True)
 
     def __le__(self, other: Any) -> Any:
-        found = self._compared("<", other, turned=True)
-        return found if found is NotImplemented else not found
+        result = self._compared("<", other, turned=True)
+        return result if result is NotImplemented else not result
 
     def __ge__(self, other: Any) -> Any:
-        found = self._compared("<", other)
-        return found if found is NotImplemented else not found
+        result = self._compared("<", other)
+        return result if result is NotImplemented else not result
 
     def _compared(self, sign: str, other: Any, turned: bool = False) -> Any:
         """Compare with another number, which stands in front where they are `turned`."""
@@ -373,8 +373,8 @@ def names_in(leaves: Iterable[Expr]) -> set[str]:
 
 def _number(value: Any) -> int:
     """Return the number of this run, without a condition."""
-    found: int = value.value if type(value) is OpenSize else +value
-    return found
+    number: int = value.value if type(value) is OpenSize else +value
+    return number
 
 
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -409,7 +409,7 @@ def _exactly(function: Callable[..., Any], turned: bool = False, why: str = "") 
     """Compute a function of the number as it is, under the condition that it is this one."""
 
     def applied(self: OpenSize, *others: Any) -> Any:
-        known = [exact(one, why) for one in others]
+        known = [exact(item, why) for item in others]
         return function(*known, self.exact(why)) if turned else function(self.exact(why), *known)
 
     return applied
@@ -441,5 +441,5 @@ def marked(shown: Any) -> Any:
     if type(shown) is OpenSize:
         return f"{MARKS[2]}{shown.node}"
     if isinstance(shown, Mapping):
-        return {key: marked(one) for key, one in shown.items()}
-    return [marked(one) for one in shown] if isinstance(shown, list | tuple) else shown
+        return {key: marked(value) for key, value in shown.items()}
+    return [marked(item) for item in shown] if isinstance(shown, list | tuple) else shown

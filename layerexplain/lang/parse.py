@@ -240,9 +240,9 @@ class _ExprBuilder:
         return value
 
     def _name(self, node: ast.Name, scope: _Names) -> Expr:
-        found = scope.names.get(node.id)
-        if found is not None:
-            return found
+        name = scope.names.get(node.id)
+        if name is not None:
+            return name
         if node.id in self.settings:
             return self._number(node, scope)
         if node.id in scope.steps:
@@ -276,10 +276,10 @@ class _ExprBuilder:
 
     def _operator(self, node: ast.BinOp | ast.Compare, scope: _Names) -> Expr:
         sign, right = (node.op, node.right) if isinstance(node, ast.BinOp) else (node.ops[0], node.comparators[0])
-        found = OPERATORS.get(type(sign)) or COMPARISONS.get(type(sign))
-        if found is None:
+        results = OPERATORS.get(type(sign)) or COMPARISONS.get(type(sign))
+        if results is None:
             raise refuse(node, f"'{source_of(node)}' is a condition, not a tensor; use where")
-        symbol, name, _ = found
+        symbol, name, _ = results
         return self._apply(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
 
     def _subscript(self, node: ast.Subscript, scope: _Names) -> Expr:

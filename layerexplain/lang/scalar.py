@@ -300,14 +300,14 @@ def children(whole: Any) -> list[Any]:
     kind = type(whole)
     if kind is Affine:
         return [atom for atom, _ in whole.terms]
-    found: list[Any] = []
+    results: list[Any] = []
     for field in _CHILDREN.get(kind, ()):
         value = getattr(whole, field)
         if type(value) is tuple:
-            found += value
+            results += value
         elif field != "of" or type(value) in (CalledResult, Affine):
-            found.append(value)
-    return found
+            results.append(value)
+    return results
 
 
 def rebuild(whole: Any, change: Callable[[Any], Any]) -> Any:

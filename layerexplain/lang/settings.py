@@ -110,14 +110,14 @@ def holds(test: ast.expr, settings: Mapping[str, Any]) -> bool:
     False do not hold, nor does a tensor that is left out. Raises `FormulaError` where it depends on values of
     tensors."""
     if isinstance(test, ast.BoolOp):
-        each = (holds(one, settings) for one in test.values)
+        each = (holds(value, settings) for value in test.values)
         return all(each) if isinstance(test.op, ast.And) else any(each)
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return not holds(test.operand, settings)
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         kind = type(test.ops[0])
         if kind in COMPARISONS or kind in (ast.Is, ast.IsNot):
-            left, right = (_condition(one, settings) for one in (test.left, test.comparators[0]))
+            left, right = (_condition(node, settings) for node in (test.left, test.comparators[0]))
             if kind not in COMPARISONS:
                 return (left is right) == (kind is ast.Is)
             try:

@@ -135,11 +135,11 @@ class Terms:
 
     def names(self) -> frozenset[str]:
         """Return the named sizes in the sum."""
-        found: set[str] = set()
+        results: set[str] = set()
         for product in self.products:
             for atom, _ in product:
-                found |= {atom} if isinstance(atom, str) else atom.names()
-        return frozenset(found)
+                results |= {atom} if isinstance(atom, str) else atom.names()
+        return frozenset(results)
 
     def at(self, values: Mapping[str, int]) -> Fraction:
         """Return the value for numbers in place of the names."""
@@ -310,9 +310,9 @@ def least_of(a: Terms, b: Terms) -> Terms:
     difference = (a - b).expanded().number
     if difference is not None:
         return a if difference <= 0 else b
-    for one, other in ((a, b), (b, a)):  # min(T, min(T, 100))
+    for terms, other in ((a, b), (b, a)):  # min(T, min(T, 100))
         least = other.only_atom
-        if isinstance(least, Least) and one in (least.above, least.below):
+        if isinstance(least, Least) and terms in (least.above, least.below):
             return other
     return Terms({((Least(a, b), 1),): 1})
 

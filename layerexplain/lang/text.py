@@ -354,10 +354,10 @@ class _Statements(ExprInterpreter[tuple[str, int]]):
             return {}
         read = {*body.next, *[arg for node in walk(body.outputs, stop) for arg in node.args]}
         own = [e for e in values if e not in stop and e not in early and e.op is not ITEM and e.op not in LEAVES]
-        found = [e for e in own if e in read]
-        if found != values[: len(found)] or found != sorted(found, key=lambda e: e.serial):
+        expressions = [e for e in own if e in read]
+        if expressions != values[: len(expressions)] or expressions != sorted(expressions, key=lambda e: e.serial):
             return {}
-        at_once = {e: f"{name}[{variable}]" for e, name in zip(found, names, strict=False)}
+        at_once = {e: f"{name}[{variable}]" for e, name in zip(expressions, names, strict=False)}
         return {**dict.fromkeys(own, ""), **at_once}
 
     def _assign_states(self, body: Body, states: list[str], indent: int) -> None:
@@ -375,17 +375,17 @@ class _Statements(ExprInterpreter[tuple[str, int]]):
     def _assigned_in_place(self, body: Body, stop: set[Expr]) -> dict[Expr, int]:
         """Return the new states that may be assigned in place: no later statement reads the old value."""
         order = sorted(walk(body.outputs, stop), key=lambda e: e.serial)
-        found: dict[Expr, int] = {}
+        results: dict[Expr, int] = {}
         # An unnamed node is written inside the statement that uses it, which may come after the node was created. So
         # the last statement of each reader counts, not its creation; the new state's own statement is safe.
         written = self._latest_statement(order, body)
         for i, (state, new) in enumerate(zip(body.states, body.next, strict=True)):
-            if new in stop or new.op in LEAVES or new in found or state in body.outputs:
+            if new in stop or new.op in LEAVES or new in results or state in body.outputs:
                 continue
             at = new.args[0].serial if new.op is ITEM else new.serial
             if all(written[n] <= at for n in order if state in n.args):
-                found[new] = i
-        return found
+                results[new] = i
+        return results
 
     def _latest_statement(self, order: list[Expr], body: Body) -> dict[Expr, int]:
         """Return for each node the serial of the last statement that contains it."""

@@ -154,7 +154,7 @@ def inner_definitions(definition: Definition) -> list[Definition]:
     pending = [(definition, _called(definition))]
     while pending:  # depth first; a definition is listed after all definitions that it calls
         current, called = pending[-1]
-        inner = next((one for one in called if one not in done), None)
+        inner = next((item for item in called if item not in done), None)
         if inner is None:
             order.append(current)
             pending.pop()
@@ -172,4 +172,6 @@ def _called(definition: Definition) -> Iterator[Definition]:
 
 def is_random(definition: Definition) -> bool:
     """Return whether a formula draws random numbers."""
-    return any(node.op.element is RANDOM for one in (definition, *inner_definitions(definition)) for node in nodes(one))
+    return any(
+        node.op.element is RANDOM for item in (definition, *inner_definitions(definition)) for node in nodes(item)
+    )

@@ -298,8 +298,8 @@ def _other_shares(value: Any) -> tuple[float, ...]:
     if not 0 < value < 1:
         return (0.1, 0.5)
     rest = min(value, 1 - value)
-    found = [round(one, 6) for one in (rest / 2, 2 * rest)]
-    return tuple(found if value <= 0.5 else [round(1 - one, 6) for one in found])
+    results = [round(item, 6) for item in (rest / 2, 2 * rest)]
+    return tuple(results if value <= 0.5 else [round(1 - item, 6) for item in results])
 
 
 def choice(*choices: str, example: str = "") -> Any:
@@ -358,7 +358,7 @@ Activation = Annotated[
     ),
 ]
 _NO_SIZES: tuple[Any, ...] = (Number, Numeral, Epsilon, Strength, NonNegative, Share, Activation)
-WITHOUT_SIZES = frozenset([one.words for one in _NO_SIZES])
+WITHOUT_SIZES = frozenset([item.words for item in _NO_SIZES])
 """The words of kinds of arguments on which no shape depends."""
 PaddingAmounts = Annotated[
     Any,

@@ -153,7 +153,7 @@ class Declaration:
     def _idle(self, arguments: Mapping[str, Any]) -> str:
         """Return the share of 0 for which a layer that acts in training alone does nothing, by its name; else ""."""
         in_training = self.training and self.description.startswith("In training")
-        shares = [name for name, one in self.arguments.items() if in_training and one.check.words == SHARE_WORDS]
+        shares = [name for name, value in self.arguments.items() if in_training and value.check.words == SHARE_WORDS]
         return "" if any(arguments[name] for name in shares) else next(iter(shares), "")
 
     def _described(self, arguments: Mapping[str, Any]) -> str:
@@ -201,8 +201,8 @@ class Declaration:
         With `strict` an argument that the layer does not have raises `ArgumentError`; without it is passed over:
         files of other Keras versions hold arguments that change nothing here.
         """
-        if strict and (found := self.faults(config)):
-            raise found.pop(0)[1]  # out of what this frame keeps, which the error keeps
+        if strict and (results := self.faults(config)):
+            raise results.pop(0)[1]  # out of what this frame keeps, which the error keeps
         if self.renamed:
             config = {self.renamed.get(given, given): value for given, value in config.items()}
         bound: dict[str, Any] = {}
@@ -220,7 +220,7 @@ class Declaration:
 
     def faults(self, config: Mapping[str, Any]) -> list[tuple[str | None, ArgumentError]]:
         """All that a strict `bind` refuses, each with the argument as it was given (None where one is missing)."""
-        found: list[tuple[str | None, ArgumentError]] = []
+        faults: list[tuple[str | None, ArgumentError]] = []
         given = {self.renamed.get(key, key) for key in config}
         unknown = [key for key in config if self._is_unknown(self.renamed.get(key, key))]
         required = [name for name, argument in self.arguments.items() if argument.default is Argument.REQUIRED]
@@ -238,11 +238,11 @@ class Declaration:
                 try:
                     argument.normal(self.type, name, value)
                 except ArgumentError as error:
-                    found.append((key, error.as_data()))
+                    faults.append((key, error.as_data()))
             elif key in unknown:
-                found.append((key, self._unknown(name, meant)))
-        found += [(None, self._missing(name, self.arguments[name])) for name in missing[len(unknown) :]]
-        return found
+                faults.append((key, self._unknown(name, meant)))
+        faults += [(None, self._missing(name, self.arguments[name])) for name in missing[len(unknown) :]]
+        return faults
 
     def _is_unknown(self, name: str) -> bool:
         return name not in self.arguments and name not in self._common and name not in self.ignores
@@ -352,7 +352,7 @@ class Declaration:
             weights = sorted({*weights, *stored}, key=lambda node: node.serial)
         if states or any(map(is_state, weights)):
             states = {**states, **states_after(order)}
-            weights = [one for one in weights if not is_state(one)]
+            weights = [weight for weight in weights if not is_state(weight)]
             order = walk([*outputs, *states.values()])
         params = [t for i, t in enumerate(tensors) if t is not None and i not in given]
         return Definition(
@@ -379,9 +379,9 @@ class Declaration:
         merged = self.facts.sizes_keras_3
         known = [spec.shape for spec in specs if spec is not None]
         shapes = iter(merged(known, arguments) if merged is not None and known else ())
-        found = [spec and spec._replace(shape=next(shapes)) for spec in specs]
-        pairs = zip(masks, found, strict=False)
-        return found, [
+        results = [spec and spec._replace(shape=next(shapes)) for spec in specs]
+        pairs = zip(masks, results, strict=False)
+        return results, [
             mask and spec and mask._replace(shape=unknown_where(mask.shape, spec.shape)) for mask, spec in pairs
         ]
 

@@ -144,8 +144,8 @@ class _FormulaTracing:
         for name, text in own.sizes.items():
             self.settings[name] = self._size(text)
         # Keras lists what an object trains before what it does not.
-        for one in sorted(own.weights, key=lambda one: not one.trainable):
-            self._add(one)
+        for item in sorted(own.weights, key=lambda item: not item.trainable):
+            self._add(item)
 
     def _take(self, name: str, given: Expr | None) -> None:
         if given is not None:
@@ -181,30 +181,30 @@ class _FormulaTracing:
             error.line = None
             raise
 
-    def _add(self, one: OwnWeight) -> None:
+    def _add(self, item: OwnWeight) -> None:
         """Create a weight. Raises `ShapeError` for a size that is no size."""
         there = {**dict.fromkeys(self.leaves, True), **self.settings}
-        if one.when and not holds(checked_expression(one.when, choices=True), there):
-            self.settings[one.symbol] = NotGiven(f"the layer has no {one.symbol} unless {one.when}")
+        if item.when and not holds(checked_expression(item.when, choices=True), there):
+            self.settings[item.symbol] = NotGiven(f"the layer has no {item.symbol} unless {item.when}")
             return
         axes = []
-        for text in one.axes:
+        for text in item.axes:
             try:
                 size = self._size(text)
             except LayerExplainError as error:
-                raise ShapeError(f"{self.own.type} needs the size of {one.symbol}: {error.fact}") from None
+                raise ShapeError(f"{self.own.type} needs the size of {item.symbol}: {error.fact}") from None
             if type(size) is not int or not 1 <= size <= _LARGEST:
-                wanted = f"{self.own.type} needs axis '{text}' of {one.symbol} to be an integer from 1 to 10**18"
+                wanted = f"{self.own.type} needs axis '{text}' of {item.symbol} to be an integer from 1 to 10**18"
                 raise ShapeError(f"{wanted}, got {str(size)[:40]}")
             axes.append((text, size))
-        self.leaves[one.symbol] = weight(
-            one.name,
-            one.symbol,
+        self.leaves[item.symbol] = weight(
+            item.name,
+            item.symbol,
             axes,
-            at=one.at,
-            trainable=one.trainable,
-            dtype=one.dtype,
-            positive=one.positive,
+            at=item.at,
+            trainable=item.trainable,
+            dtype=item.dtype,
+            positive=item.positive,
         )
 
     def results(self) -> Any:
@@ -217,7 +217,7 @@ class _FormulaTracing:
             computed = self._parsed()
         names = self.own.results or (next(reversed(computed)),)
         results = {name: computed[name] for name in names if name in computed}
-        own = [leaf for one in self.own.weights if (leaf := self.leaves.get(one.symbol)) is not None]
+        own = [leaf for item in self.own.weights if (leaf := self.leaves.get(item.symbol)) is not None]
         cache = {name: computed[name] for name in self.own.cache}
         return Stored(results["y"] if [*results] == ["y"] else results, tuple(own), cache=cache)
 

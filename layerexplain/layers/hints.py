@@ -131,15 +131,15 @@ def remarks(texts: Iterable[str]) -> tuple[str, ...]:
     >>> remarks(["Ids are integers.", f"One is {'x' * 140}. It has shape (None, 5). The last one."])[2]
     'It has shape (None, 5). The last one.'
     """
-    found: list[str] = []
+    results: list[str] = []
     for text in texts:
-        start = len(found)
+        start = len(results)
         for sentence in _SENTENCES.split(text):
-            if len(found) > start and len(found[-1]) + 1 + len(sentence) <= LONGEST_REMARK:
-                found[-1] += f" {sentence}"
+            if len(results) > start and len(results[-1]) + 1 + len(sentence) <= LONGEST_REMARK:
+                results[-1] += f" {sentence}"
             else:
-                found.append(sentence)
-    return tuple(found)
+                results.append(sentence)
+    return tuple(results)
 
 
 _SENTENCES = re.compile(r"(?<=\.) (?=\S)")
@@ -148,7 +148,7 @@ _SENTENCES = re.compile(r"(?<=\.) (?=\S)")
 def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
     """Return what is worth knowing of the gradients of a layer."""
     importlib.import_module("layerexplain.layers.keras.hints_compared")
-    return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
+    return tuple([text for text in (function(place) for function in FACTS.get(place.type, ())) if text])
 
 
 def hints(place: LayerInModel, *, is_own: bool = False) -> Hints:
@@ -158,7 +158,9 @@ def hints(place: LayerInModel, *, is_own: bool = False) -> Hints:
         return NO_HINTS
     _load()
     said = [
-        (KINDS.get(one, ""), text) for one in (EVERYWHERE if is_own else _hints_for(place.type)) if (text := one(place))
+        (KINDS.get(function, ""), text)
+        for function in (EVERYWHERE if is_own else _hints_for(place.type))
+        if (text := function(place))
     ]
     kinds = [tuple([text for kind, text in said if kind == wanted]) for wanted in (WATCH, CONVENTION, COUNT)]
     return Hints(tuple([text for _, text in said]), *kinds)
@@ -175,5 +177,5 @@ def _hints_for(type_: str) -> tuple[Hint, ...]:
     declaration = find(type_)
     type_ = type_ if declaration is None else declaration.type
     files = _load()
-    ordered = sorted(HINTS.get(type_, ()), key=lambda one: files.index(one.__module__))
+    ordered = sorted(HINTS.get(type_, ()), key=lambda function: files.index(function.__module__))
     return (*ordered, *EVERYWHERE)

@@ -282,4 +282,4 @@ def types(start: str | None = None) -> list[str]:
     >>> types("regularizers")[0], "Dense" in types(""), "ops.Abs" in types()
     ('regularizers.L1', True, True)
     """
-    return [name for one in (_TYPES if start is None else [start]) for name in _modules(one)]
+    return [name for item in (_TYPES if start is None else [start]) for name in _modules(item)]

@@ -37,10 +37,10 @@ class KnownDefinitions:
 
     def get(self, key: Any) -> Definition | None:
         """Return the definition of a key, if it is kept."""
-        found = self._young.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self[key] = found
-        return found
+        definition = self._young.get(key)
+        if definition is None and (definition := self._old.get(key)) is not None:
+            self[key] = definition
+        return definition
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -270,24 +270,24 @@ def outline(
     if not 0 < count <= len(_TRIED[0]):
         return None
     sizes = {size for spec in specs if spec is not None for size in spec.shape if type(size) is int}
-    found: list[Definition] = []
+    definitions: list[Definition] = []
     taken: list[tuple[int, ...]] = []
     refused: list[LayerExplainError] = []
     for values in _values(count, sizes):
         given = [_filled(spec, values[-1]) for spec in specs] if is_open else specs
         try:
             filled = {n: with_value(config[n], None, value) for n, value in zip(unknown, values, strict=False)}
-            found.append(define({**config, **filled}, given))
+            definitions.append(define({**config, **filled}, given))
             taken.append(values)
         except LayerExplainError as error:
             refused.append(error)
-    if not found and isinstance(refused[0], ShapeError) and len({error.fact for error in refused}) == 1:
+    if not definitions and isinstance(refused[0], ShapeError) and len({error.fact for error in refused}) == 1:
         raise refused[0]
     # One that has to be a size of the input, as the channels of a convolution, takes that alone.
-    if not found or not all(len(one) >= _ENOUGH or one <= sizes for one in map(set, zip(*taken, strict=True))):
+    if not definitions or not all(len(one) >= _ENOUGH or one <= sizes for one in map(set, zip(*taken, strict=True))):
         return None
-    first, *others = [list(one.results.items()) for one in found]
-    if any([name for name, _ in one] != [name for name, _ in first] for one in others):
+    first, *others = [list(definition.results.items()) for definition in definitions]
+    if any([name for name, _ in items] != [name for name, _ in first] for items in others):
         return None
     results: dict[str, Spec] = {}
     is_whole = True
@@ -299,9 +299,9 @@ def outline(
         ]
         is_whole &= tuple(shape) == expr.shape
         results[name] = Spec(tuple(shape), expr.dtype)
-    masks = [[(one.shape, one.dtype) if one is not None else None for one in each.masks] for each in found]
-    same_masks = all(one == masks[0] for one in masks)
-    return Outline(tuple(found[0].params), results, tuple(found[0].masks) if same_masks else (), is_whole)
+    masks = [[(mask.shape, mask.dtype) if mask is not None else None for mask in each.masks] for each in definitions]
+    same_masks = all(mask == masks[0] for mask in masks)
+    return Outline(tuple(definitions[0].params), results, tuple(definitions[0].masks) if same_masks else (), is_whole)
 
 
 def is_left_open(value: Any) -> bool:
@@ -319,7 +319,9 @@ def with_value(value: Any, argument: Argument | None, number: int) -> Any:
 
 def _filled(spec: Spec | None, size: int) -> Spec | None:
     """Return a tensor with a size in the place of each that is not known."""
-    return None if spec is None else spec._replace(shape=tuple([size if one is None else one for one in spec.shape]))
+    return (
+        None if spec is None else spec._replace(shape=tuple([size if other is None else other for other in spec.shape]))
+    )
 
 
 def _values(count: int, sizes: set[int]) -> Iterator[tuple[int, ...]]:

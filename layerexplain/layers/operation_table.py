@@ -71,17 +71,17 @@ def rows_by_name(table: str) -> dict[str, str]:
     >>> rows_by_name("ops.Abs, tf.abs(x): abs(x) | Drops the sign.")["tf.abs"]
     'ops.Abs, tf.abs(x): abs(x) | Drops the sign.'
     """
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for family in table.strip().replace("\n ", " ").split("\n"):
         rows = [] if not family or family.startswith("#") else [with_choice(family, 0)]
         while rows and (text := with_choice(family, len(rows))) != rows[-1]:
             rows.append(text)
         for row in rows:
             for name in map(str.strip, row.partition("(")[0].split(",")):
-                if name in found:
+                if name in results:
                     raise ValueError(f"operation {name!r} has two rows")
-                found[name] = row
-    return found
+                results[name] = row
+    return results
 
 
 def read_row(text: str) -> OperationRow:

@@ -231,7 +231,7 @@ def torch_part_of(kind: str, name: str) -> str | None:
     ('torch.nn.MSELoss', 'torch.nn.CrossEntropyLoss', 'torch.optim.SGD')
     """
     last = name.rpartition(".")[2].lower()
-    known = next((one for one in torch_parts(kind) if one.rpartition(".")[2].lower() in (last, f"{last}loss")), None)
+    known = next((part for part in torch_parts(kind) if part.rpartition(".")[2].lower() in (last, f"{last}loss")), None)
     declaration = None if known is None else find(known)
     return None if declaration is None else declaration.type
 
@@ -272,9 +272,9 @@ def _listed(types: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str, 
     """Return the name, the arguments and the description of types by their groups; further names are left out."""
     declared = [(group, type_, find(type_)) for group, type_ in types]
     return grouped(
-        (group, (type_.rpartition(".")[2], signature(one), description_of(one)))
-        for group, type_, one in declared
-        if one is not None and one.type == type_
+        (group, (type_.rpartition(".")[2], signature(declaration), description_of(declaration)))
+        for group, type_, declaration in declared
+        if declaration is not None and declaration.type == type_
     )
 
 
@@ -379,8 +379,8 @@ def torch_types() -> dict[str, list[tuple[str, str, str]]]:
     """
     from layerexplain.layers.index import family_of, types
 
-    found = _listed((f"torch.nn: {family_of(type_)}", type_) for type_ in sorted(types(TORCH.rstrip("."))))
-    return {family: [(f"nn.{name}", takes, does) for name, takes, does in own] for family, own in found.items()}
+    results = _listed((f"torch.nn: {family_of(type_)}", type_) for type_ in sorted(types(TORCH.rstrip("."))))
+    return {family: [(f"nn.{name}", takes, does) for name, takes, does in own] for family, own in results.items()}
 
 
 def signature(declaration: Declaration) -> str:

@@ -24,7 +24,7 @@ def with_conditions(text: str, is_set: Callable[[str], bool]) -> str:
     """
     count = int("|" in text)
     while count:
-        text, count = re.subn(_CONDITION, lambda found: found[2] if is_set(found[1]) else found[3], text)
+        text, count = re.subn(_CONDITION, lambda match: match[2] if is_set(match[1]) else match[3], text)
     return text
 
 

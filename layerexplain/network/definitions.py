@@ -209,7 +209,7 @@ class DefinitionCache:
         source = layer.config.get(name)
         known = scope.inner_values.get((layer.name, name))
         if known is None or known[0] is not source or source is None:
-            count = len([one for one in values_inside(value) if isinstance(one, Layer)])
+            count = len([item for item in values_inside(value) if isinstance(item, Layer)])
             if count > MOST_HELD:
                 raise ArgumentError(f"{layer.type} is explained with up to {MOST_HELD} layers inside, got {count:,}")
             known = scope.inner_values[layer.name, name] = (source, self._inner(scope, value))

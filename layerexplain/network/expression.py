@@ -113,7 +113,7 @@ class ModelExpression:
         if not self.linked or not known or any(t is None for t in outputs):
             return None
         names = ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
-        names_of_weights = [one.name for one in self._model.weights] + [one.name for one in self._model.layers]
+        names_of_weights = [one.name for one in self._model.weights] + [layer.name for layer in self._model.layers]
         return Definition(
             identifier(self._model.name or self._model.type),
             (*[self._params[ref] for ref in self._model.inputs], *self._masks),

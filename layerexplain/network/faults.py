@@ -66,10 +66,10 @@ class Guesses:
                 return
             specs.append(guess or spec)
             opened.append(guess is not None)
-        found, errors = self._try(layer, declaration, bound, specs, opened)
-        if not found:
+        definitions, errors = self._try(layer, declaration, bound, specs, opened)
+        if not definitions:
             raise errors.pop(0)
-        self._keep(layer, call, found, sizes=True)
+        self._keep(layer, call, definitions, sizes=True)
 
     def are_refused(self, layer: Layer, declaration: Declaration, bound: BoundCall, specs: Specs) -> bool:
         """Return whether a call refuses inputs whatever those sizes are that are not known."""
@@ -90,11 +90,11 @@ class Guesses:
             inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *guessed[1:]])
         elif guessed and guessed[0] is not None:  # a sequence in place of one step of it
             inputs.append([Spec((*guessed[0].shape, None), guessed[0].dtype), *guessed[1:]])
-        for number, one in enumerate(_mended(layer, declaration)):
+        for number, other in enumerate(_mended(layer, declaration)):
             for specs in inputs:
-                found, _ = self._try(one, declaration, NOTHING_BOUND, specs, [True] * len(specs))
-                if found:
-                    return self._keep(layer, call, found, sizes=number == 0)
+                definitions, _ = self._try(other, declaration, NOTHING_BOUND, specs, [True] * len(specs))
+                if definitions:
+                    return self._keep(layer, call, definitions, sizes=number == 0)
 
     def hand_in(self, inner: Scope, guessed: Specs) -> None:
         """Guess the inputs of a nested model, of whose inputs some are not known."""
@@ -117,7 +117,7 @@ class Guesses:
         sizes: Collection[int] = (),
     ) -> tuple[list[Definition], list[LayerExplainError]]:
         """Return the definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
-        found: list[Definition] = []
+        definitions: list[Definition] = []
         errors: list[LayerExplainError] = []
         for size in [*_tried(layer), *sizes]:
             filled = [
@@ -125,14 +125,14 @@ class Guesses:
                 for spec, is_open in zip(specs, opened, strict=True)
             ]
             try:
-                found.append(self._define(declaration, layer, bound, filled, ()))
+                definitions.append(self._define(declaration, layer, bound, filled, ()))
             except LayerExplainError as error:
                 errors.append(error.as_data())
-        return found, errors
+        return definitions, errors
 
-    def _keep(self, layer: Layer, call: int, found: list[Definition], *, sizes: bool) -> None:
+    def _keep(self, layer: Layer, call: int, definitions: list[Definition], *, sizes: bool) -> None:
         """Keep what all of `found` have in common: with `sizes` also the sizes, else the number of axes."""
-        for i, results in enumerate(zip(*[definition.results.values() for definition in found], strict=False)):
+        for i, results in enumerate(zip(*[definition.results.values() for definition in definitions], strict=False)):
             shapes = [result.shape for result in results]
             if len({len(shape) for shape in shapes}) == 1 and shapes[0]:
                 rest = [column[0] if sizes and len({*column}) == 1 else None for column in zip(*shapes, strict=True)]
@@ -160,7 +160,7 @@ def _mended(layer: Layer, declaration: Declaration) -> Iterator[Layer]:
     yield layer
     config = dict(layer.config)
     faulty = {key for key, _ in declaration.faults(config)}
-    required = {name for name, one in declaration.arguments.items() if one.default is Argument.REQUIRED}
+    required = {name for name, value in declaration.arguments.items() if value.default is Argument.REQUIRED}
     missing = required - (config.keys() - faulty)
     misspelt = any(key is not None and key not in declaration.arguments for key in faulty)
     if _MAKES_AXES & (faulty | missing) or (misspelt and _MAKES_AXES & declaration.arguments.keys()):
@@ -349,10 +349,10 @@ def _of_two(refusal: Refusal) -> Cures:
     if len(a.shape) != len(b.shape):
         yield from _of_two_ranks(refusal)
         return
-    found = _loser(refusal)
+    result = _loser(refusal)
     axes = list(_other_axis(refusal))
-    positions = list(_lost_positions(refusal, found))
-    proposed = [*positions, *axes] if found else [*axes, *positions]
+    positions = list(_lost_positions(refusal, result))
+    proposed = [*positions, *axes] if result else [*axes, *positions]
     yield from proposed or _projected(refusal)
 
 
@@ -374,7 +374,7 @@ def _of_two_ranks(refusal: Refusal) -> Cures:
 
     def fits(number: int, shape: Shape) -> bool:
         return refusal.fits(
-            [one._replace(shape=shape, roles=None) if i == number else one for i, one in enumerate(specs)]
+            [spec._replace(shape=shape, roles=None) if i == number else spec for i, spec in enumerate(specs)]
         )
 
     steps = tall[1]
@@ -391,7 +391,7 @@ def _of_two_ranks(refusal: Refusal) -> Cures:
         yield _put_after(f"Dense({tall[-1]})", refs[low].layer, words)
 
 
-def _lost_positions(refusal: Refusal, found: str) -> Cures:
+def _lost_positions(refusal: Refusal, result: str) -> Cures:
     """Yield how two tensors that differ by a few positions become equal; `found` says where these were lost."""
     refs, specs = refusal.refs, refusal.specs
     a, b = (spec.shape for spec in specs)
@@ -411,7 +411,7 @@ def _lost_positions(refusal: Refusal, found: str) -> Cures:
     each = ", ".join(f"(0, {abs(m - n)})" for m, n in sizes)
     amounts, rank = (each if len(axes) == 1 else f"({each})"), f"{len(axes)}D"
     padded = _put_after(f"ZeroPadding{rank}({amounts})", refs[less].layer, "makes them equal")
-    yield padded._replace(words=f"{found and found + ': '}{padded.words}")
+    yield padded._replace(words=f"{result and result + ': '}{padded.words}")
     cropped = f"Cropping{rank}({amounts})"
     yield Cure(
         f"{cropped} after '{refs[more].layer}'",

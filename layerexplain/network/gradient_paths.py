@@ -30,15 +30,15 @@ def trained_definition(layer: Layer, call: TracedCall) -> Definition | None:
         return definition
     if definition not in _KNOWN:
         _KNOWN[definition] = _traced(definition, declaration, origin)
-    found = _KNOWN[definition]
-    return None if isinstance(found, str) else found
+    result = _KNOWN[definition]
+    return None if isinstance(result, str) else result
 
 
 def why_untrained(call: TracedCall) -> str:
     """Return why it is not known what a call computes in training."""
-    found = _KNOWN.get(call.definition) if call.definition is not None else None
+    result = _KNOWN.get(call.definition) if call.definition is not None else None
     words = "its formula in training is not known"
-    return f"{words}: {found}" if isinstance(found, str) else words
+    return f"{words}: {result}" if isinstance(result, str) else words
 
 
 _KNOWN: WeakKeyDictionary[Definition, Definition | str] = WeakKeyDictionary()
@@ -147,14 +147,14 @@ def layers_of_losses(network: Network) -> dict[str, tuple[str, ...]]:
     training = network.model.training
     if training is None or not training.are_all or len(training.losses) < 2 or "" in training.losses:
         return {}
-    found = {}
+    result = {}
     for name in training.losses:
         ways = _Ways(False, False, penalties=False)  # the formulas of inference are there already
         ways.forward(network, "", [False] * len(network.model.inputs), False)
         has_loss = [ref.layer == name for ref in network.model.outputs]
         ways.backward(network, "", has_loss, False, [set()] * len(has_loss))
-        found[name] = tuple(reversed(dict.fromkeys([layer for layer, _ in ways.found])))
-    return found
+        result[name] = tuple(reversed(dict.fromkeys([layer for layer, _ in ways.found])))
+    return result
 
 
 class _Ways:
@@ -178,8 +178,8 @@ class _Ways:
         key = (walk, id(network), path, tuple(given), frozen)
         if key not in self._known:
             self._known[key] = walk(network, path, given, frozen, *more)
-        found: _Found = self._known[key]
-        return found
+        result: _Found = self._known[key]
+        return result
 
     # Forwards: what depends on a trainable weight -----------------------------------------------------------------
 
@@ -197,9 +197,9 @@ class _Ways:
                 results = self._once(self.forward, call.network, f"{path}{layer.name}/", inner, is_frozen)
             else:
                 results = self._results(layer, call, wanted, is_frozen)
-            for ref, one in zip(refs, results, strict=False):
-                wanted[ref] = one
-                self.wanted[path, ref] = self.wanted.get((path, ref), False) or one
+            for ref, result in zip(refs, results, strict=False):
+                wanted[ref] = result
+                self.wanted[path, ref] = self.wanted.get((path, ref), False) or result
         return [wanted.get(ref, True) for ref in network.model.outputs]
 
     def _results(self, layer: Layer, call: TracedCall, wanted: Mapping[TensorRef, bool], is_frozen: bool) -> list[bool]:
@@ -224,12 +224,12 @@ class _Ways:
         got: dict[TensorRef, bool] = {}
         ended: dict[TensorRef, set[End]] = {}
 
-        def send(ref: TensorRef, one: bool, why: set[End]) -> None:
-            got[ref] = got.get(ref, False) or one
+        def send(ref: TensorRef, flag: bool, why: set[End]) -> None:
+            got[ref] = got.get(ref, False) or flag
             ended.setdefault(ref, set()).update(why)
 
-        for output, one, why in zip(network.model.outputs, gets, ends, strict=True):
-            send(output, one, set() if one else why)
+        for output, flag, why in zip(network.model.outputs, gets, ends, strict=True):
+            send(output, flag, set() if flag else why)
         own = frozen or not network.model.trainable
         for layer, call in reversed(list(network.calls_of_layers())):
             is_frozen = self._is_frozen(layer, own)
@@ -253,8 +253,8 @@ class _Ways:
                 results = [*results, *[got.get(ref, False) for ref in more]][:count]
                 whys = [*whys, *[ended.get(ref) or {End(name, UNUSED)} for ref in more]][:count]
                 inner, ends_of = self._once(self.backward, call.network, f"{name}/", results, is_frozen, whys)
-                for ref, one, why in zip(call.sources, inner, ends_of, strict=False):
-                    send(ref, one, why)
+                for ref, flag, why in zip(call.sources, inner, ends_of, strict=False):
+                    send(ref, flag, why)
                 continue
             self._through(layer, call, name, results, whys, is_frozen, send)
         inputs = network.model.inputs
@@ -284,12 +284,12 @@ class _Ways:
         for i, source in enumerate(refs):
             if source is None:
                 continue
-            one, why = self._way(ways, i, name, results, whys)
-            send(source, one, why)
-            if one and self.wanted.get((path, source), True):
+            flag, why = self._way(ways, i, name, results, whys)
+            send(source, flag, why)
+            if flag and self.wanted.get((path, source), True):
                 needed.append(i)
         before = self.needs.get(key, NeededGradients((), ()))
-        gets = [i for i, one in enumerate(results) if one]
+        gets = [i for i, result in enumerate(results) if result]
         self.needs[key] = NeededGradients(
             tuple(sorted({*before.results, *gets})), tuple(sorted({*before.inputs, *needed}))
         )
@@ -297,8 +297,8 @@ class _Ways:
             if is_frozen or not weight.attrs["trainable"]:
                 continue
             own = weight_name(weight.attrs, layer)
-            one, why = self._way(ways, count + i, name, results, whys)
-            if one or (self.penalties and _is_regularized(layer, str(weight.attrs["name"]))):
+            flag, why = self._way(ways, count + i, name, results, whys)
+            if flag or (self.penalties and _is_regularized(layer, str(weight.attrs["name"]))):
                 self.found[name, own] = None
             else:
                 self.lost.setdefault((name, own), set()).update(why or {End(name, UNUSED)})
@@ -321,8 +321,8 @@ class _Ways:
         to = [i for i in ways.reaches(leaf) if i < len(results)]
         if any(results[i] for i in to):
             return True, set()
-        found = {End(name, op) for op in ways.stops(leaf)}
-        return False, found.union(*[whys[i] for i in to])
+        ends = {End(name, op) for op in ways.stops(leaf)}
+        return False, ends.union(*[whys[i] for i in to])
 
 
 def _is_regularized(layer: Layer, weight: str) -> bool:

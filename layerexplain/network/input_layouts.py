@@ -33,7 +33,7 @@ def _telling(scope: Scope, depth: int) -> dict[TensorRef, tuple[Layer, str]]:
         holds = any(layer.model is not None or "layers" in layer.config for layer in model.layers)
         if depth < _DEEPEST and (holds or any(_tells(_facts(scope, layer), layer) for layer in model.layers)):
             deciding = [(ref, _first(scope, ref, depth)) for ref in model.inputs]
-            known.update({ref: one for ref, one in deciding if one is not None})
+            known.update({ref: item for ref, item in deciding if item is not None})
     return scope.input_readers
 
 
@@ -42,7 +42,7 @@ def _first(scope: Scope, ref: TensorRef, depth: int) -> tuple[Layer, str] | None
     for here in ahead:  # grows as it is read
         for layer, index, place in scope.readers.get(here, ()):
             if layer.model is not None:
-                inner = [_telling(scope.inside(layer), depth + 1).get(one) for one in layer.model.inputs[place:][:1]]
+                inner = [_telling(scope.inside(layer), depth + 1).get(item) for item in layer.model.inputs[place:][:1]]
                 if inner and inner[0] is not None:
                     return inner[0]
             elif how := _tells(_facts(scope, layer), layer):

@@ -133,15 +133,15 @@ class Masks:
 
 def mask_sources(bound: BoundCall, masks: Sequence[Mask], count: int) -> tuple[MaskSource, ...]:
     """Return where the first `count` of the masks that a call has come from."""
-    found = []
+    sources = []
     for i, mask in enumerate(masks):
         ref = bound.masks.get(i)
         carrier = bound.tensors[i]
         if mask.expr is not None and ref is not None:
-            found.append(MaskSource(ref, carried=False))
+            sources.append(MaskSource(ref, carried=False))
         elif mask.expr is not None and carrier is not None:
-            found.append(MaskSource(carrier, carried=True))
-    return tuple(found[:count])
+            sources.append(MaskSource(carrier, carried=True))
+    return tuple(sources[:count])
 
 
 def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
@@ -192,11 +192,11 @@ def lost_masks(network: Network, tensors: Tensors) -> dict[str, LostMask]:
     A layer loses the mask that reaches it where it neither computes with it nor hands it on. A layer that returns the
     last step of a sequence has used it, and loses none.
     """
-    found: dict[str, LostMask] = {}
+    lost_masks: dict[str, LostMask] = {}
     for call in network.calls:
-        if call.mask is not None and call.name not in found and _loses(call, tensors):
-            found[call.name] = LostMask(call.mask, tuple(dict.fromkeys(_missed_after(call, network))))
-    return found
+        if call.mask is not None and call.name not in lost_masks and _loses(call, tensors):
+            lost_masks[call.name] = LostMask(call.mask, tuple(dict.fromkeys(_missed_after(call, network))))
+    return lost_masks
 
 
 def lost_words(lost: LostMask) -> str:

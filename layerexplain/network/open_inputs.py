@@ -61,7 +61,7 @@ def cures(refusal: Refusal) -> Cures:
         spec = call.outputs[0]
         if call.sources or spec is None:
             continue
-        fixed = next((one for one in _fixed(spec) if _fits_at(refusal, {call.call.key: one})), None)
+        fixed = next((item for item in _fixed(spec) if _fits_at(refusal, {call.call.key: item})), None)
         if fixed is not None:
             given, own = shape_text(fixed.shape[1:]), shape_text(spec.shape[1:])
             yield Cure(f"shape={given} in place of {own} for '{call.name}' fits")
@@ -80,7 +80,7 @@ def cures(refusal: Refusal) -> Cures:
 
 
 def _filled(spec: Spec, size: int) -> Spec:
-    return spec._replace(shape=tuple([size if one is None else one for one in spec.shape]))
+    return spec._replace(shape=tuple([size if other is None else other for other in spec.shape]))
 
 
 def _fixed(spec: Spec) -> Iterator[Spec]:

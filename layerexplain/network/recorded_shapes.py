@@ -54,11 +54,11 @@ class ShapeValues:
     def _value(self, given: Any, depth: int) -> Any:
         """Return a size, a list of sizes, or the tensor itself where it is not known."""
         if isinstance(given, list | tuple) and not isinstance(given, TensorRef):
-            return [self._value(one, depth) for one in given]
-        found = self._calls.get(given.key) if isinstance(given, TensorRef) else None
-        if found is None or not found[1].args or depth > _DEEPEST:
+            return [self._value(item, depth) for item in given]
+        result = self._calls.get(given.key) if isinstance(given, TensorRef) else None
+        if result is None or not result[1].args or depth > _DEEPEST:
             return given
-        function, call = found
+        function, call = result
         first = call.args[0]
         if function in SHAPES and isinstance(first, TensorRef):
             shape = self._shape_of(first)
@@ -141,16 +141,16 @@ def _roles_alone(model: Model, ref: TensorRef, ndim: int) -> Roles | None:
     tell; None for other inputs."""
     ahead = [ref]
     for call in model.calls if ndim in (1, 3) else ():
-        if any(one in ahead for one in call.refs):
+        if any(item in ahead for item in call.refs):
             layer = model.layers_by_name[call.layer]
             several = layer.config.get("layers")  # of a Pipeline
             from layerexplain.network.scope import as_layers
 
             inner = as_layers([*several]) if isinstance(several, list | tuple) else ()
-            for one in [one for one in inner if isinstance(one, Layer)] or (layer,):
-                facts = facts_of(one.type)
+            for other in [item for item in inner if isinstance(item, Layer)] or (layer,):
+                facts = facts_of(other.type)
                 if facts.alone_ndim == ndim:
-                    return ("steps",) if ndim == 1 else image_roles(ndim + 1, one.config.get("data_format"))[1:]
+                    return ("steps",) if ndim == 1 else image_roles(ndim + 1, other.config.get("data_format"))[1:]
                 if not facts.keeps_axes:
                     break
             else:
@@ -237,10 +237,10 @@ class Tensors:
     @cached_property
     def _outputs(self) -> dict[tuple[str, int], int]:
         """How many outputs each call has by what the file recorded of them."""
-        found: dict[tuple[str, int], int] = {}
+        outputs: dict[tuple[str, int], int] = {}
         for layer, call, output in self._scope.model.recorded:
-            found[layer, call] = max(found.get((layer, call), 0), min(output + 1, _MOST_OUTPUTS))
-        return found
+            outputs[layer, call] = max(outputs.get((layer, call), 0), min(output + 1, _MOST_OUTPUTS))
+        return outputs
 
     def __setitem__(self, ref: TensorRef, value: RecordedTensor | None) -> None:
         self._tensors[ref] = value
@@ -266,10 +266,10 @@ class Tensors:
         that takes one was built for."""
         model = self._scope.model
         count = self._outputs.get(call.key, 0)
-        found = [recorded_spec(model, TensorRef(call.layer, call.index, i)) for i in range(count)]
-        if not any(found) and (spec := self._wanted(TensorRef(call.layer, call.index))) is not None:
+        specs = [recorded_spec(model, TensorRef(call.layer, call.index, i)) for i in range(count)]
+        if not any(specs) and (spec := self._wanted(TensorRef(call.layer, call.index))) is not None:
             return [spec]
-        return found
+        return specs
 
     def put_recorded(self, call: Call, specs: Sequence[Spec | None]) -> None:
         """Keep the outputs of a call that are known only by what was recorded; with none, its first is unknown."""

@@ -78,11 +78,11 @@ def trace_at(model: Model, specs: Specs = (), *, linked: bool = False, training:
     `training` each layer is traced as it computes in training. Returns and raises as `trace_model` does.
     """
     in_code = model.format == "code" and model.grade == "complete"
-    found = Faults(strict=model.strict, known=model.faults, code=in_code)
-    tracing = _Tracing(model.strict, found, training)
+    result = Faults(strict=model.strict, known=model.faults, code=in_code)
+    tracing = _Tracing(model.strict, result, training)
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
-    known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
+    known = [Note("not-derived", fault.layer, fault.fact) for fault in model.faults if fault.fact not in noted]
     faults = sorted([*model.faults, *tracing.faults.found], key=place_order)
     try:
         batch_of_all(network.needs_of_batch)

@@ -120,11 +120,11 @@ class Network(Record):
 
     @cached_property
     def _readers_of(self) -> dict[CallKey, list[TracedCall]]:
-        found: dict[CallKey, list[TracedCall]] = {}
+        results: dict[CallKey, list[TracedCall]] = {}
         for call in self.calls:
             for key in {ref[:2]: None for ref in call.sources}:
-                found.setdefault(key, []).append(call)
-        return found
+                results.setdefault(key, []).append(call)
+        return results
 
     @cached_property
     def needs_of_batch(self) -> tuple[Need, ...]:
@@ -169,15 +169,15 @@ class Network(Record):
         """Return what is wrong with layers, by their paths; a fault that names none is that of the one layer in its
         line."""
         lines = grouped((layer.line, layer.name) for layer in self.model.layers)
-        found: dict[str, tuple[str, ...]] = {}
+        results: dict[str, tuple[str, ...]] = {}
         for fault in self.faults:
             path = fault.layer
             there = lines.get(fault.line, []) if fault.line is not None else []
             if path is None and len(there) == 1:
                 path = there[0]
             if path is not None:
-                found[path] = (*found.get(path, ()), fault.fact)
-        return found
+                results[path] = (*results.get(path, ()), fault.fact)
+        return results
 
     def calls_of_layers(self) -> Iterator[tuple[Layer, TracedCall]]:
         """Yield the calls with their layers, without the inputs that no layer makes."""
@@ -188,21 +188,21 @@ class Network(Record):
 def uses_of(networks: Iterable[tuple[Network, int]]) -> dict[str, list[Use]]:
     """Return the calls of each layer, by its name, in a model that is called like this: traced, and how often each
     is."""
-    found = grouped((call.name, Use(call, times)) for network, times in networks for call in network.calls)
-    for uses in found.values():
+    results = grouped((call.name, Use(call, times)) for network, times in networks for call in network.calls)
+    for uses in results.values():
         if len(uses) > 1:
             uses.sort(key=lambda use: use.call.number)
-    return found
+    return results
 
 
 def networks_of(uses: Sequence[Use]) -> list[tuple[Network, int]]:
     """Return the nested models that calls are of, each as often as it is called: alike ones together."""
-    found: dict[int, tuple[Network, int]] = {}
+    results: dict[int, tuple[Network, int]] = {}
     for call, times in uses:
         if call.network is not None:
-            _, before = found.get(id(call.network), (None, 0))
-            found[id(call.network)] = (call.network, before + times)
-    return list(found.values())
+            _, before = results.get(id(call.network), (None, 0))
+            results[id(call.network)] = (call.network, before + times)
+    return list(results.values())
 
 
 def cost_of(uses: Sequence[Use], costs: Costs) -> Cost:
@@ -212,11 +212,11 @@ def cost_of(uses: Sequence[Use], costs: Costs) -> Cost:
     for call, times in uses:
         # Without a call in the file, how often a layer is called is unknown.
         definition = None if call.built else call.definition
-        one = Cost(None, None) if definition is None else costs.cost_of(definition)
+        cost = Cost(None, None) if definition is None else costs.cost_of(definition)
         if len(uses) == 1 and times == 1:
-            return one
-        macs = None if macs is None or one.macs is None else macs + times * one.macs
-        flops = None if flops is None or one.flops is None else flops + times * one.flops
+            return cost
+        macs = None if macs is None or cost.macs is None else macs + times * cost.macs
+        flops = None if flops is None or cost.flops is None else flops + times * cost.flops
     return Cost(macs, flops) if uses else Cost(None, None)
 
 

@@ -45,9 +45,9 @@ class Faults:
         """Keep the fault of a layer that takes tensors of these specs; `is_refused` says whether it refuses them
         also where sizes are open."""
         if self._strict:
-            found = {(one.fact, one.line) for one in self.found}
+            results = {(item.fact, item.line) for item in self.found}
             follows = isinstance(error, NotKnown) and (self.found or self._known)
-            if _without_cure(error) not in self._known and (error.fact, error.line) not in found and not follows:
+            if _without_cure(error) not in self._known and (error.fact, error.line) not in results and not follows:
                 self.found.append(error.as_data())
         elif (
             _without_cure(error) not in self._known
@@ -106,9 +106,9 @@ class NetworkTracer:
         for weight in model.weights:
             self.tensors[TensorRef(weight.name)] = self.expression.weight(weight)
         order = in_order(model)
-        for one in as_keras_runs(model, order):
-            self.calls[one.key] = self._call(one)
-        calls = [self.calls[one.key] for one in order]
+        for run in as_keras_runs(model, order):
+            self.calls[run.key] = self._call(run)
+        calls = [self.calls[call.key] for call in order]
         if len(calls) < len(model.layers):
             called = {c.call.layer for c in calls}
             from layerexplain.network.without_formula import built

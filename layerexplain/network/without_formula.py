@@ -134,10 +134,10 @@ def failed(
     if isinstance(error, WindowError):
         _name_cause(walk, error, sources)
     elif declaration is not None and isinstance(error, ShapeError):
-        found = _cures(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
-        error.fact += "; " * bool(found) + "; or ".join([cure.words for cure in found])
+        results = _cures(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
+        error.fact += "; " * bool(results) + "; or ".join([cure.words for cure in results])
         if layer.kind != "custom":  # what a layer of the author's own takes may still not be what is meant
-            error.edits = (*error.edits, *[cure.edit for cure in found if cure.edit is not None])
+            error.edits = (*error.edits, *[cure.edit for cure in results if cure.edit is not None])
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
     if isinstance(error, ArgumentError) and _is_open(walk, layer):
@@ -174,9 +174,9 @@ def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
     """Return whether code leaves an argument of a layer open, or of one in it."""
     from layerexplain.layers.known_definitions import is_left_open
 
-    inside = [one for one in values_inside((*layer.config.values(),)) if isinstance(one, Layer)]
+    inside = [item for item in values_inside((*layer.config.values(),)) if isinstance(item, Layer)]
     open_here = {note.layer for note in walk.scope.model.notes if note.code == "open"}
-    return any(one.name in open_here and any(map(is_left_open, one.config.values())) for one in (layer, *inside))
+    return any(other.name in open_here and any(map(is_left_open, other.config.values())) for other in (layer, *inside))
 
 
 def _outline(
@@ -213,11 +213,11 @@ def _cures(
     from layerexplain.network import open_inputs
     from layerexplain.network.faults import Refusal, cures
 
-    def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
+    def attempt(layer: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
         faults = len(walk.faults.found)
         try:
-            definition = walk.define(of, one, NOTHING_BOUND, given, ())
-            return definition if walk.expression.has_weights_for(one, definition) else None
+            definition = walk.define(of, layer, NOTHING_BOUND, given, ())
+            return definition if walk.expression.has_weights_for(layer, definition) else None
         except LayerExplainError:
             return None
         finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
@@ -296,13 +296,13 @@ class OperationClass(NamedTuple):
 @cache
 def _table() -> Mapping[str, OperationClass]:
     lines = (Path(__file__).parent / "operation_classes.txt").read_text(encoding="utf-8").splitlines()
-    found = {}
+    table = {}
     for line in lines:
         type_, home, function, *lists = [part.strip() for part in line.split("|")]
-        takes, made_with, called = [tuple([one for one in part.split(", ") if one]) for part in lists]
-        pairs = [one.partition("=") for one in made_with]
-        found[type_] = OperationClass(home, function, takes, {key: value or key for key, _, value in pairs}, called)
-    return found
+        takes, made_with, called = [tuple([item for item in part.split(", ") if item]) for part in lists]
+        pairs = [item.partition("=") for item in made_with]
+        table[type_] = OperationClass(home, function, takes, {key: value or key for key, _, value in pairs}, called)
+    return table
 
 
 def operation(type_: str) -> OperationClass:
@@ -311,10 +311,10 @@ def operation(type_: str) -> OperationClass:
     >>> operation("Clip").function, operation("LayerNorm").function, operation("Softmax").home
     ('clip', 'layer_normalization', 'nn')
     """
-    found = _table().get(type_)
-    if found is None:
+    operation = _table().get(type_)
+    if operation is None:
         raise SpecError(f"keras.ops has no function for the operation {type_}")
-    return found
+    return operation
 
 
 def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict[str, Any], Call]:
@@ -329,7 +329,7 @@ def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict
     ({'subscripts': 'ij,jk->ik'}, 2)
     """
     known = operation(type_)
-    given = {**dict(config), **{key: one for key, one in call.kwargs.items() if key != "name"}}
+    given = {**dict(config), **{key: value for key, value in call.kwargs.items() if key != "name"}}
     more = [name for name in known.parameters if name.startswith("**")]
     names = {value: key for key, value in known.config.items()}  # by the function's names
     waiting = list(call.args)
@@ -347,16 +347,18 @@ def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict
         raise SpecError(f"{type_} is called with more arguments than keras.ops.{known.function} takes")
     if more and isinstance(given.get(more[0][2:]), Mapping):
         given.update(given.pop(more[0][2:]))
-    config_today = {names.get(key, key): one for key, one in given.items() if names.get(key, key) in known.config}
-    rest = {key: one for key, one in given.items() if names.get(key, key) not in known.config}
+    config_today = {names.get(key, key): value for key, value in given.items() if names.get(key, key) in known.config}
+    rest = {key: value for key, value in given.items() if names.get(key, key) not in known.config}
     called = [name.lstrip("*") for name in known.called]
     # What Keras stores as None or False, and its function does not take, is left out.
-    said = (key for key, one in rest.items() if key not in called and one is not None and one is not False)
+    said = (key for key, value in rest.items() if key not in called and value is not None and value is not False)
     unknown = None if more else next(said, None)
     if unknown is not None:
         raise SpecError(f"keras.ops.{known.function} has no argument {unknown}")
-    args, kwargs = known.call({key: one for key, one in rest.items() if key in called or more})
-    return config_today, call._replace(args=args, kwargs={key: one for key, one in kwargs.items() if one is not None})
+    args, kwargs = known.call({key: value for key, value in rest.items() if key in called or more})
+    return config_today, call._replace(
+        args=args, kwargs={key: value for key, value in kwargs.items() if value is not None}
+    )
 
 
 def is_tensor(value: Any) -> bool:
@@ -379,7 +381,7 @@ def function_arguments(type_: str, config: Mapping[str, Any], call: Call) -> tup
             by_name[name], waiting = waiting, []
         elif waiting:
             by_name[name] = waiting.pop(0)
-    by_name.update({known.config[key]: one for key, one in config.items()})
+    by_name.update({known.config[key]: value for key, value in config.items()})
     front: list[Any] = []
     in_front = any(name.startswith("*") and not name.startswith("**") for name in known.parameters)
     settings = set(known.config.values())

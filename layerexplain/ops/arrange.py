@@ -331,7 +331,7 @@ that hold it got; `to` gives the rows and columns of the image."""
 def _fold_counts(size: Any, window: Any, strides: Any, padding: Any, gaps: Any) -> list[int]:
     return [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(*[each(one, 2) for one in (size, window, strides, padding, gaps)], strict=True)
+        for n, k, s, p, d in zip(*[each(item, 2) for item in (size, window, strides, padding, gaps)], strict=True)
     ]
 
 

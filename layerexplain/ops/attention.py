@@ -62,7 +62,7 @@ def _by_length(f: Expr, pairs: Expr, kind: str, numbers: list[float], x: Expr) -
         else named("count", amax(positions(x), axis=(0,), keepdims=True) + 1, "the length of the text")
     )
     if kind == "longrope":
-        short, long = [constant(tuple(one)) for one in (numbers[1 : 1 + half], numbers[1 + half :])]
+        short, long = [constant(tuple(number)) for number in (numbers[1 : 1 + half], numbers[1 + half :])]
         is_long = count > length if isinstance(count, int) else greater(count, length)
         factors = (long if is_long else short) if isinstance(is_long, bool) else where(is_long, long, short)
         return f / named("factors", factors)

@@ -55,9 +55,9 @@ def _reached(np: Any, path: Any, skips: Any, rows: Any) -> Any:
     with np.errstate(all="ignore"):
         for t in range(1, len(rows)):
             before = result[t - 1]
-            one = np.concatenate([[-np.inf], before[:-1]])
+            item = np.concatenate([[-np.inf], before[:-1]])
             two = np.where(skips, np.concatenate([[-np.inf] * 2, before])[: len(path)], -np.inf)
-            result[t] = np.logaddexp(np.logaddexp(before, one), two) + rows[t][path]
+            result[t] = np.logaddexp(np.logaddexp(before, item), two) + rows[t][path]
     return result
 
 

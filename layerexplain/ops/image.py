@@ -277,8 +277,8 @@ of `n/out`."""
 def _both(np: Any, before: Any, after: Any, *, method: str, antialias: bool, grid: str, step: Any) -> list[Any]:
     """Return the weights of rows and of columns."""
     return [
-        _weights(np, n, out, method, antialias, grid, one)
-        for n, out, one in zip(before, after, each(step, 2), strict=True)
+        _weights(np, n, out, method, antialias, grid, item)
+        for n, out, item in zip(before, after, each(step, 2), strict=True)
     ]
 
 

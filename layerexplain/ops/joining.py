@@ -109,7 +109,9 @@ def _part(size: Size, n: int) -> Size:
 
 
 def _of_split(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    parts = [zeros(shape=shape) if one is None else one for one, shape in zip(dy, y.shape, strict=True)]
+    parts = [
+        zeros(shape=shape) if expression is None else expression for expression, shape in zip(dy, y.shape, strict=True)
+    ]
     return concatenate(*parts, **{k: v for k, v in y.attrs.items() if k == "axis"})
 
 

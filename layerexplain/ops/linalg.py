@@ -200,7 +200,7 @@ def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     rows, columns = sized(x, (-2, -1), "the matrices")
     if y.options["mode"] == "complete" and rows > columns:
         raise CannotDerive("the remaining columns of q may be any orthogonal ones, so no gradient is determined")
-    dq, dr = [full_like(one, value=0) if d is None else d for one, d in zip((q, r), dy, strict=True)]
+    dq, dr = [full_like(expression, value=0) if d is None else d for expression, d in zip((q, r), dy, strict=True)]
     if columns <= rows:
         return _of_tall_qr(q, r, dq, dr)
     dq = dq + matmul(x[..., rows:], turned(dr[..., rows:]))

@@ -56,7 +56,7 @@ def stating_batch(x: Expr, shape: Sequence[Size]) -> Shape:
     if shape.count(-1) != 1:
         return shape
     size = quotient(x.shape, [size for size in shape if size != -1])
-    return tuple([size if one == -1 and isinstance(size, Batch) else one for one in shape])
+    return tuple([size if other == -1 and isinstance(size, Batch) else other for other in shape])
 
 
 def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
@@ -64,7 +64,7 @@ def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     groups: list[tuple[list[int], list[int]]] = []
     old, new = deque(range(len(before))), deque(range(len(after)))
     while old or new:
-        left, right = ([one.popleft()] if one else [] for one in (old, new))
+        left, right = ([item.popleft()] if item else [] for item in (old, new))
         while True:
             sizes = [before[k] for k in left], [after[k] for k in right]
             a, b = map(product, sizes)

@@ -75,8 +75,8 @@ def _fft_count(node: Expr) -> tuple[Any, int | None]:
 
 def pair(dy: Sequence[Expr | None]) -> tuple[Expr, Expr]:
     """Return the gradients of a real and an imaginary part; 0 where one is not used."""
-    zero = full_like(next(one for one in dy if one is not None), value=0)
-    re, im = (zero if one is None else one for one in dy)
+    zero = full_like(next(expression for expression in dy if expression is not None), value=0)
+    re, im = (zero if expression is None else expression for expression in dy)
     return re, im
 
 
@@ -122,7 +122,7 @@ def _of_rfft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     (size,) = sized(x, [-1])
     length = y.options["length"] or size
     last = x.ndim - 1
-    waves = [pad_along(one, {last: (0, length - (length // 2 + 1))}) for one in pair(dy)]
+    waves = [pad_along(expression, {last: (0, length - (length // 2 + 1))}) for expression in pair(dy)]
     back = length * item(fft(*waves, inverse=True), 0)
     return to_length(back, last, size)
 
@@ -188,8 +188,8 @@ def _stft_axes(x: Expr, *, length: int, stride: int, fft: int, window: str, cent
     count, high = frames(n, stride, fft, center), fft // 2 + 1
     ends = f" + 2 × {fft // 2}" if center else ""
     why = equation(f"floor(({size_text(n)}{ends} - {fft}) / {stride}) + 1", count)
-    one = [*changed(x, -1, count, why, "steps"), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
-    return AxesOfEach([one, one])
+    items = [*changed(x, -1, count, why, "steps"), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
+    return AxesOfEach([items, items])
 
 
 def window_values(np: Any, length: int, fft: int, window: str) -> Any:

@@ -60,7 +60,7 @@ def quotient(sizes: Iterable[Size], others: Iterable[Size]) -> Size:
     """
     left, right = list(sizes), list(others)
     whole: Size = 1
-    for size in [one for one in left if isinstance(one, Batch) and one.plus]:
+    for size in [batch for batch in left if isinstance(batch, Batch) and batch.plus]:
         left.remove(size)
         if size in right:
             right.remove(size)
@@ -140,9 +140,9 @@ def agree(a: Size, b: Size) -> bool:
     """Return whether two sizes are equal, or could be once they are known."""
     if isinstance(a, Batch) and isinstance(b, Batch):
         return a is b
-    for one, other in ((a, b), (b, a)):
-        if isinstance(one, Batch) and isinstance(other, int):
-            return batch_is(one, other)
+    for batch, other in ((a, b), (b, a)):
+        if isinstance(batch, Batch) and isinstance(other, int):
+            return batch_is(batch, other)
     return a == b or not isinstance(a, int) or not isinstance(b, int)
 
 
@@ -155,7 +155,7 @@ def meet(a: Shape, i: int, b: Shape, j: int) -> bool:
     (True, False)
     """
     pairs = (a[i], b[j], a), (b[j], a[i], b)
-    apart = any(isinstance(one, int) and isinstance(other, Batch) and has_batch(of) for one, other, of in pairs)
+    apart = any(isinstance(item, int) and isinstance(other, Batch) and has_batch(of) for item, other, of in pairs)
     return agree(a[i], b[j]) and not apart
 
 

@@ -135,9 +135,9 @@ def _homography_axes(start: Expr, end: Expr) -> list[Axis]:
 def _homography_value(np: Any, start: Any, end: Any) -> Any:
     x, y = np.moveaxis(np.asarray(end, "f8"), -1, 0)
     u, v = np.moveaxis(np.asarray(start, "f8"), -1, 0)
-    one, none = np.ones_like(x), np.zeros_like(x)
-    across = np.stack([x, y, one, none, none, none, -u * x, -u * y], axis=-1)
-    down = np.stack([none, none, none, x, y, one, -v * x, -v * y], axis=-1)
+    item, none = np.ones_like(x), np.zeros_like(x)
+    across = np.stack([x, y, item, none, none, none, -u * x, -u * y], axis=-1)
+    down = np.stack([none, none, none, x, y, item, -v * x, -v * y], axis=-1)
     table = np.stack([across, down], axis=2).reshape(-1, 8, 8)
     return np.linalg.solve(table, np.stack([u, v], axis=-1).reshape(-1, 8, 1))[..., 0]
 
@@ -146,9 +146,9 @@ def _of_homography(y: Expr, dy: Expr, i: int) -> Expr:
     """Differentiate A · t = start, which the projection solves: a point moves the equations in which it stands."""
     start, end = y.args
     (u, v), (x, z) = [[p[..., k] for k in (0, 1)] for p in (start, end)]
-    one, none = full_like(x, value=1), full_like(x, value=0)
-    across = stack(x, z, one, none, none, none, -u * x, -u * z, axis=-1)
-    down = stack(none, none, none, x, z, one, -v * x, -v * z, axis=-1)
+    expression, none = full_like(x, value=1), full_like(x, value=0)
+    across = stack(x, z, expression, none, none, none, -u * x, -u * z, axis=-1)
+    down = stack(none, none, none, x, z, expression, -v * x, -v * z, axis=-1)
     table = named("A", concatenate(across, down, axis=1), "the equations of the 4 points")
     sent = solve(turned(table), dy[..., None])[..., 0]
     of_u, of_v = sent[:, :4], sent[:, 4:]
@@ -193,11 +193,11 @@ def _corners(np: Any, places: Any, shape: Any, order: int, fill: str) -> list[An
     nodes = []
     for at, size in zip(np.asarray(places, "f8"), shape, strict=True):
         if order == 0:
-            found = [(np.round(at), np.ones_like(at))]
+            results = [(np.round(at), np.ones_like(at))]
         else:
             low = np.floor(at)
-            found = [(low, 1 - (at - low)), (low + 1, at - low)]
-        nodes.append([(*_index(np, i, size, fill), weight) for i, weight in found])
+            results = [(low, 1 - (at - low)), (low + 1, at - low)]
+        nodes.append([(*_index(np, i, size, fill), weight) for i, weight in results])
     corners = []
     for corner in itertools.product(*nodes):
         index, valid, weights = zip(*corner, strict=True)
@@ -231,7 +231,7 @@ def _of_sample(y: Expr, dy: Expr, i: int) -> Expr | None:
     for axis in range(x.ndim):
         before = floor(slice_along(places, {0: slice(axis, axis + 1)}))
         first, rest = slice_along(places, {0: slice(axis)}), slice_along(places, {0: slice(axis + 1, None)})
-        ends = [[one for one in (first, at, rest) if one.shape[0]] for at in (before, before + 1)]
+        ends = [[expression for expression in (first, at, rest) if expression.shape[0]] for at in (before, before + 1)]
         low, high = (concatenate(*end, axis=0) if len(end) > 1 else end[0] for end in ends)
         parts.append(dy * (sample(x, high, **y.attrs) - sample(x, low, **y.attrs)))
     return stack(*parts)

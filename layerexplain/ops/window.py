@@ -234,7 +234,7 @@ def _of_each_axis(padding: Any, rank: int) -> list[str | tuple[int, int]]:
     """Return the padding of each axis: a word, or (before, after)."""
     if isinstance(padding, str):
         return [padding] * rank
-    return [one if isinstance(one, tuple) else (one, one) for one in each(padding, rank)]
+    return [item if isinstance(item, tuple) else (item, item) for item in each(padding, rank)]
 
 
 def pool_windows(x: Any, attrs: Mapping[str, Any]) -> list[Window]:
@@ -294,7 +294,7 @@ def _fitting(w: Window, x: Expr) -> int | None:
 def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes in normal form: a list of equal values becomes that value, no padding is 'valid'."""
     if isinstance(padding := attrs.get("padding"), list | tuple):
-        pairs = [tuple(one) if isinstance(one, list | tuple) else (one, one) for one in padding]
+        pairs = [tuple(item) if isinstance(item, list | tuple) else (item, item) for item in padding]
         attrs["padding"] = [a for a, b in pairs] if all(a == b for a, b in pairs) else pairs
     for key in _PER_AXIS:
         value = attrs.get(key)

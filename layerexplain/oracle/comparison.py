@@ -88,7 +88,7 @@ class KerasComparison:
             if inner is not None:
                 checks = self.compare(traced.network, inner, (*path, layer.name))
                 outputs = inner.outputs()
-                if all(one is not None for one in outputs):
+                if all(output is not None for output in outputs):
                     graph.keep(key, outputs)
                 return checks
         self.done += 1
@@ -120,7 +120,7 @@ class KerasComparison:
     def _checked(self, row: LayerCheck, call: CallOfLayer, theirs: Sequence[Any], network: Network) -> LayerCheck:
         """Return the row of a call that Keras has run."""
         definition, graph, operation, given = call.traced.definition, call.graph, call.operation, call.given
-        values = [graph.value(one) for one in theirs]
+        values = [graph.value(item) for item in theirs]
         keras_shapes = tuple(tuple(v.shape) for v in values)
         if definition is None or definition.kind == "opaque":
             own = Compared(None, keras_shapes), Compared(None, _shapes_of(operation.weights()))
@@ -155,7 +155,7 @@ class KerasComparison:
             results = computed(definition, inputs, [*weights, *call.states], self.batch, compute)
         except NotComputed as error:
             return row._replace(status=error.status, reason=error.reason)
-        masks = [graph.mask(one) for one in theirs]
+        masks = [graph.mask(item) for item in theirs]
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         after = operation.states(definition)
         check = self._values(row, call, results, values, masks, after)
@@ -195,11 +195,11 @@ class KerasComparison:
         pairs += [(f"the state {leaf.label}", new) for leaf, new in zip(definition.states, states, strict=True)]
         most = row.tolerance
         for place, (name, theirs) in enumerate(pairs):
-            found = ours.verdict(place, theirs, most, framework)
-            if row.difference is None or not found.apart <= row.difference:
-                row = row._replace(difference=found.apart, tolerance=found.tolerance, rounding=found.rounding)
-            if not found.agrees:
-                return differs(row, ": ".join(filter(None, [name, found.words])))
+            result = ours.verdict(place, theirs, most, framework)
+            if row.difference is None or not result.apart <= row.difference:
+                row = row._replace(difference=result.apart, tolerance=result.tolerance, rounding=result.rounding)
+            if not result.agrees:
+                return differs(row, ": ".join(filter(None, [name, result.words])))
         return row._replace(status="agrees")
 
 
@@ -325,7 +325,7 @@ def _is_uncalled(network: Network, traced: TracedCall) -> bool:
 def _why_opaque(network: Network, row: LayerCheck) -> tuple[str, str]:
     """Return the code and text of the note that says why a layer has no formula."""
     said = [note for note in network.notes if note.layer == row.path]
-    note = next((one for one in said if one.code in ("opaque", "not-derived")), said[0] if said else None)
+    note = next((item for item in said if item.code in ("opaque", "not-derived")), said[0] if said else None)
     if note is None:
         return "", "its formula is unknown"
     return note.code, network.why_without_formula(row.layer, note)

@@ -132,11 +132,11 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
     except NotComputed as refusal:
         raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
     for place, theirs in enumerate(trial.outputs):
-        found = ours.verdict(place, theirs, allowed(TOLERANCE, *dtypes))
-        if not found.agrees:
+        verdict = ours.verdict(place, theirs, allowed(TOLERANCE, *dtypes))
+        if not verdict.agrees:
             name = f"output {place + 1}" if len(trial.outputs) > 1 else "the output"
-            fact = f"{name} of the new model differs from the formulas by {found.apart:.1e}"
-            raise LayerExplainError(f"{fact} ({found.words or 'of its largest value'}); nothing was written")
+            fact = f"{name} of the new model differs from the formulas by {verdict.apart:.1e}"
+            raise LayerExplainError(f"{fact} ({verdict.words or 'of its largest value'}); nothing was written")
 
 
 def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:
@@ -151,8 +151,8 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     if training is None:
         return
     yield from training.unsaid
-    for one in training.left_out:
-        yield f"{one} is not part of Keras 3; the new model is not trained with it"
+    for item in training.left_out:
+        yield f"{item} is not part of Keras 3; the new model is not trained with it"
     given = training.given()
     if "optimizer" not in given and "loss" not in given:
         return
@@ -175,7 +175,7 @@ class CarriedWeights:
         self.weights = weights
         self.origin: Origin = weights.origin
         self.notes: tuple[Note, ...] = weights.notes
-        self.layers = {names.get(one.path, one.path): one for one in weighted_layers(network)}
+        self.layers = {names.get(layer.path, layer.path): layer for layer in weighted_layers(network)}
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         for depth in (len(path), len(path) - 1):
@@ -191,8 +191,8 @@ class CarriedWeights:
 
 def _joined_biases(arrays: list[Any], definition: Definition) -> list[Any]:
     """Return the weights of cuDNN's layers as LSTM and GRU have them: one bias, or one of two rows."""
-    found = list(arrays)
+    results = list(arrays)
     for first, gates in cudnn_places(definition):
-        rows = found[first + 2].reshape(2, -1)
-        found[first + 2] = rows.sum(axis=0) if gates == 4 else rows
-    return found
+        rows = results[first + 2].reshape(2, -1)
+        results[first + 2] = rows.sum(axis=0) if gates == 4 else rows
+    return results

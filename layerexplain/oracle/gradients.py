@@ -46,7 +46,7 @@ def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
     if trained is not None and trained is not definition and not is_random(trained):
         checks.append(_compared(call, trained, True))
     order = ("differs", "agrees", "not compared")
-    return min(checks, key=lambda one: (order.index(one.status), -(one.difference or 0)))
+    return min(checks, key=lambda check: (order.index(check.status), -(check.difference or 0)))
 
 
 def _compared(call: CallOfLayer, definition: Definition, training: bool) -> ValuesCheck:
@@ -60,10 +60,10 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
         return ValuesCheck(status, apart, most, f"{mode}{reason}" if reason else "")
 
     try:
-        found = gradient(definition)
+        result = gradient(definition)
     except (CannotDerive, ShapeError) as why:
         return check("not compared", f"not derived: {why}")
-    if not any(leaf in found.of for leaf in definition.leaves):
+    if not any(leaf in result.of for leaf in definition.leaves):
         return check("not compared", "it has no gradient")
     if training and (moves := moves_of(definition)).unknown and moves.read:
         return check("not compared", "an inner layer stores new weights at each step and continues from them")
@@ -74,32 +74,32 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     except Exception as error:  # Keras raises whatever its backend raises
         return check("not compared", f"{graph.framework} cannot: {first_line(error)}")
     compute = call.operation.compute_dtype
-    arrays = [rounded_to(graph.value(one), compute) for one in given]
-    stored = [*[graph.value(one) for one in call.operation.weights(definition)], *states]
-    weights = [rounded_to(one, compute) for one in stored]
+    arrays = [rounded_to(graph.value(item), compute) for item in given]
+    stored = [*[graph.value(weight) for weight in call.operation.weights(definition)], *states]
+    weights = [rounded_to(item, compute) for item in stored]
 
     given_back = [*arrays, *theirs.seeds]
     try:
-        values = evaluate(found.whole, given_back, weights, Evaluation(call.batch, computed_in(compute)))
+        values = evaluate(result.whole, given_back, weights, Evaluation(call.batch, computed_in(compute)))
     except CannotEvaluate as why:
         return check("not compared", f"cannot be evaluated: {why}")
-    ours = dict(zip(found.whole.results, values, strict=True))
+    ours = dict(zip(result.whole.results, values, strict=True))
     pairs: dict[str, tuple[Any, Any]] = {}
     seen: dict[int, str] = {}
     for leaf, tensor, g in zip(definition.params, given, theirs.of_inputs, strict=True):
         if is_float(leaf) and g is not None:
             name = seen.setdefault(id(tensor), str(leaf.label))  # a tensor given twice gets the sum of both
-            own = ours.get(found.of.get(leaf, ""), 0)
+            own = ours.get(result.of.get(leaf, ""), 0)
             pairs[name] = (pairs[name][0] + own, g) if name in pairs else (own, g)
     for leaf, g in zip(definition.weights, theirs.of_weights, strict=True):
         if leaf.attrs["trainable"] and is_float(leaf) and g is not None:
-            pairs[str(leaf.label)] = (ours.get(found.of.get(leaf, ""), 0), g)
+            pairs[str(leaf.label)] = (ours.get(result.of.get(leaf, ""), 0), g)
     worst, where = _worst(pairs)
     if worst is None:
         return check("not compared", f"no gradient is returned in {graph.framework}")
     rounding = None
     if TOLERANCE <= most < worst < math.inf:
-        of_each = Roundings(found.whole, given_back, weights, call.batch, (compute,))
+        of_each = Roundings(result.whole, given_back, weights, call.batch, (compute,))
         rounding = max(map(of_each.effect_on, range(len(ours)))) / (_largest(pairs) or 1)
         most = judged(most, rounding)
     agrees = worst <= most
@@ -135,7 +135,7 @@ def _largest(pairs: Mapping[str, tuple[Any, Any]]) -> float:
     import numpy as np
 
     each = [theirs for _, theirs in pairs.values()]
-    return max(float(np.max(np.abs(one), initial=0, where=np.isfinite(one))) for one in each)
+    return max(float(np.max(np.abs(item), initial=0, where=np.isfinite(item))) for item in each)
 
 
 # The whole model ----------------------------------------------------------------------------------------------------
@@ -182,11 +182,14 @@ def _step(
     if not max(loss, worst or 0.0) <= most and dtypes != {"float64"}:
         exact = _step_of_training(model, network, reference, arrays, training, seed, in_float64=True)
         in_64 = _own(exact)
-        own = _worst({str(key): (one, in_64[key]) for key, one in _own(step).items() if key in in_64}, pairs)[0] or 0.0
+        own = (
+            _worst({str(key): (value, in_64[key]) for key, value in _own(step).items() if key in in_64}, pairs)[0]
+            or 0.0
+        )
         rounding = max(own, _apart(step.loss, exact.loss))
         most = judged(most, rounding)
     far = (("the loss", loss), (f"the gradient of {where}", worst), ("the step", moved))
-    wrong = [name for name, one in far if one is not None and not one <= most]
+    wrong = [name for name, item in far if item is not None and not item <= most]
     return check._replace(
         status="differs" if wrong else "agrees",
         tolerance=most,
@@ -222,21 +225,21 @@ def _step_of_training(
 def _own(step: GradientStep) -> dict[WeightKey, Any]:
     """Return the gradients of the trainable weights, 0 where none comes back."""
     return {
-        key: 0 if one.gradient is None else one.gradient
-        for key, one in step.weights.items()
-        if one.trainable and not isinstance(one.gradient, NoGradient)
+        key: 0 if weight.gradient is None else weight.gradient
+        for key, weight in step.weights.items()
+        if weight.trainable and not isinstance(weight.gradient, NoGradient)
     }
 
 
 def _compute_dtypes(network: Network) -> set[str]:
     """Return the dtypes in which the layers of a network compute."""
-    found: set[str] = set()
+    results: set[str] = set()
     for layer, traced in network.calls_of_layers():
         if traced.network is not None:
-            found |= _compute_dtypes(traced.network)
+            results |= _compute_dtypes(traced.network)
         elif traced.sources and layer.kind == "layer":
-            found.add(dtypes_of(layer)[1])
-    return found
+            results.add(dtypes_of(layer)[1])
+    return results
 
 
 def _apart(own: float, other: float) -> float:
@@ -249,7 +252,7 @@ def _update(step: GradientStep, theirs: Any) -> float | None:
 
     if step.optimizer is None or theirs.new is None:
         return None
-    keys = [k for k, one in step.weights.items() if one.trainable and theirs.gradients.get(k) is not None]
+    keys = [k for k, weight in step.weights.items() if weight.trainable and theirs.gradients.get(k) is not None]
     weights = {step.weights[k].where: step.before_step(k) for k in keys}
     updated = updates(step.optimizer, weights, {step.weights[k].where: theirs.gradients[k] for k in keys})
     worst = largest = 0.0

@@ -164,14 +164,16 @@ class KerasGraph(ReferenceGraph):
             return None
         # Masks that the call names follow the tensors; they go before those that the tensors carry.
         given_masks = arguments[count:]
-        inner.feed(arguments[:count], [*given_masks, *[mask_of(one) for one in arguments[len(given_masks) : count]]])
+        inner.feed(
+            arguments[:count], [*given_masks, *[mask_of(argument) for argument in arguments[len(given_masks) : count]]]
+        )
         return inner
 
     def run(self, key: Key) -> list[Any]:
         node = self.nodes[key]
         args, kwargs = node.arguments.fill_in(self._tensors)
         given = [self._tensors[id(tensor)] for tensor in node.input_tensors]
-        self._masks[key] = [(one, mask) for one in given if (mask := mask_of(one)) is not None]
+        self._masks[key] = [(item, mask) for item in given if (mask := mask_of(item)) is not None]
         outputs = call_operation(node.operation, args, kwargs)
         self.keep(key, outputs)
         return outputs
@@ -188,21 +190,21 @@ class KerasGraph(ReferenceGraph):
         kept = [(v, as_array(v)) for v in changed]
         for tensor, mask in self._masks.get(key, ()):  # some layers take them off when they run
             _set_mask(tensor, mask)
-        watched = [one for one in given if one is not None and one.dtype.is_floating]
+        watched = [item for item in given if item is not None and item.dtype.is_floating]
         with tf.GradientTape() as tape:
-            for one in watched:
-                tape.watch(one)
+            for item in watched:
+                tape.watch(item)
             outputs = call_operation(node.operation, args, kwargs, training=training)
             chosen = [y for y, e in zip(outputs, definition.results.values(), strict=True) if is_float(e)]
             seeds = [tf.cast(draw(size=tuple(y.shape)), y.dtype) for y in chosen]
             total = tf.add_n([tf.reduce_sum(tf.cast(y * dy, "float64")) for y, dy in zip(chosen, seeds, strict=True)])
         for variable, value in kept:
             variable.assign(value)
-        found = tape.gradient(total, [*watched, *[v.value for v in variables]])
-        dense = [None if g is None else as_array(tf.convert_to_tensor(g)) for g in found]
-        by_id = {id(one): g for one, g in zip(watched, dense, strict=False)}
+        result = tape.gradient(total, [*watched, *[v.value for v in variables]])
+        dense = [None if g is None else as_array(tf.convert_to_tensor(g)) for g in result]
+        by_id = {id(item): g for item, g in zip(watched, dense, strict=False)}
         return ReferenceGradients(
-            [as_array(dy) for dy in seeds], [by_id.get(id(one)) for one in given], dense[len(watched) :]
+            [as_array(dy) for dy in seeds], [by_id.get(id(item)) for item in given], dense[len(watched) :]
         )
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
@@ -285,8 +287,8 @@ def _compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
     with silence():
         results, own, has = tf.function(run, jit_compile=True)([flat[i] for i in at], [masks[i] for i in masked])
     left = iter(own)
-    for tensor, one in zip(results, has, strict=True):
-        if bool(one):
+    for tensor, item in zip(results, has, strict=True):
+        if bool(item):
             _set_mask(tensor, next(left))
     return list(results)
 
@@ -296,7 +298,7 @@ def states_of(real: Any) -> list[Any]:
     if not isinstance(real, load_keras().Layer):
         return []
     layers = [layer for layer in real._flatten_layers() if getattr(layer, "stateful", False)]
-    return list({id(v): v for one in layers for v in load_keras().tree.flatten(one.states or ())}.values())
+    return list({id(v): v for layer in layers for v in load_keras().tree.flatten(layer.states or ())}.values())
 
 
 def mask_of(tensor: Any) -> Any:

@@ -79,7 +79,7 @@ class KerasModel(Reference):
         tree = load_keras().tree
         graph = self.graph(network, arrays)
         given = tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
-        return [as_array(one) for one in flat_results(self.real, (given,), {"training": False})]
+        return [as_array(result) for result in flat_results(self.real, (given,), {"training": False})]
 
     def set_states(self, seed: int | None) -> None:
         import numpy as np
@@ -263,17 +263,17 @@ def keras_step(reference: KerasModel, step: GradientStep, *, update: bool = True
     reference.set_states(None)  # as the formulas begin
     graph = reference.graph(network, step.running.arrays)
     given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
-    outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in step.losses]
-    losses = [keras_loss(one, network.model.training or Training()) for one in step.losses]
+    outputs = [graph.output_of(loss.ref.layer, loss.ref.call, loss.ref.output) for loss in step.losses]
+    losses = [keras_loss(loss, network.model.training or Training()) for loss in step.losses]
     wanted = [v.value for v in variables]
-    targets = [one.array for one in step.targets]
+    targets = [target.array for target in step.targets]
 
     def run(x: Any, ys: Any) -> Any:
         with tf.GradientTape() as tape:
             results = keras.tree.flatten(real(x, training=step.running.training))
             terms = [
-                one.weight * loss(y, results[at or 0])
-                for one, loss, y, at in zip(step.losses, losses, ys, outputs, strict=True)
+                other.weight * loss(y, results[at or 0])
+                for other, loss, y, at in zip(step.losses, losses, ys, outputs, strict=True)
             ]
             total = sum(keras.ops.cast(term, terms[0].dtype) for term in [*terms, *real.losses])
         return total, tape.gradient(total, wanted)
@@ -287,12 +287,12 @@ def keras_step(reference: KerasModel, step: GradientStep, *, update: bool = True
             with silence():
                 total, gradients = tf.function(run, jit_compile=True, autograph=False)(given, targets)
         by_id = {id(v): g for v, g in zip(variables, gradients, strict=True)}
-        found = {(path, n): None if by_id[id(v)] is None else _dense(by_id[id(v)]) for path, n, v in places}
+        result = {(path, n): None if by_id[id(v)] is None else _dense(by_id[id(v)]) for path, n, v in places}
         new = None
         if update and step.optimizer is not None:
             _apply(step.optimizer, real.trainable_variables, by_id)
             new = {(path, number): as_array(v) for path, number, v in places}
-        return TrainingStep(float(total), found, new)
+        return TrainingStep(float(total), result, new)
     finally:
         for variable, value in kept:
             variable.assign(value)
@@ -313,13 +313,13 @@ def _apply(optimizer: InnerDeclaration, variables: Sequence[Any], gradients: Map
     real.apply([keras.ops.convert_to_tensor(_dense(gradients[id(v)])) * scale for v in trained], trained)
 
 
-def keras_loss(one: OutputLoss, training: Training) -> Any:
+def keras_loss(loss: OutputLoss, training: Training) -> Any:
     """Return Keras's loss for an output, as the model was compiled with it."""
-    setting = setting_of_output(training, one.ref.layer)
+    setting = setting_of_output(training, loss.ref.layer)
     keras = load_keras()
     config = {} if setting is None else shortest(setting.config)
-    kept = {name: value for name, value in config.items() if name in one.arguments}
-    return getattr(keras.losses, one.type)(**kept)
+    kept = {name: value for name, value in config.items() if name in loss.arguments}
+    return getattr(keras.losses, loss.type)(**kept)
 
 
 def keras_part(value: Any) -> Any:
@@ -346,8 +346,8 @@ def keras_gradient(source: Any, step: GradientStep, weight: WeightGradient) -> A
         )
     with same_model(source, step.running) as reference:
         result = keras_step(reference, step, update=False)
-    key = next(key for key, one in step.weights.items() if one is weight)
-    found = result.gradients.get(key)
-    if found is None:
+    key = next(key for key, other in step.weights.items() if other is weight)
+    keras_gradient = result.gradients.get(key)
+    if keras_gradient is None:
         raise LayerExplainError("Keras returns no gradient for it")
-    return found
+    return keras_gradient

@@ -60,7 +60,7 @@ def _walked(reference: KerasModel, running: RunnableModel, step: Activation) -> 
         inner, within = graph.enter(wanted, graph.arguments(wanted) or []), calls[wanted].network
         assert inner is not None and within is not None  # noqa: S101 (a layer inside is a model's)
         graph, network = inner, within
-    return [as_array(one) for one in graph.run(wanted)]
+    return [as_array(item) for item in graph.run(wanted)]
 
 
 def _call_numbers(network: Network, path: Sequence[str], call: int) -> list[int]:
@@ -197,13 +197,13 @@ def gradient_element(
     with ready_to_train(source, model, inputs, targets, **how) as step:
         sent, calls = _sent(step, path, call, progress)
         with _of_layer(path):
-            definition, found = _gradient(sent)
-            backward, leaf = found.backward, _leaf(definition, found, of)
+            definition, gradient = _gradient(sent)
+            backward, leaf = gradient.backward, _leaf(definition, gradient, of)
             sent_back = zip((*definition.params, *definition.weights), (*sent.params, *sent.weights), strict=True)
             array = dict(sent_back)[leaf]
             at = _checked_index(tuple(index), array, {})
-            form = element_form(backward, gradient_roles(definition, found))
-            result = list(backward.results).index(found.of[leaf])
+            form = element_form(backward, gradient_roles(definition, gradient))
+            result = list(backward.results).index(gradient.of[leaf])
             arrays = {leaf: sent.arrays[leaf] for leaf in backward.leaves}
             worked = _worked(step.running, form, arrays, result, at, str(array.dtype))
         weight, value, note = None, None, ""
@@ -214,7 +214,7 @@ def gradient_element(
         elif keras and weight is not None:
             value, note = asked(lambda: keras_gradient(source, step, weight), at)
         run = gradient_run(step)
-        kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]
+        kept = ["    " * line.indent + line.text for line in kept_of(definition, gradient)]
         return ElementReport(
             run=run._replace(notes=(*run.notes, *_rest(weight, float(array[at]), at, calls, call))),
             layer=sent.layer.name,
@@ -300,9 +300,9 @@ def _words_of(leaf: Expr) -> str:
     return f"{leaf.label} ({name})" if name and name != leaf.label else str(leaf.label)
 
 
-def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
+def _leaf(definition: Definition, gradient: Gradient, of: str) -> Expr:
     """Return the tensor whose gradient is requested."""
-    known = list(found.of)
+    known = list(gradient.of)
     for leaf in known:
         if of in (str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))) if of else leaf in definition.params:
             return leaf

@@ -162,8 +162,8 @@ class Roundings:
         definition, arrays, weights = self._given
         exact = evaluate(definition, arrays, weights, Evaluation(self._batch, "float64"))
         runs = [_Rounded(Evaluation(self._batch, "float64", run), self._unit) for run in range(_RUNS)]
-        rounded = [evaluate(definition, arrays, weights, one.run, one) for one in runs]
-        return [max(_apart(one, values[i]) for values in rounded) for i, one in enumerate(exact)]
+        rounded = [evaluate(definition, arrays, weights, run.run, run) for run in runs]
+        return [max(_apart(item, values[i]) for values in rounded) for i, item in enumerate(exact)]
 
 
 class _Rounded(Evaluator):

@@ -88,8 +88,8 @@ class TorchOperation(ReferenceOperation):
         names = inspect.signature(self.module.forward).parameters
         if "hx" in names and len(given) > 2:  # both states of an LSTM are one argument
             given = (given[0], tuple(given[1:]))
-        by_name = {name: one for name, one in zip(self.tensors[1:], given[1:], strict=False) if name in names}
-        rest = [one for i, one in enumerate(given) if i == 0 or self.tensors[i] not in by_name]
+        by_name = {name: item for name, item in zip(self.tensors[1:], given[1:], strict=False) if name in names}
+        rest = [item for i, item in enumerate(given) if i == 0 or self.tensors[i] not in by_name]
         by_name |= {name: self.config[name] for name in names if name in self.config}
         return _flat(self.module(*rest, **by_name))
 
@@ -128,12 +128,12 @@ def _module(name: str, config: Mapping[str, Any]) -> Any:
     if name.startswith("utils."):
         base = _module(config["type"], dict(config["arguments"]))
         path = name.replace("utils.", "utils.parametrizations.") if config["is_new"] else name
-        how = {key: one for key, one in config.items() if key not in ("type", "arguments", "is_new")}
+        how = {key: value for key, value in config.items() if key not in ("type", "arguments", "is_new")}
         return attrgetter(path)(torch.nn)(base, **how)
     cls = getattr(torch.nn, name)
     taken = inspect.signature(cls.__init__).parameters
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
-    return cls(**{key: one for key, one in config.items() if takes_any or key in taken})
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+    return cls(**{key: value for key, value in config.items() if takes_any or key in taken})
 
 
 def _scaling(xs: Sequence[Any]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _function(name: str, given: Sequence[Any], config: Mapping[str, Any]) -> Any
     if name in _FUNCTIONS:
         return _FUNCTIONS[name](torch, given, config)
     function = getattr(torch.nn.functional, name, None) or getattr(torch, name)
-    return function(*given, **{key: one for key, one in config.items() if one is not None})
+    return function(*given, **{key: value for key, value in config.items() if value is not None})
 
 
 def _moved(name: str, x: Any, config: Mapping[str, Any]) -> Any:
@@ -192,13 +192,13 @@ def _moved(name: str, x: Any, config: Mapping[str, Any]) -> Any:
         raise LayerExplainError(
             "einops is required to verify its calls and not installed; pip install einops"
         ) from None
-    arguments = {key: one for key, one in config.items() if key != "sizes"}
+    arguments = {key: value for key, value in config.items() if key != "sizes"}
     return function(x, **arguments, **dict(config.get("sizes") or {}))
 
 
 def _flat(value: Any) -> list[Any]:
     if isinstance(value, tuple | list):
-        return [one for part in value for one in _flat(part)]
+        return [item for part in value for item in _flat(part)]
     return [] if value is None else [value]
 
 
@@ -222,7 +222,7 @@ class TorchGraph(ReferenceGraph):
         call = self._by_key[key]
         if any(ref not in self._tensors for ref in call.refs):
             return None
-        return [self._tensors[one] if isinstance(one, TensorRef) else one for one in call.args]
+        return [self._tensors[argument] if isinstance(argument, TensorRef) else argument for argument in call.args]
 
     def run(self, key: Key, *, with_gradient: bool = False) -> list[Any]:
         with load_torch().set_grad_enabled(with_gradient):
@@ -240,33 +240,33 @@ class TorchGraph(ReferenceGraph):
         self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
     ) -> ReferenceGradients:
         torch, operation = load_torch(), self._calls[key]
-        copies = {id(one): one.detach().clone().requires_grad_(one.is_floating_point()) for one in given}
+        copies = {id(item): item.detach().clone().requires_grad_(item.is_floating_point()) for item in given}
         weights = operation.weights(definition)[: len(definition.weights)]
-        kept = [(one, one.detach().clone()) for one in operation.weights()]
+        kept = [(weight, weight.detach().clone()) for weight in operation.weights()]
         if operation.module is not None:
             operation.module.train(training)
         try:
-            outputs = operation(*[copies.get(id(one), one) for one in self.arguments(key) or ()])
+            outputs = operation(*[copies.get(id(argument), argument) for argument in self.arguments(key) or ()])
         finally:
             if operation.module is not None:
                 operation.module.eval()
         chosen = [y for y, e in zip(outputs, definition.results.values(), strict=True) if is_float(e)]
         seeds = [torch.as_tensor(draw(size=tuple(y.shape))).to(y.dtype) for y in chosen]
         total = sum([(y * dy).double().sum() for y, dy in zip(chosen, seeds, strict=True)])
-        watched = [one for one in [*copies.values(), *weights] if one.requires_grad]
-        found = torch.autograd.grad(total, watched, allow_unused=True)
-        by_id = {id(one): None if g is None else g.numpy() for one, g in zip(watched, found, strict=True)}
+        watched = [copy for copy in [*copies.values(), *weights] if copy.requires_grad]
+        result = torch.autograd.grad(total, watched, allow_unused=True)
+        by_id = {id(item): None if g is None else g.numpy() for item, g in zip(watched, result, strict=True)}
         with torch.no_grad():
-            for one, value in kept:  # what BatchNorm moves in training
-                one.copy_(value)
+            for item, value in kept:  # what BatchNorm moves in training
+                item.copy_(value)
         return ReferenceGradients(
             [dy.numpy() for dy in seeds],
-            [by_id.get(id(copies[id(one)])) for one in given],
-            [by_id.get(id(one)) for one in weights],
+            [by_id.get(id(copies[id(item)])) for item in given],
+            [by_id.get(id(weight)) for weight in weights],
         )
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
-        self._tensors.update({TensorRef(*key, i): one for i, one in enumerate(outputs)})
+        self._tensors.update({TensorRef(*key, i): output for i, output in enumerate(outputs)})
 
     def tensor(self, layer: str, call: int, output: int) -> Any:
         return self._tensors.get(TensorRef(layer, call, output))
@@ -303,18 +303,18 @@ class TorchModel(Reference):
             layer = model.layers_by_name[call.layer]
             if layer.type != "InputLayer" and layer.name not in self.operations:
                 self.operations[layer.name] = _with_drawn_weights(layer, seed, batch)
-        for one in model.shared:
+        for shared in model.shared:
             here, first = (
-                self.operations.get(str(getattr(steps[0], "name", ""))) for steps in (one.steps, *one.same_as)
+                self.operations.get(str(getattr(steps[0], "name", ""))) for steps in (shared.steps, *shared.same_as)
             )
             if here is not None and first is not None:
-                setattr(here.module, str(one.steps[1]), getattr(first.module, str(one.same_as[0][1])))
+                setattr(here.module, str(shared.steps[1]), getattr(first.module, str(shared.same_as[0][1])))
 
     def graph(self, network: Network, arrays: Sequence[Any]) -> TorchGraph:
         return TorchGraph(self.model, self.operations, arrays)
 
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
-        return [one.detach().numpy() for one in self.graph(network, arrays).run_all()]
+        return [item.detach().numpy() for item in self.graph(network, arrays).run_all()]
 
     def step(self, gradient_step: GradientStep) -> TrainingStep:
         return torch_step(self, gradient_step)
@@ -324,29 +324,34 @@ class TorchModel(Reference):
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return the weights of a layer, in its definition's order."""
-        found = self.operations[".".join(path)].weights(definition)[: len(definition.weights)]
-        return [one.detach().numpy() for one in found]
+        results = self.operations[".".join(path)].weights(definition)[: len(definition.weights)]
+        return [item.detach().numpy() for item in results]
 
     def arrays(self, network: Network) -> list[Any]:
-        return [one.detach().numpy() for _, _, one in self.tensors(network)]
+        return [item.detach().numpy() for _, _, item in self.tensors(network)]
 
     def modules(self) -> list[Any]:
         """Return the modules of PyTorch."""
-        return [one.module for one in self.operations.values() if one.module is not None]
+        return [operation.module for operation in self.operations.values() if operation.module is not None]
 
     def tensors(self, network: Network) -> Iterator[tuple[tuple[str, ...], int, Any]]:
         """Yield the weights of layers, each with the path of its layer and its number there."""
         for layer in weighted_layers(network):
             if layer.definition is not None and layer.weights:
                 own = self.operations[".".join(layer.path)].weights(layer.definition)
-                yield from [(layer.path, i, one) for i, one in enumerate(own[: len(layer.definition.weights)])]
+                yield from [(layer.path, i, item) for i, item in enumerate(own[: len(layer.definition.weights)])]
 
     def count_params(self) -> int | None:
         if any(layer.kind == "custom" for layer in self.model.layers):
             return None  # modules that the program never calls: of these the sizes alone were read
         kept = [self.operations[layer.name].module for layer in self.model.layers
                 if layer.registered and layer.name in self.operations]  # fmt: skip
-        each = {id(one): int(one.numel()) for module in kept if module is not None for one in module.parameters()}
+        each = {
+            id(parameter): int(parameter.numel())
+            for module in kept
+            if module is not None
+            for parameter in module.parameters()
+        }
         return sum(each.values())
 
 
@@ -383,45 +388,45 @@ def torch_step(reference: TorchModel, step: GradientStep) -> TrainingStep:
     torch, modules = load_torch(), reference.modules()
     graph = reference.graph(step.network, step.running.arrays)
     places = list(reference.tensors(step.network))
-    kept = [(one, one.detach().clone()) for module in modules for one in module.state_dict(keep_vars=True).values()]
+    kept = [(item, item.detach().clone()) for module in modules for item in module.state_dict(keep_vars=True).values()]
     try:
         for module in modules:
             module.train(step.running.training)
         graph.run_all(with_gradient=True)
         terms = []
-        for one, target in zip(step.losses, step.targets, strict=True):
+        for other, target in zip(step.losses, step.targets, strict=True):
             given = torch.from_numpy(target.array)
-            loss = torch_loss(one)(graph.tensor(*one.ref), given.long() if one.loss.sparse else given)
-            terms.append(one.weight * loss)
+            loss = torch_loss(other)(graph.tensor(*other.ref), given.long() if other.loss.sparse else given)
+            terms.append(other.weight * loss)
         total = sum(terms[1:], terms[0])
-        trained = [one for one in dict.fromkeys(tensor for _, _, tensor in places) if one.requires_grad]
-        found = torch.autograd.grad(total, trained, allow_unused=True) if trained else ()
-        by_weight = dict(zip(trained, found, strict=True))
-        gradients = {(path, number): by_weight.get(one) for path, number, one in places}
+        trained = [item for item in dict.fromkeys(tensor for _, _, tensor in places) if item.requires_grad]
+        result = torch.autograd.grad(total, trained, allow_unused=True) if trained else ()
+        by_weight = dict(zip(trained, result, strict=True))
+        gradients = {(path, number): by_weight.get(item) for path, number, item in places}
         new = None
         if step.optimizer is not None and trained:
             _apply(step.optimizer, by_weight)
-            new = {(path, number): one.detach().clone().numpy() for path, number, one in places}
-        arrays = {key: None if one is None else one.numpy() for key, one in gradients.items()}
+            new = {(path, number): item.detach().clone().numpy() for path, number, item in places}
+        arrays = {key: None if gradient is None else gradient.numpy() for key, gradient in gradients.items()}
         return TrainingStep(float(total), arrays, new)
     finally:
         with torch.no_grad():
-            for one, value in kept:
-                one.copy_(value)
+            for other, value in kept:
+                other.copy_(value)
         for module in modules:
             module.eval()
 
 
-def torch_loss(one: OutputLoss) -> Any:
+def torch_loss(loss: OutputLoss) -> Any:
     """Return PyTorch's loss for an output, with the arguments that the program gives; numbers are tensors there."""
     torch = load_torch()
-    if not one.loss.type.startswith(TORCH):
-        raise LayerExplainError(f"{one.type} is not a loss of PyTorch")
+    if not loss.loss.type.startswith(TORCH):
+        raise LayerExplainError(f"{loss.type} is not a loss of PyTorch")
     given = {
         key: torch.tensor(value) if key.endswith("weight") and value is not None else value
-        for key, value in one.arguments.items()
+        for key, value in loss.arguments.items()
     }
-    return getattr(torch.nn, one.type)(**given)
+    return getattr(torch.nn, loss.type)(**given)
 
 
 def _apply(optimizer: InnerDeclaration, gradients: Mapping[Any, Any]) -> None:

@@ -111,7 +111,7 @@ def _run(folder: str, inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
     result = next(
         getattr(results, name) for name in ("logits", "pooler_output", "last_hidden_state") if hasattr(results, name)
     )
-    arrays = {path: value.numpy() for path, one in outputs.items() if (value := _tensor(torch, one)) is not None}
+    arrays = {path: value.numpy() for path, output in outputs.items() if (value := _tensor(torch, output)) is not None}
     count = sum([parameter.numel() for parameter in real.parameters()])
     return result.numpy(), arrays, count, f"transformers {transformers.__version__}"
 
@@ -127,8 +127,8 @@ def _keeper(outputs: dict[str, Any], path: str) -> Any:
 
 def _tensor(torch: Any, value: Any) -> Any:
     """Return the first tensor of what a module gives; None for something else."""
-    one = value[0] if isinstance(value, tuple | list) and value else value
-    return one if isinstance(one, torch.Tensor) else None
+    item = value[0] if isinstance(value, tuple | list) and value else value
+    return item if isinstance(item, torch.Tensor) else None
 
 
 _MORE = ("PositionEmbedding", "TypeEmbedding", "RelativeBias")

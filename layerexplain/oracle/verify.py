@@ -367,13 +367,13 @@ def _whole(
         states = ours.values[len(ours.values) - len(states) :]
         for i, ref in enumerate(trial.network.model.outputs):
             at = graph.output_of(ref.layer, ref.call, ref.output)
-            found = ours.verdict(i, theirs[i if at is None else at], most, graph.framework)
-            if worst.difference is None or not found.apart <= worst.difference:
-                worst = worst._replace(difference=found.apart, tolerance=found.tolerance, rounding=found.rounding)
-            if not found.agrees:
+            verdict = ours.verdict(i, theirs[i if at is None else at], most, graph.framework)
+            if worst.difference is None or not verdict.apart <= worst.difference:
+                worst = worst._replace(difference=verdict.apart, tolerance=verdict.tolerance, rounding=verdict.rounding)
+            if not verdict.agrees:
                 name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
                 which = f"call {number + 1}" if states else ""
-                return check("differs", ": ".join(filter(None, [which, name, found.words])))
+                return check("differs", ": ".join(filter(None, [which, name, verdict.words])))
     return worst
 
 
@@ -392,7 +392,7 @@ def _walked_alike(trial: ReferenceRun, graph: ReferenceGraph) -> Iterator[Note]:
 
 def verified_elsewhere(source: Any, asked: VerifyOptions) -> VerifyReport:
     """Return the report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
-    results = [one for one in shared([(source, asked)], _work, 1) if one is not None]
+    results = [result for result in shared([(source, asked)], _work, 1) if result is not None]
     if not results or results[0].died:
         raise SourceError("the process that ran the code was killed or crashed", source=str(source))
     report, error = results[0].value
@@ -414,12 +414,12 @@ def model_with_code(source: Any, model: Model, code: Code) -> KerasModel:
     if model.format == "code":
         return KerasModel(_of_program(source), "drawn")
     names: dict[str, Any] = {}
-    for one in [code] if isinstance(code, str | os.PathLike) else code:
-        path = os.fspath(one)
+    for item in [code] if isinstance(code, str | os.PathLike) else code:
+        path = os.fspath(item)
         if path.endswith(".py"):
             with open(path, encoding="utf-8") as file:
                 names.update(run(ast.parse(file.read(), NO_FILE), path))
-    own = {name: one for name, one in names.items() if callable(one) and not name.startswith("__")}
+    own = {name: other for name, other in names.items() if callable(other) and not name.startswith("__")}
     weights: Weights = "drawn" if model.format == "config-json" else "of the model"
     return KerasModel(keras_model_of_own_file(source, model, own), weights)
 
@@ -466,7 +466,7 @@ def _of_program(source: Any) -> Any:
         value = eval(compile(request, "the request", "eval"), names)  # noqa: S307  # likewise
         value = value() if callable(value) and not isinstance(value, keras.Model) else value
     except Exception as error:
-        of_name = [one for one in names.values() if isinstance(one, keras.Model) and one.name == request]
+        of_name = [name for name in names.values() if isinstance(name, keras.Model) and name.name == request]
         if not of_name:
             raise SourceError(f"{request} ends with {type(error).__name__}: {first_line(error)}", source=path) from None
         value = of_name[0]

@@ -153,13 +153,13 @@ class VerifyReport(Rows[LayerCheck]):
 
     def of(self, status: Status) -> tuple[LayerCheck, ...]:
         """Return the checks with this status."""
-        return tuple(one for one in self.layers if one.status == status)
+        return tuple(layer for layer in self.layers if layer.status == status)
 
     @property
     def agrees(self) -> bool:
         """Whether something was compared and everything compared agrees."""
-        statuses = {*[one.status for one in self.layers], *[one.status for one in self.steps], self.whole.status}
-        statuses |= {one.gradient.status for one in self.layers if one.gradient is not None}
+        statuses = {*[layer.status for layer in self.layers], *[step.status for step in self.steps], self.whole.status}
+        statuses |= {layer.gradient.status for layer in self.layers if layer.gradient is not None}
         statuses -= {"not compared"}
         return statuses == {"agrees"} and self.parameters.agree is not False
 

@@ -91,11 +91,11 @@ class Annotation(NamedTuple):
 def github(annotations: Sequence[Annotation], look: Look) -> str:
     """Workflow commands, a line each: `::error file=spec.yaml,line=3,title=softmax-over-one::…`."""
     lines = []
-    for one in annotations:
-        line = f",line={one.line}" if one.line is not None else ""
-        line += f",col={one.column}" if one.column is not None else ""
-        place = f"file={_property(one.file)}{line},title={_property(one.rule)}"
-        lines.append(f"::{_GITHUB[one.level]} {place}::{_data(f'{one.message} {one.help}')}\n")
+    for annotation in annotations:
+        line = f",line={annotation.line}" if annotation.line is not None else ""
+        line += f",col={annotation.column}" if annotation.column is not None else ""
+        place = f"file={_property(annotation.file)}{line},title={_property(annotation.rule)}"
+        lines.append(f"::{_GITHUB[annotation.level]} {place}::{_data(f'{annotation.message} {annotation.help}')}\n")
     text = "".join(lines)
     return text if not look.ascii else "".join([clean(line, True) + "\n" for line in text.splitlines()])
 
@@ -110,21 +110,24 @@ def _property(text: str) -> str:
 
 def sarif(annotations: Sequence[Annotation], look: Look) -> str:
     """Return one run of SARIF, with the rules that found something."""
-    rules = [{"id": one, "help": {"text": text}} for one, text in {one.rule: one.help for one in annotations}.items()]
+    rules = [
+        {"id": item, "help": {"text": text}}
+        for item, text in {annotation.rule: annotation.help for annotation in annotations}.items()
+    ]
     driver = {"name": "layerexplain", "rules": rules}
-    run: dict[str, Any] = {"tool": {"driver": driver}, "results": [_result(one) for one in annotations]}
+    run: dict[str, Any] = {"tool": {"driver": driver}, "results": [_result(annotation) for annotation in annotations]}
     return json_safe(json.dumps(run, ensure_ascii=False, indent=2), look.ascii)
 
 
-def _result(one: Annotation) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": _uri(one.file)}}
-    if one.line is not None:
-        column = {} if one.column is None else {"startColumn": one.column}
-        location["region"] = {"startLine": one.line, **column}
+def _result(annotation: Annotation) -> dict[str, Any]:
+    location: dict[str, Any] = {"artifactLocation": {"uri": _uri(annotation.file)}}
+    if annotation.line is not None:
+        column = {} if annotation.column is None else {"startColumn": annotation.column}
+        location["region"] = {"startLine": annotation.line, **column}
     return {
-        "ruleId": one.rule,
-        "level": one.level,
-        "message": {"text": one.message},
+        "ruleId": annotation.rule,
+        "level": annotation.level,
+        "message": {"text": annotation.message},
         "locations": [{"physicalLocation": location}],
     }
 

@@ -69,7 +69,7 @@ def latex(document: doc.Document, fragment: bool = False) -> str:
 
 def _in_ascii(formula: str) -> str:
     """Return a formula in ASCII. Names and notes in it are escaped; what stands for their other signs is text."""
-    return _NOT_PRINTED.sub(lambda found: escaped(clean(found[0], ascii_only=True)), formula)
+    return _NOT_PRINTED.sub(lambda match: escaped(clean(match[0], ascii_only=True)), formula)
 
 
 def fitted(formula: str) -> str:
@@ -137,7 +137,7 @@ def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:
     text: the widest are wrapped, as far as their longest words allow."""
     whole = [max([_letters(cell) for cell in column]) for column in columns]
     least = [max([_letters(word) for cell in column for word in _words(cell)], default=0) for column in columns]
-    size, share = next((one for one in _SIZES if sum(least) <= _room(one[1], len(columns))), _SIZES[-1])
+    size, share = next((item for item in _SIZES if sum(least) <= _room(item[1], len(columns))), _SIZES[-1])
     room = _room(share, len(columns))
 
     def widths_up_to(most: int) -> list[int]:

@@ -69,9 +69,11 @@ class MarkupWriter:
             return self.prose(line)
         return "".join(
             [
-                ", ".join(map(self.code, one.names)) if isinstance(one, doc.Names) else self._marked(one.text, one.kind)
-                for one in line
-                if doc.is_for(one, doc.MARKDOWN)
+                ", ".join(map(self.code, names.names))
+                if isinstance(names, doc.Names)
+                else self._marked(names.text, names.kind)
+                for names in line
+                if doc.is_for(names, doc.MARKDOWN)
             ]
         )
 

@@ -74,14 +74,14 @@ def _sign(parts: Sequence[Node]) -> str:
 
 def _fence(parts: Sequence[Node]) -> str:
     opened, closed, *inside = parts
-    grows = "" if any([_is_tall(one) for one in inside]) else ' stretchy="false"'
+    grows = "" if any([_is_tall(item) for item in inside]) else ' stretchy="false"'
     ends = [_element("mo", text, grows) if text else "" for text in (opened, closed)]
     return f"<mrow>{ends[0]}{''.join(map(_written, inside))}{ends[1]}</mrow>"
 
 
 def _cases(parts: Sequence[Node]) -> str:
     rows = [
-        f"<mtr>{''.join([f'<mtd>{_written(one)}</mtd>' for one in (value, condition)])}</mtr>"
+        f"<mtr>{''.join([f'<mtd>{_written(item)}</mtd>' for item in (value, condition)])}</mtr>"
         for value, condition in parts
     ]
     return f'<mtable class="cases">{"".join(rows)}</mtable>'
@@ -116,7 +116,7 @@ _WRITERS: Mapping[str, Callable[[Sequence[Node]], str]] = {
 
 
 def _is_tall(node: Node) -> bool:
-    return isinstance(node, tuple) and (node[0] in TALL or any([_is_tall(one) for one in node[1:]]))
+    return isinstance(node, tuple) and (node[0] in TALL or any([_is_tall(item) for item in node[1:]]))
 
 
 def _width(node: Node) -> int:
@@ -125,5 +125,5 @@ def _width(node: Node) -> int:
         return 1
     if node[0] in ("n", "f", "name", "t"):
         return len(node[1])
-    widths = [_width(one) for one in node[1:]]
+    widths = [_width(item) for item in node[1:]]
     return max(widths, default=1) if node[0] in ("frac", "under") else sum(widths)

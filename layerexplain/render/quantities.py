@@ -140,10 +140,12 @@ def _each(text: Callable[[FieldAxis], str]) -> Callable[[Sequence[FieldAxis]], s
 
 def _of_inputs(fields: Iterable[ReceptiveField], text: Callable[[Sequence[FieldAxis]], str], unknown: str) -> str:
     shown = list(fields)
-    each = [unknown if one.unknown else text(one.axes) for one in shown]
+    each = [unknown if field.unknown else text(field.axes) for field in shown]
     if len(shown) == 1:
         return each[0]
-    return "; ".join(f"{one.input} {words}" if words else one.input for one, words in zip(shown, each, strict=True))
+    return "; ".join(
+        f"{field.input} {words}" if words else field.input for field, words in zip(shown, each, strict=True)
+    )
 
 
 # Excerpts -----------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class _Sections:
                 return self._headline(block)
             case doc.Prose():
                 room = self.section_room and min(self.section_room, _LONGEST_PROSE - len(_MARGIN))
-                return [_MARGIN + line for one in block.texts for line in wrap(self._say(one), room, hang=0)]
+                return [_MARGIN + line for text in block.texts for line in wrap(self._say(text), room, hang=0)]
             case Labelled():
                 return self._labelled(block)
         return [_MARGIN + line for line in self._lines(block, self.section_room)]
@@ -160,11 +160,11 @@ def line_text(line: doc.Line, look: Look) -> str:
     if isinstance(line, str):
         return clean(line, look.ascii)
     texts = [
-        names_text(list(one.names), None if look.width is None else one.shown)
-        if isinstance(one, doc.Names)
-        else one.text
-        for one in line
-        if doc.is_for(one, doc.TEXT)
+        names_text(list(names.names), None if look.width is None else names.shown)
+        if isinstance(names, doc.Names)
+        else names.text
+        for names in line
+        if doc.is_for(names, doc.TEXT)
     ]
     return clean("".join(texts), look.ascii)
 
@@ -195,7 +195,7 @@ class _TextWriter:
 
                 return table_lines(block, look, look.width)
             case doc.Prose():
-                return [line for one in block.texts for line in wrap(self._say(one), look.width)]
+                return [line for text in block.texts for line in wrap(self._say(text), look.width)]
             case doc.FactBlock():
                 return self._facts(block)
             case doc.Notes():

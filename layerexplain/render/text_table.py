@@ -84,7 +84,7 @@ def table_lines(table: Table, look: Look, width: int) -> list[str]:
     for columns in table.compact if width < _natural(cells) else ():
         compact = _cells(columns, table.rows, look)
         if _nearly_fits(compact, width):
-            kept = {one.name for one in columns} | {"from"}  # which stand in the operation
+            kept = {column.name for column in columns} | {"from"}  # which stand in the operation
             gone = [column.heading for column in shown if column.name not in kept]
             words = f"Left out for lack of room: {', '.join([*gone, 'the batch'])}; {_ELSEWHERE}"
             return [*fitted(compact, look, width), *_aside(words, look, width)]
@@ -99,9 +99,9 @@ def table_lines(table: Table, look: Look, width: int) -> list[str]:
 
 def _wraps_many(cells: Sequence[Cells], width: int) -> bool:
     """Return whether one row in so many is wrapped if the columns that may be have the same room."""
-    words = [one for one in cells if not one.keeps]
-    room = (width - _natural(cells) + sum(one.natural for one in words)) // max(len(words), 1)
-    rows = list(zip(*[one.texts for one in words], strict=True))
+    words = [cell for cell in cells if not cell.keeps]
+    room = (width - _natural(cells) + sum(word.natural for word in words)) // max(len(words), 1)
+    rows = list(zip(*[word.texts for word in words], strict=True))
     return sum(any(width_of(text) > room for text in row) for row in rows) * _FEW > len(rows)
 
 
@@ -122,7 +122,7 @@ def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> lis
 
 def _nearly_fits(cells: Sequence[Cells], width: int) -> bool:
     """Return whether columns fit a width, where at most one row in eight is wrapped, in the widest column of words."""
-    widest = max([one for one in cells if not one.right], key=lambda one: one.natural)
+    widest = max([cell for cell in cells if not cell.right], key=lambda item: item.natural)
     room = widest.natural + width - _natural(cells)
     wrapped = sum(width_of(text) > room for text in widest.texts)
     return not wrapped or (room >= 2 * _EASY and wrapped * 8 <= len(widest.texts))
@@ -130,7 +130,7 @@ def _nearly_fits(cells: Sequence[Cells], width: int) -> bool:
 
 def _natural(cells: Sequence[Cells]) -> int:
     """Return how wide columns are where nothing is wrapped."""
-    return sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
+    return sum(cell.natural for cell in cells) + len(GAP) * (len(cells) - 1)
 
 
 def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:
@@ -304,7 +304,10 @@ def drawn(
 ) -> list[str]:
     """Return the columns, already wrapped to their widths, with a rule under the headings. Rows have their `titles`
     above them, equal ones once, and their `tails` below."""
-    sizes = [max(map(width_of, [*one.heading, *[line for cell in one.cells for line, _ in cell]])) for one in columns]
+    sizes = [
+        max(map(width_of, [*column.heading, *[line for cell in column.cells for line, _ in cell]]))
+        for column in columns
+    ]
 
     def row_lines(cells: Sequence[Sequence[tuple[str, str]]], from_below: bool = False) -> list[str]:
         high = max(map(len, cells))
@@ -320,13 +323,13 @@ def drawn(
 
     headings = [[(line, "bold") for line in column.heading] for column in columns]
     rule = ("-" if look.ascii else "─") * (sum(sizes) + len(GAP) * (len(sizes) - 1))
-    found = [*row_lines(headings, from_below=True), rule]
+    results = [*row_lines(headings, from_below=True), rule]
     for row, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
         if row in titles and titles.get(row - 1) != titles[row]:
-            found += [paint(line, titles[row][1], look) for line in wrap(titles[row][0], width, _INDENT)]
-        found += row_lines(cells)
+            results += [paint(line, titles[row][1], look) for line in wrap(titles[row][0], width, _INDENT)]
+        results += row_lines(cells)
         if row in tails:
-            found += [
+            results += [
                 paint(line, tails[row][1], look) for line in wrap(" " * _INDENT + tails[row][0].strip(), width, 0)
             ]
-    return found
+    return results

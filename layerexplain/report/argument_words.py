@@ -115,7 +115,7 @@ _Words = Callable[[_Set], str]
 
 
 def _fixed(words: str) -> _Words:
-    return lambda one: f"{one.text} {words}"
+    return lambda item: f"{item.text} {words}"
 
 
 _ONLY_SPEED = _fixed("changes no value, only speed and memory.")
@@ -149,10 +149,12 @@ _WORDS: Mapping[str, tuple[Any, _Words]] = {
     "scaling": ("density", _STARTS_OTHERWISE),
     "data_format": ("channels_last", _fixed("changes no formula at inference, only where random images are drawn.")),
     "lora_rank": (None, _fixed("adds nothing here: Keras has no LoRA for this layer.")),
-    "lora_alpha": (None, lambda one: "" if one.layer.config.get("lora_rank") else f"{one.text} changes nothing without "
-                   "lora_rank."),
-    "dropout": (0, lambda one: _dropped(one, "values of each step's input", "attention weights")),
-    "recurrent_dropout": (0, lambda one: _dropped(one, "values of the state")),
+    "lora_alpha": (
+        None,
+        lambda item: "" if item.layer.config.get("lora_rank") else f"{item.text} changes nothing without lora_rank.",
+    ),
+    "dropout": (0, lambda item: _dropped(item, "values of each step's input", "attention weights")),
+    "recurrent_dropout": (0, lambda item: _dropped(item, "values of the state")),
     "weights": (None, lambda one: "weights=… are the values with which the weights start."),
 }  # fmt: skip
 """For each argument its default, and what is said of another value."""
@@ -164,15 +166,15 @@ _IN_A_TOUR = frozenset({"dropout", "recurrent_dropout"})
 """Arguments of which a tour speaks too."""
 
 
-def _dropped(one: _Set, of_steps: str, otherwise: str = "") -> str:
+def _dropped(item: _Set, of_steps: str, otherwise: str = "") -> str:
     """Say which values a layer sets to 0 in training; of PyTorch's layers their own sentences say it."""
-    declaration = declaration_of(one.layer)
-    if declaration is None or one.layer.type.startswith("torch."):
+    declaration = declaration_of(item.layer)
+    if declaration is None or item.layer.type.startswith("torch."):
         return ""
     recurrent = "recurrent_dropout" in declaration.arguments
     what = of_steps if recurrent else otherwise
     same = ", the same ones at all steps" if recurrent else ""
-    return f"{one.text}: in training, sets {what} to 0 with probability {one.value:g}{same}."
+    return f"{item.text}: in training, sets {what} to 0 with probability {item.value:g}{same}."
 
 
 _START = {
@@ -213,12 +215,12 @@ def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
             if words is not None and not shown and value is not None and value != default:
                 prefix = "" if layer is at.layer else f"{layer.type}: "
                 yield WATCH if name in _IN_A_TOUR else "", prefix + words(_Set(name, value, layer, definition.weights))
-    for one in settings_of(at.layer, "initializer"):
-        yield "", _start(one, definition)
-    for one in settings_of(at.layer, "regularizer"):
-        yield WATCH, _penalty(one, definition)
-    for one in settings_of(at.layer, "constraint"):
-        yield "", _constraint(one, definition)
+    for term in settings_of(at.layer, "initializer"):
+        yield "", _start(term, definition)
+    for term in settings_of(at.layer, "regularizer"):
+        yield WATCH, _penalty(term, definition)
+    for term in settings_of(at.layer, "constraint"):
+        yield "", _constraint(term, definition)
 
 
 def _frozen(at: Placed, definition: Definition) -> str:
@@ -238,54 +240,54 @@ def _frozen(at: Placed, definition: Definition) -> str:
     return "Frozen (trainable=False): training does not change the weights; gradients still pass to earlier layers."
 
 
-def _of(one: OfWeight, definition: Definition) -> list[Expr]:
-    return [weight for weight in definition.weights if one.is_for(weight)]
+def _of(term: OfWeight, definition: Definition) -> list[Expr]:
+    return [weight for weight in definition.weights if term.is_for(weight)]
 
 
-def _start(one: OfWeight, definition: Definition) -> str:
-    setting, weights = setting_of(one.value), _of(one, definition)
-    usual = usual_initializer(one.holder.type, str(weights[0].attrs["name"]) if weights else one.of)
+def _start(term: OfWeight, definition: Definition) -> str:
+    setting, weights = setting_of(term.value), _of(term, definition)
+    usual = usual_initializer(term.holder.type, str(weights[0].attrs["name"]) if weights else term.of)
     if setting is None or (usual is not None and usual.name == setting.name and not setting.config):
         return ""
     if not weights:
-        return _without_weight(one, "initializer")
+        return _without_weight(term, "initializer")
     how = _START.get(setting.name, "from a function that is not read")
     starts = "starts" if len(weights) == 1 else "start"
-    return f"{one.of}_initializer={setting_text(setting)}: {_symbols(weights)} {starts} {how}."
+    return f"{term.of}_initializer={setting_text(setting)}: {_symbols(weights)} {starts} {how}."
 
 
 def _symbols(weights: Sequence[Expr]) -> str:
     return in_a_row(weight.label for weight in weights)
 
 
-def _penalty(one: OfWeight, definition: Definition) -> str:
-    weights = _of(one, definition)
-    on_output = one.of == "activity"
-    setting = setting_of(one.value)
+def _penalty(other: OfWeight, definition: Definition) -> str:
+    weights = _of(other, definition)
+    on_output = other.of == "activity"
+    setting = setting_of(other.value)
     if setting is None:
         return ""
     if not on_output and not weights:
-        return _without_weight(one, "regularizer")
+        return _without_weight(other, "regularizer")
     term = "a term of the loss" if on_output or len(weights) == 1 else "terms of the loss"
     what = "the output, divided by the number of examples" if on_output else _symbols(weights)
     shape = next(iter(definition.results.values())).shape if on_output else weights[0].shape
-    does = _described("regularizer", one.value, shape)
+    does = _described("regularizer", other.value, shape)
     does = does.replace("weights", "values") if on_output else does
-    return f"{one.of}_regularizer={setting_text(setting)}, {term} for {what}: {does}."
+    return f"{other.of}_regularizer={setting_text(setting)}, {term} for {what}: {does}."
 
 
-def _constraint(one: OfWeight, definition: Definition) -> str:
-    setting, weights = setting_of(one.value), _of(one, definition)
+def _constraint(term: OfWeight, definition: Definition) -> str:
+    setting, weights = setting_of(term.value), _of(term, definition)
     if setting is None:
         return ""
     if not weights:
-        return _without_weight(one, "constraint")
-    does = _described("constraint", one.value, weights[0].shape)
-    return f"{one.of}_constraint={setting_text(setting)}, on {_symbols(weights)} after each update: {does}."
+        return _without_weight(term, "constraint")
+    does = _described("constraint", term.value, weights[0].shape)
+    return f"{term.of}_constraint={setting_text(setting)}, on {_symbols(weights)} after each update: {does}."
 
 
-def _without_weight(one: OfWeight, kind: str) -> str:
-    return f"{one.of}_{kind}={setting_text(setting_of(one.value))} changes nothing: there is no such weight."
+def _without_weight(term: OfWeight, kind: str) -> str:
+    return f"{term.of}_{kind}={setting_text(setting_of(term.value))} changes nothing: there is no such weight."
 
 
 def _described(kind: Any, value: Any, shape: Any) -> str:
@@ -330,7 +332,7 @@ def _in_keras(training: Training, name: str, function: object, shape: Shape) -> 
         return f"An output of the model; which targets its loss {setting.name} takes is not known"
     if training.losses and training.are_all:
         return "An output of the model, which has no loss: fit() takes no targets for it"
-    suited = [loss for one in suited_losses(str(function)) if (loss := loss_of(one))]
+    suited = [loss for other in suited_losses(str(function)) if (loss := loss_of(other))]
     each = [f"{loss_name(loss)} takes {loss.targets(shape)}" for loss in suited]
     return ". ".join(["An output of the model; no loss stated", *each])
 
@@ -339,8 +341,8 @@ def _in_torch(at: Placed, shape: Shape, *, has_weights: bool) -> str:
     """Say with which targets PyTorch's losses compare an output: the loss of the program, else those that take it,
     where the program trains nothing; of a language model, what its scores are."""
     network = at.around.network
-    tables = [one.definition for one in network.calls if network.layer(one.name).type == "TokenEmbedding"]
-    tokens = [one.weights[0].shape[0] for one in tables if one is not None and one.weights]
+    tables = [call.definition for call in network.calls if network.layer(call.name).type == "TokenEmbedding"]
+    tokens = [table.weights[0].shape[0] for table in tables if table is not None and table.weights]
     if tokens:
         scores = f": at each position a score for each of the {shape[-1]:,} tokens that may come next"
         return scores if shape[-1] == tokens[0] else ""

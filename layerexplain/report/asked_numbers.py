@@ -44,26 +44,32 @@ def asked_numbers(text: str, report: Report) -> list[str]:
     if report.language is not None and report.language.cache_bytes:
         return _caches(prose, report.language)[:_MOST]
     lines = [*_lines(report.layers)]
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     other: list[str] = []
     for written in dict.fromkeys([*_ASKED.findall(prose), *_EXPECTED.findall(prose)]):
-        sizes = [int(one) for one in re.findall(r"\d+", written.replace(",", ""))]
+        sizes = [int(item) for item in re.findall(r"\d+", written.replace(",", ""))]
         matches = [(name, words) for name, words in lines if _computes(words, sizes)]
         if len({words for _, words in matches}) == 1:  # of several nobody knows which is meant
             name, words = matches[0]
-            found.setdefault(words, f"{written}: {name}, {words}")
+            results.setdefault(words, f"{written}: {name}, {words}")
         if not matches and len(sizes) == 1:
             other.append(written)
     for written in dict.fromkeys(_SHAPE.findall(prose)):
-        made = [one for one in report.layers if one.type != "InputLayer" and written in map(_text, one.output_shapes)]
+        made = [
+            layer
+            for layer in report.layers
+            if layer.type != "InputLayer" and written in map(_text, layer.output_shapes)
+        ]
         if made and (explained := made[-1].explanation) is not None and explained.shape:
-            found.setdefault(written, f"{written}: {made[-1].layer}, {explained.shape}")
+            results.setdefault(written, f"{written}: {made[-1].layer}, {explained.shape}")
     said = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
-    other = [one for one in other if one in said]
+    other = [item for item in other if item in said]
     is_short = len(report.layers) <= _FEW
-    counts = [(name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in found)]
+    counts = [
+        (name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in results)
+    ]
     expected = [line for written in other for line in _expected(written, counts)]
-    return [*([] if is_short else found.values()), *expected][:_MOST]
+    return [*([] if is_short else results.values()), *expected][:_MOST]
 
 
 _NO_MEMORY = re.compile(r"out of memory|OOM when allocating|ResourceExhausted|you tried to allocate", re.IGNORECASE)
@@ -82,7 +88,7 @@ def asked_of_memory(text: str, report: Report) -> list[str]:
     if not _NO_MEMORY.search(text[:_LONGEST]):
         return []
     stated = _BATCH.search(text[:_LONGEST])
-    batch = next((int(one) for one in stated.groups() if one), 1) if stated else 1
+    batch = next((int(group) for group in stated.groups() if group), 1) if stated else 1
     sizes: dict[str, int] = {}
     for layer in report.layers:
         shape = layer.output_shapes[0] if layer.output_shapes and layer.type != "InputLayer" else None
@@ -94,7 +100,7 @@ def asked_of_memory(text: str, report: Report) -> list[str]:
     largest = in_a_row([name for name, size in sizes.items() if size == most][:_MOST])
     of = f"a batch of {batch}" if batch > 1 else "each example"
     lines = [f"memory: {_bytes(most)} for the output of {largest}, {_bytes(sum(sizes.values()))} for all, of {of}"]
-    heavy = max(report.layers, key=lambda one: one.params or 0)
+    heavy = max(report.layers, key=lambda other: other.params or 0)
     if heavy.params and 4 * heavy.params > most / 10:
         weights = f"{_bytes(4 * heavy.params)} for the {heavy.params:,} parameters of {heavy.layer}"
         lines.append(f"memory: {weights}; their gradients take as much, the moments of Adam twice that")
@@ -132,7 +138,7 @@ def asked_rules(text: str, codes: Iterable[str]) -> set[str]:
     {'no-gradient'}
     """
     words = {word.removesuffix("s") for word in re.findall(r"[a-z]+", _prose(text).lower())}
-    named = {code: {one.removesuffix("s") for one in code.split("-") if len(one) > 3} for code in codes}
+    named = {code: {item.removesuffix("s") for item in code.split("-") if len(item) > 3} for code in codes}
     return {code for code, wanted in named.items() if wanted and wanted <= words}
 
 
@@ -225,5 +231,5 @@ def _computes(words: str, sizes: Sequence[int]) -> bool:
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", words)
     if len(sizes) > 1:
         products = re.findall(r"(?<![\d×] )\d+(?: × \d+)+(?! ×|\d)", plain)  # in any order: 7 * 7 * 64 is 64 × 7 × 7
-        return any(sorted(map(int, one.split(" × "))) == sorted(sizes) for one in products)
+        return any(sorted(map(int, product.split(" × "))) == sorted(sizes) for product in products)
     return re.search(rf"(?<!\d){sizes[0]} =|= {sizes[0]}(?!\d)(?! [×+/-])", plain) is not None

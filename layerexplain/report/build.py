@@ -178,28 +178,28 @@ def _batch_of(model: Model) -> int | None:
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
     model = network.model
-    found = []
+    model_inputs = []
     for ref in model.inputs:
         layer = model.layers_by_name.get(ref.layer)
         calls = network.calls_of(ref.layer)
         spec = recorded_spec(model, ref) if layer is None else calls[0].outputs[0] if calls else None
         dtype = layer.config.get("dtype") if layer is not None else spec and spec.dtype
         shape = plain_shape(spec.shape, batch) if spec is not None else None
-        found.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
-    return tuple(found)
+        model_inputs.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
+    return tuple(model_inputs)
 
 
 def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
-    found = []
+    outputs = []
     for ref in network.model.outputs:
         call = network.call(ref)
         spec = call.outputs[ref.output] if call is not None and ref.output < len(call.outputs) else None
         if spec is None:
-            found.append(OutputReport(ref.layer, None, None))
+            outputs.append(OutputReport(ref.layer, None, None))
         else:
             dtype = dtype_of_result(network.layer(ref.layer), spec.dtype)
-            found.append(OutputReport(ref.layer, plain_shape(spec.shape, batch), dtype))
-    return tuple(found)
+            outputs.append(OutputReport(ref.layer, plain_shape(spec.shape, batch), dtype))
+    return tuple(outputs)
 
 
 class _Place(NamedTuple):
@@ -418,7 +418,11 @@ class Builder:
             untold = layer.model is not None or (layer.is_stored and layer.type in UNTOLD_TYPES)
             called = layer.name.removeprefix(GROUP) if untold else operation_type(layer)
             text = f"{identifier(called)}({names})"
-            inner = sum(one.type != "InputLayer" for one in layer.model.layers) if layer.model is not None else 0
+            inner = (
+                sum(inner_layer.type != "InputLayer" for inner_layer in layer.model.layers)
+                if layer.model is not None
+                else 0
+            )
             inside = f", {inner:,} layer{'s' * (inner != 1)}" if inner else ""
             return text + inside, (f"y = {text}",)
         known: tuple[str, tuple[str, ...]] | None = definition.answers.get("text")

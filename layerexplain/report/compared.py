@@ -48,15 +48,15 @@ def applied_to(output: Shape | None, loss: TrainingSetting) -> Iterator[Applied]
     shape = output
     for setting in loss.applied:
         known = NOT_SAID not in setting.config.values()
-        found = None if shape is None or not known else _traced(setting, shape)
-        if found is None:
-            found = next(filter(None, (_traced(setting, one) for one in _STAND_INS)), None)
+        result = None if shape is None or not known else _traced(setting, shape)
+        if result is None:
+            result = next(filter(None, (_traced(setting, item) for item in _STAND_INS)), None)
             sizes = setting.config.get("shape", ()) if setting.name == "torch.reshape" else ()
             # The examples and whatever else is not known are one axis then: the steps of all texts.
             shape = (None, *sizes[1:]) if sizes[:1] == (-1,) else None
         else:
-            shape = next(iter(found.results.values())).shape
-        yield Applied(setting, found, shape)
+            shape = next(iter(result.results.values())).shape
+        yield Applied(setting, result, shape)
 
 
 def _traced(setting: TrainingSetting, shape: Shape) -> Definition | None:
@@ -80,7 +80,7 @@ def _traced(setting: TrainingSetting, shape: Shape) -> Definition | None:
 
 def compared_shape(output: Shape | None, loss: TrainingSetting) -> Shape | None:
     """Return the shape of what a loss compares with its targets, for an output of a shape."""
-    return [output, *[one.shape for one in applied_to(output, loss)]][-1]
+    return [output, *[applied.shape for applied in applied_to(output, loss)]][-1]
 
 
 # The last function of a formula -------------------------------------------------------------------------------------

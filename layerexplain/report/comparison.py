@@ -51,7 +51,7 @@ class Loading(NamedTuple):
 def loading(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Loading:
     """Return what the second model would take of the first one's weights. A nested model counts as one layer."""
     old, new = ([(row.layer, list(_shapes(row)), row.params or 0) for row in rows] for rows in (before, after))
-    old, new = ([one for one in some if one[1]] for some in (old, new))
+    old, new = ([item for item in some if item[1]] for some in (old, new))
     stored = {name: shapes for name, shapes, _ in old}
     fits = [(name, params) for name, shapes, params in new if stored.get(name) == shapes]
     differ = tuple([name for name, shapes, _ in new if name in stored and stored[name] != shapes])
@@ -136,7 +136,12 @@ class Comparison(Rows[Change]):
         return self.changes
 
     def _named_rows(self) -> Iterator[tuple[str, Change]]:
-        return ((path, one) for one in self.changes for path in dict.fromkeys([one.layer, one.layer_after]) if path)
+        return (
+            (path, change)
+            for change in self.changes
+            for path in dict.fromkeys([change.layer, change.layer_after])
+            if path
+        )
 
     def _about(self) -> str:
         changed = f"{count_of(len(self.changes), 'layer')} changed"
@@ -203,8 +208,8 @@ def compare(
     )
     if whole:
         changes.insert(0, Change("model", "", "", after[0].type, whole))
-    renumbered = {one.layer: one.layer_after for one in changes if one.kind == _RENUMBERED}
-    shown_changes = tuple([one for one in changes if one.kind != _RENUMBERED])
+    renumbered = {change.layer: change.layer_after for change in changes if change.kind == _RENUMBERED}
+    shown_changes = tuple([change for change in changes if change.kind != _RENUMBERED])
     taken = loading(before[1].layers, after[1].layers)
     return Comparison(_side(before[1]), _side(after[1]), shown_changes, renumbered, taken)
 
@@ -235,8 +240,9 @@ def _edits(a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[st
     """Count the layers with a difference that does not follow from another one."""
     changes = _changes(a, b, pairs, None)
     return sum(
-        one.kind in ("added", "removed") or any(not layer_change.is_consequence for layer_change in one.differences)
-        for one in changes
+        change.kind in ("added", "removed")
+        or any(not layer_change.is_consequence for layer_change in change.differences)
+        for change in changes
     )
 
 
@@ -262,17 +268,17 @@ def _aligned(
         left, right = [row for row in a if row.path not in pairs], [row for row in b if row.path not in taken]
         matcher = SequenceMatcher(None, [key(row) for row in left], [key(row) for row in right], autojunk=False)
         for i, j, size in matcher.get_matching_blocks():
-            for one, other in zip(left[i : i + size], right[j : j + size], strict=True):
+            for layer, other in zip(left[i : i + size], right[j : j + size], strict=True):
                 # A layer that was renamed and changed is one that reads what its counterpart reads.
-                if one.signature == other.signature or _stand_alike(one, other, pairs):
-                    pairs[one.path] = other.path
+                if layer.signature == other.signature or _stand_alike(layer, other, pairs):
+                    pairs[layer.path] = other.path
     return pairs
 
 
-def _stand_alike(one: NormalLayer, other: NormalLayer, pairs: Mapping[str, str]) -> bool:
-    if one.type == "InputLayer":
+def _stand_alike(layer: NormalLayer, other: NormalLayer, pairs: Mapping[str, str]) -> bool:
+    if layer.type == "InputLayer":
         return True
-    return bool(one.sources) and tuple([pairs.get(source) for source in one.sources]) == other.sources
+    return bool(layer.sources) and tuple([pairs.get(source) for source in layer.sources]) == other.sources
 
 
 # Telling --------------------------------------------------------------------------------------------------------
@@ -287,27 +293,27 @@ def _changes(
 ) -> list[Change]:
     after = {row.path: row for row in b}
     aligned = Alignment.from_pairs(a, b, pairs)
-    found: list[Change] = []
+    changes: list[Change] = []
     waiting = [row for row in b if row.path in aligned.new]
     order = {row.path: i for i, row in enumerate(b)}
     for row in a:
         if row.path in aligned.gone:
-            found.append(Change("removed", row.path, "", row.type, tuple(_own(row, before=True))))
+            changes.append(Change("removed", row.path, "", row.type, tuple(_own(row, before=True))))
             continue
         other = after[pairs[row.path]]
         while waiting and order[waiting[0].path] < order[other.path]:
-            found.append(_added(waiting.pop(0)))
+            changes.append(_added(waiting.pop(0)))
         differences = tuple(_differences(row, other, aligned))
         if values is not None and row.kind != "model":
-            differences += tuple([Difference(*one, False) for one in values(row.path, other.path)])
+            differences += tuple([Difference(*value, False) for value in values(row.path, other.path)])
         if formulas is not None and row.path in formulas[0] and other.path in formulas[1]:
-            explained = any(not one.is_training and not one.is_consequence for one in differences)
+            explained = any(not difference.is_training and not difference.is_consequence for difference in differences)
             differences += tuple(_of_code(formulas[0][row.path], formulas[1][other.path], explained))
         implied = row.is_implied_input and other.is_implied_input
         if differences or (not implied and row.path.rpartition("/")[2] != other.path.rpartition("/")[2]):
             kind = "changed" if differences else "renamed" if row.is_named or other.is_named else _RENUMBERED
-            found.append(Change(kind, row.path, other.path, row.type, differences))
-    return [*found, *map(_added, waiting)]
+            changes.append(Change(kind, row.path, other.path, row.type, differences))
+    return [*changes, *map(_added, waiting)]
 
 
 def _added(row: NormalLayer) -> Change:
@@ -327,26 +333,28 @@ _FOR_TRAINING = frozenset({"trainable", "frozen", "seed", "unit_forget_bias"})
 """Arguments that no formula takes, and that matter in training or for how it begins."""
 
 
-def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
-    differences = list(differing(one.form, other.form))
-    for_training = any(found.in_formula for found in differences) and computes_the_same(one, other)
-    for found in differences:
+def _differences(layer: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
+    differences = list(differing(layer.form, other.form))
+    for_training = any(difference.in_formula for difference in differences) and computes_the_same(layer, other)
+    for difference in differences:
         trains_only = (
-            for_training and found.last not in _BEYOND_THE_FORMULA
-            if found.in_formula
-            else is_setting(found.last) or found.last in _FOR_TRAINING
+            for_training and difference.last not in _BEYOND_THE_FORMULA
+            if difference.in_formula
+            else is_setting(difference.last) or difference.last in _FOR_TRAINING
         )
-        yield Difference(found.name, repr(found.before), repr(found.after), False, trains_only)
-    sources = aligned.ends([(source, source) for source in one.sources], [(source, source) for source in other.sources])
+        yield Difference(difference.name, repr(difference.before), repr(difference.after), False, trains_only)
+    sources = aligned.ends(
+        [(source, source) for source in layer.sources], [(source, source) for source in other.sources]
+    )
     if sources is not None:
         yield Difference("inputs", *sources, False)
-    masks = aligned.ends([(mask, mask) for mask in one.masks], [(mask, mask) for mask in other.masks])
+    masks = aligned.ends([(mask, mask) for mask in layer.masks], [(mask, mask) for mask in other.masks])
     if masks is not None:
         yield Difference("mask", masks[0] or "none", masks[1] or "none", False)
-    if one.layer.model is not None and other.layer.model is not None:
-        yield from of_ends(one.layer.model, other.layer.model, aligned, f"{one.path}/", f"{other.path}/")
-    if one.row is not None and other.row is not None:
-        yield from _consequences(one.row, other.row)
+    if layer.layer.model is not None and other.layer.model is not None:
+        yield from of_ends(layer.layer.model, other.layer.model, aligned, f"{layer.path}/", f"{other.path}/")
+    if layer.row is not None and other.row is not None:
+        yield from _consequences(layer.row, other.row)
 
 
 # Formulas of code ------------------------------------------------------------------------------------------------
@@ -359,20 +367,20 @@ _Formulas = Mapping[str, tuple[Definition, Definition]]
 def _holds_code(layer: Layer) -> bool:
     """Return whether what a layer computes, or one that it holds, is defined by the program or the spec."""
     waiting: list[Any] = [layer]
-    for one in waiting:
-        if isinstance(one, Layer):
-            if one.kind == "custom" or one.declaration is not None:
+    for other in waiting:
+        if isinstance(other, Layer):
+            if other.kind == "custom" or other.declaration is not None:
                 return True
-            inner = one.model.layers if one.model is not None and one is not layer else ()
-            waiting += [*one.config.values(), *inner]
-        elif isinstance(one, list | tuple | Mapping):
-            waiting += one.values() if isinstance(one, Mapping) else one
+            inner = other.model.layers if other.model is not None and other is not layer else ()
+            waiting += [*other.config.values(), *inner]
+        elif isinstance(other, list | tuple | Mapping):
+            waiting += other.values() if isinstance(other, Mapping) else other
     return False
 
 
 def _formulas(model: Model) -> _Formulas:
-    found: list[dict[str, Definition]] = [{}, {}]
-    for training, formulas in enumerate(found):
+    entries: list[dict[str, Definition]] = [{}, {}]
+    for training, formulas in enumerate(entries):
         waiting = [("", trace_at(model, training=bool(training)))]
         seen = set()
         for prefix, network in waiting:
@@ -385,7 +393,7 @@ def _formulas(model: Model) -> _Formulas:
                     waiting.append((f"{path}/", call.network))
                 elif call.definition is not None and _holds_code(network.layer(call.name)):
                     formulas[path] = call.definition
-    return {path: (one, found[1][path]) for path, one in found[0].items() if path in found[1]}
+    return {path: (value, entries[1][path]) for path, value in entries[0].items() if path in entries[1]}
 
 
 def _of_code(
@@ -393,18 +401,18 @@ def _of_code(
 ) -> Iterator[Difference]:
     """Yield what differs in the formulas of two layers at the same shapes, if no argument explains it, and in which
     weights are trained."""
-    shapes = [[(one.shape, one.dtype) for one in formulas[0].leaves] for formulas in (before, after)]
+    shapes = [[(leaf.shape, leaf.dtype) for leaf in formulas[0].leaves] for formulas in (before, after)]
     if explained or shapes[0] != shapes[1]:
         return
-    for what, one, other in zip(("formula", "formula in training"), before, after, strict=True):
-        if not same_definition(one, other):
-            lines, lines_after = _lines(one), _lines(other)
+    for what, definition, other in zip(("formula", "formula in training"), before, after, strict=True):
+        if not same_definition(definition, other):
+            lines, lines_after = _lines(definition), _lines(other)
             text_before = "; ".join([line for line in lines if line not in lines_after])
             text_after = "; ".join([line for line in lines_after if line not in lines])
             yield Difference(what, text_before, text_after, False, what != "formula")
             return
     for weight, weight_after in zip(before[0].weights, after[0].weights, strict=False):
-        trained, trained_after = (one.attrs.get("trainable", True) for one in (weight, weight_after))
+        trained, trained_after = (expression.attrs.get("trainable", True) for expression in (weight, weight_after))
         if trained != trained_after:
             yield Difference(f"trainable of {weight.label}", str(trained), str(trained_after), False, True)
 
@@ -412,25 +420,25 @@ def _of_code(
 def _lines(formula: Definition) -> list[str]:
     """Return the statements of a formula, and the numbers of constants that stand in none of them."""
     whole = [formula, *inner_definitions(formula)]
-    numbers = [node.attrs["value"] for one in whole for node in nodes(one) if node.op is CONSTANT]
+    numbers = [node.attrs["value"] for definition in whole for node in nodes(definition) if node.op is CONSTANT]
     lines = [line.strip() for line in text.program(formula).splitlines()]
-    return [*lines, *[repr(one) for one in numbers if not any(repr(one) in line for line in lines)]]
+    return [*lines, *[repr(number) for number in numbers if not any(repr(number) in line for line in lines)]]
 
 
 MISFIT = "stored weights do not fit"
 """What is said of a layer whose weights have other shapes."""
 
 
-def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:
-    shapes = [", ".join(shape_text(s) if s is not None else "?" for s in row.output_shapes) for row in (one, other)]
+def _consequences(layer: LayerReport, other: LayerReport) -> Iterator[Difference]:
+    shapes = [", ".join(shape_text(s) if s is not None else "?" for s in row.output_shapes) for row in (layer, other)]
     if shapes[0] != shapes[1]:
         yield Difference("output", shapes[0], shapes[1], True)
     for what, name in (("parameters", "params"), ("MACs", "macs")):
-        before, after = getattr(one, name), getattr(other, name)
+        before, after = getattr(layer, name), getattr(other, name)
         if before != after:
             texts = ["?" if count is None else f"{count:,}" for count in (before, after)]
             yield Difference(what, texts[0], texts[1], True)
-    weights = [[weight.shape for weight in row.weights] for row in (one, other)]
+    weights = [[weight.shape for weight in row.weights] for row in (layer, other)]
     if weights[0] and weights[1] and weights[0] != weights[1]:
         texts = [" ".join(map(shape_text, shapes)) for shapes in weights]
         yield Difference(MISFIT, texts[0], texts[1], True)

@@ -61,9 +61,9 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole:
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
-    found = hints(at.seen(definition), is_own=layer.kind == "custom")
+    result = hints(at.seen(definition), is_own=layer.kind == "custom")
     told_targets = targets(at, definition)
-    conventions = found.conventions
+    conventions = result.conventions
     if layer.type.startswith(TORCH) and layer.kind != "custom":
         conventions = in_keras(layer.type.removeprefix(TORCH))
     arguments = argument_words(at, definition)
@@ -73,16 +73,16 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole:
         parameters=parameters(row, definition.weights),
         hints=remarks(
             (
-                *found.all,
-                *(conventions if conventions is not found.conventions else ()),
+                *result.all,
+                *(conventions if conventions is not result.conventions else ()),
                 *arguments.all,
                 *told_targets,
             )
         ),
         arguments=remarks(arguments.all),
-        watch=remarks((*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets)),
+        watch=remarks((*result.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets)),
         conventions=remarks(conventions),
-        counts=remarks(found.counts),
+        counts=remarks(result.counts),
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, whole),
@@ -153,7 +153,7 @@ def _unknown(at: Placed) -> Explanation:
             said = _REFUSED
         elif not around.network.model.calls:
             said = "What calls it is not shown."
-        elif any(None in one.outputs for of, one in around.network.calls_of_layers() if of.type == "InputLayer"):
+        elif any(None in call.outputs for of, call in around.network.calls_of_layers() if of.type == "InputLayer"):
             said = _NO_INPUT
         else:
             ends = "The model makes it and never calls it." if is_uncalled else "Reading ends before it is called."
@@ -186,7 +186,7 @@ def _general_parameters(at: Placed) -> str:
     if first is None or at.row.params is not None or len(first.inputs) != 1 or _is_whole(first.inputs[0]):
         return ""
     sources = [at.around.network.model.layers_by_name.get(ref.layer) for ref in first.sources]
-    reads_input = all(one is not None and one.type == "InputLayer" for one in sources)
+    reads_input = all(source is not None and source.type == "InputLayer" for source in sources)
     return general_parameters(at.layer, first.declaration) if reads_input else ""
 
 
@@ -372,13 +372,13 @@ def _differs_in_training(declaration: Declaration, definition: Definition, train
 def said_of_training(declaration: Declaration, definition: Definition, inside: list[Definition]) -> Iterator[str]:
     """Yield what the sentences of a layer, and of those that it holds, say of training where their formulas do not."""
     if not declaration.training:
-        if found := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
-            yield f"{found[1]}; the formula above is that of inference"
+        if match := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
+            yield f"{match[1]}; the formula above is that of inference"
         return
     inner_layers = definition.arguments.get(declaration.holds)
     for layer in inner_layers if isinstance(inner_layers, tuple) else (inner_layers,):
         known: Declaration | None = getattr(layer, "declaration", None)
-        inner = None if known is None else next((one for one in inside if one.name == known.name), None)
+        inner = None if known is None else next((item for item in inside if item.name == known.name), None)
         if known is not None and inner is not None:
             for said in said_of_training(known, inner, inside):
                 yield f"{known.type}: {said}"

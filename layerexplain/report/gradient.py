@@ -52,11 +52,11 @@ def gradient_report(
     if of_logits:
         trained = before_last_function(trained)
     try:
-        found = _derived(trained, at.frozen, *((None, None) if needs is None else (needs.inputs, needs.results)))
+        report = _derived(trained, at.frozen, *((None, None) if needs is None else (needs.inputs, needs.results)))
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
-    names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
-    return found._replace(facts=gradient_facts(at.seen(traced.definition or trained, names)))
+    names = tuple([line.text.partition(" = ")[0] for line in report.statements if not line.indent])
+    return report._replace(facts=gradient_facts(at.seen(traced.definition or trained, names)))
 
 
 class Gradients:
@@ -79,8 +79,10 @@ def _facts_of_ways(at: Placed, backward: BackwardReport, paths: GradientPaths) -
     """Return what the model around a layer does to its gradients: which are not needed, and which get nothing."""
     needs = paths.needs.get((at.path, at.calls[0].call.index))
     said = []
-    for ends, weights in groupby([one for one in paths.lost if one.layer == at.path], lambda one: one.ends):
-        names = [one.weight for one in weights]
+    for ends, weights in groupby(
+        [weight for weight in paths.lost if weight.layer == at.path], lambda weight: weight.ends
+    ):
+        names = [weight.weight for weight in weights]
         verb = "get" if len(names) > 1 else "gets"
         where = " and ".join(map(end_words, ends))
         said.append(f"{' and '.join(names)} {verb} no gradient in this model: the path ends {where}.")
@@ -111,17 +113,17 @@ def in_training(layer: Layer, traced: TracedCall) -> Definition | str:
 def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
     """Return how the one number that a formula computes, a loss, changes with one of its tensors."""
     try:
-        found = gradient_of_number(definition, leaf)
+        result = gradient_of_number(definition, leaf)
     except CannotDerive as why:
         return NOTHING._replace(unknown=str(why))
-    cost = Costs().cost_of(found)
-    lines = tuple([statement(line, True) for line in statements(found)])
+    cost = Costs().cost_of(result)
+    lines = tuple([statement(line, True) for line in statements(result)])
     return NOTHING._replace(
         statements=lines,
-        element=element_text(element_form(found)).lines,
+        element=element_text(element_form(result)).lines,
         macs=cost.macs,
         flops=cost.flops,
-        latex=typeset(found),
+        latex=typeset(result),
     )
 
 
@@ -139,18 +141,18 @@ def _derived(
     definition: Definition, frozen: bool, inputs: tuple[int, ...] | None, results: tuple[int, ...] | None
 ) -> BackwardReport:
     """Return what follows from the formula alone, once for all layers that are alike."""
-    found = derived(definition, frozen, inputs, results)
-    backward = found.backward
+    result = derived(definition, frozen, inputs, results)
+    backward = result.backward
     cost = Costs().cost_of(backward)
-    element = element_text(element_form(backward, gradient_roles(definition, found)))
-    kept = _kept(definition, found)
+    element = element_text(element_form(backward, gradient_roles(definition, result)))
+    kept = _kept(definition, result)
     return BackwardReport(
-        kept=kept_of(definition, found),
-        statements=tuple([_noted(statement(line, True), found) for line in statements(backward)]),
+        kept=kept_of(definition, result),
+        statements=tuple([_noted(statement(line, True), result) for line in statements(backward)]),
         element=element.lines,
         element_notes=element.notes,
         facts=(),
-        unreached=found.unreached,
+        unreached=result.unreached,
         macs=cost.macs,
         flops=cost.flops,
         latex=typeset(backward),
@@ -170,11 +172,11 @@ _INPUTS = ("channels", "states")
 _TAPS = ("rows", "columns", "planes", "steps", "window")
 
 
-def gradient_roles(definition: Definition, found: Gradient) -> dict[str, tuple[str, ...]]:
+def gradient_roles(definition: Definition, result: Gradient) -> dict[str, tuple[str, ...]]:
     """Return the roles of the axes of each weight's gradient: those of the weight, called as where it is used."""
     roles_of_results = {}
-    for weight in found.whole.weights:
-        if f"d{weight.label}" in found.backward.results:
+    for weight in result.whole.weights:
+        if f"d{weight.label}" in result.backward.results:
             names = [factors[-1][0] for factors in weight.attrs["axes"]]
             if len(names) > 1:
                 names = ["inputs" if name in _INPUTS else "window" if name in _TAPS else name for name in names]
@@ -183,27 +185,27 @@ def gradient_roles(definition: Definition, found: Gradient) -> dict[str, tuple[s
     if any(
         len(names) > 1 for names in roles_of_results.values()
     ):  # a sum of products: what it sums over has a letter of its own
-        for x in found.whole.params:
-            if f"d{x.label}" in found.backward.results:
+        for x in result.whole.params:
+            if f"d{x.label}" in result.backward.results:
                 *lead, last = input_roles(x, definition)
                 roles_of_results[f"d{x.label}"] = (*lead, "inputs" if last in ("features", "channels") else last)
     return roles_of_results
 
 
-def _noted(line: Statement, found: Gradient) -> Statement:
+def _noted(line: Statement, result: Gradient) -> Statement:
     """Say of which weight a line is the gradient."""
     name = line.text.partition(" = ")[0]
-    weight = next((w for w in found.whole.weights if found.of.get(w) == name), None)
+    weight = next((w for w in result.whole.weights if result.of.get(w) == name), None)
     return line if weight is None or line.indent else line._replace(note=f"gradient of {weight.attrs['name']}")
 
 
-def kept_of(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
+def kept_of(definition: Definition, result: Gradient) -> tuple[Statement, ...]:
     """Return the lines of the forward pass that give what is kept."""
-    kept = _kept(definition, found)
+    kept = _kept(definition, result)
     return () if kept is None else tuple([statement(line, True) for line in statements(kept)])
 
 
-def _kept(definition: Definition, found: Gradient) -> Definition | None:
+def _kept(definition: Definition, result: Gradient) -> Definition | None:
     """Return the part of the forward pass that gives what is kept; None where nothing is."""
-    results = {str(stand_in.label): node for stand_in, node in found.kept.items()}
+    results = {str(stand_in.label): node for stand_in, node in result.kept.items()}
     return Definition(definition.name, definition.params, definition.variables, results) if results else None

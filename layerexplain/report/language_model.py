@@ -86,7 +86,7 @@ class LanguageModel(NamedTuple):
     @property
     def cache_elements(self) -> int:
         """The numbers that are kept of each token of the text that is written."""
-        return sum([one.elements for one in self.cached if not one.of_input])
+        return sum([cache.elements for cache in self.cached if not cache.of_input])
 
     @property
     def cache_bytes(self) -> int:
@@ -96,28 +96,29 @@ class LanguageModel(NamedTuple):
     @property
     def notes(self) -> tuple[Note, ...]:
         """What the bytes of a token do not say: windows, what is kept in place of keys and values, other caches."""
-        found = []
+        notes = []
         if self.buffers:
             words = f"{self.buffers:,} of the numbers only choose experts: transformers has them as buffers, and counts"
-            found.append(Note("router-buffers", None, f"{words} {self.params - self.buffers:,} parameters"))
-        for one in self.cached:
-            layers = f"{one.layers:,} layer{'s' * (one.layers != 1)}"
-            if one.window is not None:
-                found.append(Note("cache-window", None, f"{layers} keep the last {one.window:,} tokens, no more"))
-            if not {"k", "v"} & {*one.tensors}:
-                kept = " and ".join([f"{name} ({prod(sizes):,})" for name, sizes in one.tensors.items()])
+            notes.append(Note("router-buffers", None, f"{words} {self.params - self.buffers:,} parameters"))
+        for cache in self.cached:
+            layers = f"{cache.layers:,} layer{'s' * (cache.layers != 1)}"
+            if cache.window is not None:
+                notes.append(Note("cache-window", None, f"{layers} keep the last {cache.window:,} tokens, no more"))
+            if not {"k", "v"} & {*cache.tensors}:
+                kept = " and ".join([f"{name} ({prod(sizes):,})" for name, sizes in cache.tensors.items()])
                 words = f"{layers} keep {kept} of each token, from which keys and values are recomputed"
-                found.append(Note("compressed-cache", None, words))
-            if one.of_input:
+                notes.append(Note("compressed-cache", None, words))
+            if cache.of_input:
                 words = (
-                    f"{layers} keep as much of each token of '{one.of_input}', which is not among the bytes of a token"
+                    f"{layers} keep as much of each token of '{cache.of_input}', "
+                    "which is not among the bytes of a token"
                 )
-                found.append(Note("cache-of-input", None, words))
-        return tuple(found)
+                notes.append(Note("cache-of-input", None, words))
+        return tuple(notes)
 
     def cache_at(self, tokens: int) -> int:
         """Return the bytes that are kept of a text of so many tokens: of layers with a window no more than that."""
-        kept = [one.elements * smaller(tokens, one.window or tokens) for one in self.cached if not one.of_input]
+        kept = [cache.elements * smaller(tokens, cache.window or tokens) for cache in self.cached if not cache.of_input]
         return bytes_of(sum(kept), self.element_bytes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def language_model(
 def _texts(network: Network) -> list[str]:
     """Return the inputs that are whole numbers, as tokens are."""
     layers = network.model.layers_by_name
-    return [one.layer for one in network.model.inputs if str(layers[one.layer].config.get("dtype")).startswith("int")]
+    return [ref.layer for ref in network.model.inputs if str(layers[ref.layer].config.get("dtype")).startswith("int")]
 
 
 def _of_images(network: Network) -> frozenset[str]:
@@ -218,8 +219,12 @@ def _parts(network: Network, layers: list[WeightedLayer], images: frozenset[str]
 
 def _needless(layers: list[WeightedLayer]) -> int | None:
     counts: Counter[Definition] = Counter([layer.definition for layer in layers if layer.definition is not None])
-    found = [(needless_products(one), times) for one, times in counts.items()]
-    return None if any(one is None for one, _ in found) else sum([(one or 0) * times for one, times in found])
+    results = [(needless_products(definition), times) for definition, times in counts.items()]
+    return (
+        None
+        if any(number is None for number, _ in results)
+        else sum([(number or 0) * times for number, times in results])
+    )
 
 
 def _cached(layers: list[WeightedLayer]) -> tuple[Cached, ...]:
@@ -239,7 +244,7 @@ def _kept(definition: Definition) -> tuple[tuple[tuple[str, tuple[int, ...]], ..
     tensors = tuple([(name, _sizes(e)) for name, e in definition.cache.items()])
     first, *others = definition.params
     reads = {node for e in definition.cache.values() for node in walk([e])}
-    of = next((str(one.label) for one in others if one in reads), "") if first not in reads else ""
+    of = next((str(expression.label) for expression in others if expression in reads), "") if first not in reads else ""
     return tensors, window_of(definition), of
 
 

@@ -30,8 +30,8 @@ def _rounded(number: re.Match[str]) -> str:
 def changed_arguments(layer: LayerReport, other: LayerReport) -> str:
     """Return the arguments in which a layer differs from another of its type, but for those that its shapes show."""
     both = (layer, other)
-    values = [{} if one.arguments is None else {v.name: v.text for v in one.arguments.values} for one in both]
-    widths = [str(one.output_shapes[0][-1]) if one.output_shapes and one.output_shapes[0] else "" for one in both]
+    values = [{} if item.arguments is None else {v.name: v.text for v in item.arguments.values} for item in both]
+    widths = [str(item.output_shapes[0][-1]) if item.output_shapes and item.output_shapes[0] else "" for item in both]
     changed = [
         name
         for name, text in values[0].items()
@@ -51,8 +51,8 @@ def layer_arguments(at: Placed) -> DescribedArguments:
     cache = None if call is None or call.definition is None else call.definition.answers
     question = f"shown arguments of {layer.kind} {layer.type} {settings}"
     if cache is not None and question in cache:
-        found: DescribedArguments = cache[question]
-        return found
+        layer_arguments: DescribedArguments = cache[question]
+        return layer_arguments
     spec = call.inputs[0] if call is not None and call.inputs else None
     rank = 0 if spec is None else len(spec.shape)
     calls = () if call is None else (call.call,)
@@ -94,7 +94,7 @@ def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
     >>> layer_details({"num_heads": 8, "key_dim": 64}, spatial=1)
     '8 heads'
     """
-    found = []
+    result = []
     for name, write in _DETAILS.items():
         value = arguments.get(name)
         if value is None or _is_own_window(name, value, arguments):
@@ -103,8 +103,8 @@ def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
             continue  # as of nearly all recurrent layers
         if text := write(value, spatial):
             # A transposed convolution has outputs between its inputs where others leave inputs out.
-            found.append(f"up {text[1:]}" if name in ("strides", "stride") and "output_padding" in arguments else text)
-    return ", ".join(found)
+            result.append(f"up {text[1:]}" if name in ("strides", "stride") and "output_padding" in arguments else text)
+    return ", ".join(result)
 
 
 def _is_own_window(name: str, value: Any, arguments: Mapping[str, Any]) -> bool:

@@ -65,8 +65,8 @@ def slot_bytes(optimizer: str, rows: Iterable[LayerReport]) -> tuple[int, int | 
         kept = sum(prod(leaf.shape) for leaf in formula.weights if not leaf.attrs["shared"])
         total += kept * BYTES[weight.dtype]
         each.add(kept / weight.params if weight.params else 0)
-    (one,) = each if len(each) == 1 else (None,)
-    return total, int(one) if one is not None and one == int(one) else None
+    (item,) = each if len(each) == 1 else (None,)
+    return total, int(item) if item is not None and item == int(item) else None
 
 
 # Memory -------------------------------------------------------------------------------------------------------------
@@ -150,8 +150,8 @@ class ActivationMemory:
 
         A view takes none; a nested model as much as what is in it.
         """
-        found = [product([self._of_calls.get(id(traced)), times]) for traced, times in uses]
-        return LayerMemory(total(found) if found else None)
+        numbers = [product([self._of_calls.get(id(traced)), times]) for traced, times in uses]
+        return LayerMemory(total(numbers) if numbers else None)
 
 
 class _Tensor(NamedTuple):

@@ -51,28 +51,30 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
         return (f"{titles[0]} and {titles[1]} compute the same; {same}{how}.",)
     across: tuple[str, ...] = ()
     if ours.framework != theirs.framework:
-        across = compared(*[one.type for one in ((left, right) if ours.framework == "torch" else (right, left))])
+        across = compared(*[layer.type for layer in ((left, right) if ours.framework == "torch" else (right, left))])
     facts: list[_Fact] = [_reads, _resizes, _states, _statistics, _training, _learned, _returns]
     pairs = {fact: (fact(left, ours), fact(right, theirs)) for fact in facts}
-    differ = {fact for fact, (one, other) in pairs.items() if one != other}
+    differ = {fact for fact, (item, other) in pairs.items() if item != other}
     if (left.params, left.trainable) == (right.params, right.trainable):
         differ -= {_learned}
     if _statistics in differ:  # which say what differs in training
         del pairs[_training]
-    each = [_of_each(one) for one in (ours, theirs)]
+    each = [_of_each(explanation) for explanation in (ours, theirs)]
     if all(each) and each[0] != each[1]:
-        one, other = pairs[_returns]
-        pairs[_returns] = (f"{one}, {each[0]}", f"{other}, {each[1]}")
+        item, other = pairs[_returns]
+        pairs[_returns] = (f"{item}, {each[0]}", f"{other}, {each[1]}")
     said = []
     says_what = differ & {_resizes, _states, _statistics} or any(map(is_chain, (left, right)))
     if not differ or (left.type != right.type and not says_what):
         sides = zip(titles, (left, right), (ours, theirs), strict=True)
-        said = [f"{title}: {f'{one.operation}.' if is_chain(one) else about.sentence}" for title, one, about in sides]
-    for fact, (one, other) in pairs.items():
+        said = [
+            f"{title}: {f'{layer.operation}.' if is_chain(layer) else about.sentence}" for title, layer, about in sides
+        ]
+    for fact, (item, other) in pairs.items():
         if fact not in differ:
-            said += [f"Both {_of_both(one)}."] if one and fact in (_reads, _learned, _returns) else []
+            said += [f"Both {_of_both(item)}."] if item and fact in (_reads, _learned, _returns) else []
         else:
-            facts_of = zip(titles, (one or _NONE[fact], other or _NONE[fact]), strict=True)
+            facts_of = zip(titles, (item or _NONE[fact], other or _NONE[fact]), strict=True)
             said += [f"{'; '.join([f'{title} {text}' for title, text in facts_of if text])}."]
     said += [text for text in _set_arguments(ours, theirs, titles) if _OF_WEIGHTS.search(text.partition("=")[0])]
     return (*across, *said, *_before_dense(left, right, titles), *_watched((ours, theirs), titles))
@@ -84,17 +86,17 @@ _OF_WEIGHTS = re.compile(r"_(regularizer|initializer|constraint)$")
 def _set_arguments(ours: Explanation, theirs: Explanation, titles: tuple[str, str]) -> list[str]:
     """Return what the arguments do that one of two layers sets otherwise, and that no formula shows."""
     both = {text.partition("=")[0] for text in ours.arguments} & {text.partition("=")[0] for text in theirs.arguments}
-    found = []
+    set_arguments = []
     for title, own, other in ((titles[0], ours, theirs), (titles[1], theirs, ours)):
         texts = [text for text in own.arguments if text not in other.arguments]
-        found += [f"{title}: {text}" if text.partition("=")[0] in both else text for text in texts]
-    return found
+        set_arguments += [f"{title}: {text}" if text.partition("=")[0] in both else text for text in texts]
+    return set_arguments
 
 
 def _is_same(left: LayerReport, right: LayerReport) -> bool:
     ours, theirs = left.explanation, right.explanation
     assert ours is not None and theirs is not None  # noqa: S101 (who calls has looked)
-    shapes = [[weight.shape for weight in one.weights] for one in (left, right)]
+    shapes = [[weight.shape for weight in layer.weights] for layer in (left, right)]
     return (
         bool(ours.element)
         and (_element(ours), ours.element_notes) == (_element(theirs), theirs.element_notes)
@@ -125,8 +127,8 @@ def _of_both(text: str) -> str:
 def _reads(layer: LayerReport, explanation: Explanation) -> str:
     """Say `reads all 10 steps of the input for one output element`."""
     pattern = r"one output element depends on (.+?)(?: of the input)?(?:[:;,].*)?$"
-    found = [match[1] for line in explanation.receptive_field if (match := re.match(pattern, line))]
-    return f"reads {in_a_row(found)} for one output element" if found else ""
+    results = [match[1] for line in explanation.receptive_field if (match := re.match(pattern, line))]
+    return f"reads {in_a_row(results)} for one output element" if results else ""
 
 
 def _resizes(layer: LayerReport, explanation: Explanation) -> str:
@@ -139,8 +141,8 @@ def _resizes(layer: LayerReport, explanation: Explanation) -> str:
         if places and before and after and len(before) == len(after) == len(axes) + 1:
             sizes = [[shape[at] for at in places] for shape in (before, after)]
             if verb := _resized(*sizes):
-                one, other = [" × ".join(map(str, size)) for size in sizes]
-                done.append(f"{verb} {one} to {other} {'with learned weights' if learns else 'by a fixed rule'}")
+                item, other = [" × ".join(map(str, size)) for size in sizes]
+                done.append(f"{verb} {item} to {other} {'with learned weights' if learns else 'by a fixed rule'}")
         before = after
     return ", then ".join(done)
 
@@ -149,33 +151,33 @@ def _steps(layer: LayerReport, explanation: Explanation) -> list[tuple[Shape | N
     """Return the shape after each layer of a chain, and whether it learns: of a single layer its own."""
     if not is_chain(layer):
         return [(layer.output_shapes[0] if layer.output_shapes else None, bool(layer.trainable))]
-    found: list[tuple[Shape | None, bool]] = []
+    steps: list[tuple[Shape | None, bool]] = []
     for line in explanation.statements:
         if called := _CALLED.fullmatch(line.text) if not line.indent else None:
             sizes = re.findall(r"None|\d+", line.shape)
-            found.append((tuple([None if size == "None" else int(size) for size in sizes]), bool(called[1])))
-    return found
+            steps.append((tuple([None if size == "None" else int(size) for size in sizes]), bool(called[1])))
+    return steps
 
 
 def is_chain(layer: LayerReport) -> bool:
     """Return whether a layer calls several, one after the other."""
-    return layer.arguments is not None and any(one.name == "layers" for one in layer.arguments.values)
+    return layer.arguments is not None and any(value.name == "layers" for value in layer.arguments.values)
 
 
 def _resized(before: Sequence[int | None], after: Sequence[int | None]) -> str:
     """Return `enlarges` or `shrinks` where an axis grows or shrinks by half at least."""
-    pairs = [(one, other) for one, other in zip(before, after, strict=True) if one and other]
-    if any(2 * other >= 3 * one for one, other in pairs):
+    pairs = [(number, other) for number, other in zip(before, after, strict=True) if number and other]
+    if any(2 * other >= 3 * number for number, other in pairs):
         return "enlarges"
-    return "shrinks" if any(2 * one >= 3 * other for one, other in pairs) else ""
+    return "shrinks" if any(2 * number >= 3 * other for number, other in pairs) else ""
 
 
 def _states(layer: LayerReport, explanation: Explanation) -> str:
     """Say `keeps the states h and c from step to step`."""
     lines = [line.text for line in explanation.statements]
     loops = [at for at, line in enumerate(lines) if line.startswith("for ")]
-    found = [match[1] for line in lines[: loops[-1] if loops else 0] if (match := _STATE.match(line))]
-    names = list(dict.fromkeys(found))
+    results = [match[1] for line in lines[: loops[-1] if loops else 0] if (match := _STATE.match(line))]
+    names = list(dict.fromkeys(results))
     noun = "state" if len(names) == 1 else "states"
     return f"keeps the {noun} {in_a_row(names)} from step to step" if names else ""
 
@@ -184,10 +186,10 @@ def _statistics(layer: LayerReport, explanation: Explanation) -> str:
     """Say `normalizes by the mean and variance over the features of each step`; `normalizes each feature by a stored
     mean and variance, and in training by those over the batch and the steps`."""
     stored = [weight.name for weight in layer.weights if "mean" in weight.name and weight.trainable is False]
-    now = [(found[1], found[2]) for line in explanation.statements for found in _MEAN.finditer(line.text)]
-    then = [(found[1], found[2]) for line in explanation.training for found in _MEAN.finditer(line)]
+    now = [(match[1], match[2]) for line in explanation.statements for match in _MEAN.finditer(line.text)]
+    then = [(match[1], match[2]) for line in explanation.training for match in _MEAN.finditer(line)]
     if stored:
-        batch = next((one for one in then if _has_batch(one[1])), None)
+        batch = next((item for item in then if _has_batch(item[1])), None)
         if batch is None:
             return "normalizes by a stored mean and variance"
         over, each = _over(*batch, explanation)
@@ -195,15 +197,15 @@ def _statistics(layer: LayerReport, explanation: Explanation) -> str:
         return f"normalizes {of}by a stored mean and variance, in training by those over {over}"
     kinds = {"mean and variance": r"\(\w+ - \w+\) \*\* 2", "root mean square": r"\w+ \*\* 2"}
     for kind, squares in kinds.items():
-        if found := next((one for one in now if re.fullmatch(squares, one[0])), None):
-            over, each = _over(*found, explanation)
+        if results := next((item for item in now if re.fullmatch(squares, item[0])), None):
+            over, each = _over(*results, explanation)
             return f"normalizes by the {kind} {f'over {over} ' if over else ''}of each {each or 'example'}"
     return ""
 
 
 def _over(tensor: str, axis: str, explanation: Explanation) -> tuple[str, str]:
     """Return the axes of the layer's input that a mean goes over, in words, and what it is a mean of each of."""
-    roles = ["batch", *[one.role for one in explanation.axes if one.after != GONE]]
+    roles = ["batch", *[item.role for item in explanation.axes if item.after != GONE]]
     numbers = [int(number) for number in re.findall(r"-?\d+", axis)]
     if not re.match(r"\(?x\b", tensor) or any(not -len(roles) <= number < len(roles) for number in numbers):
         return ("the batch", "") if _has_batch(axis) else ("", "group of channels")  # of what was reshaped
@@ -247,21 +249,23 @@ def _of_each(explanation: Explanation) -> str:
 
 def _before_dense(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> tuple[str, ...]:
     """Say what a Dense layer after each of two layers that learn nothing costs, where that differs."""
-    shapes = [one.output_shapes[0] if one.output_shapes else None for one in (left, right)]
+    shapes = [layer.output_shapes[0] if layer.output_shapes else None for layer in (left, right)]
     sizes = [shape[-1] for shape in shapes if shape is not None and len(shape) == 2]
     if left.params or right.params or len(sizes) < 2 or sizes[0] == sizes[1] or None in sizes:
         return ()
-    (one, other), (ours, theirs) = sizes, titles
-    return (f"A Dense layer of u units has {one:,} × u + u parameters after {ours}, {other:,} × u + u after {theirs}.",)
+    (number, other), (ours, theirs) = sizes, titles
+    return (
+        f"A Dense layer of u units has {number:,} × u + u parameters after {ours}, {other:,} × u + u after {theirs}.",
+    )
 
 
 def _watched(sides: tuple[Explanation, Explanation], titles: tuple[str, str]) -> list[str]:
     """Say what to watch out for in one of the two alone."""
-    every = [{*one.watch} for one in sides]
+    every = [{*side.watch} for side in sides]
     return [
         f"{title}: {text}"
-        for title, one, other in zip(titles, sides, every[::-1], strict=True)
-        for text in one.watch
+        for title, side, other in zip(titles, sides, every[::-1], strict=True)
+        for text in side.watch
         if text not in other
     ]
 
@@ -311,16 +315,16 @@ class Alignment(NamedTuple):
         Each tensor is the path of its layer and how it is written. What a layer that is gone, or new, only passes on is
         not a difference of the one that reads it.
         """
-        one = [(_through(path, self.gone), word.removeprefix(path), path) for path, word in before]
+        items = [(_through(path, self.gone), word.removeprefix(path), path) for path, word in before]
         other = [(_through(path, self.new), word.removeprefix(path), path) for path, word in after]
-        matched = [(self.pairs.get(path, path), rest if path == own else "") for path, rest, own in one]
-        found = [(path, rest if path == own else "") for path, rest, own in other]
-        if [path for path, _ in matched] == [path for path, _ in found]:
-            rests = zip(matched, found, one, other, strict=True)
+        matched = [(self.pairs.get(path, path), rest if path == own else "") for path, rest, own in items]
+        results = [(path, rest if path == own else "") for path, rest, own in other]
+        if [path for path, _ in matched] == [path for path, _ in results]:
+            rests = zip(matched, results, items, other, strict=True)
             # Which result is meant can be compared where neither side was followed through a layer.
             if all(a[1] == b[1] for a, b, c, d in rests if c[0] == c[2] and d[0] == d[2]):
                 return None
-        return ", ".join([path + rest for path, rest, _ in one]), ", ".join([path + rest for path, rest, _ in other])
+        return ", ".join([path + rest for path, rest, _ in items]), ", ".join([path + rest for path, rest, _ in other])
 
 
 def _through(path: str, passed: Mapping[str, NormalLayer]) -> str:
@@ -331,18 +335,18 @@ def _through(path: str, passed: Mapping[str, NormalLayer]) -> str:
     return path
 
 
-def of_ends(one: Model, other: Model, aligned: Alignment, prefix: str, prefix_after: str) -> Iterator[Difference]:
+def of_ends(model: Model, other: Model, aligned: Alignment, prefix: str, prefix_after: str) -> Iterator[Difference]:
     """Yield how the outputs of a model differ, and the order of its inputs; the prefixes lead to its layers."""
-    if len(one.inputs) > 1 or len(other.inputs) > 1:
-        sources = aligned.ends(_words(one.inputs, prefix), _words(other.inputs, prefix_after))
+    if len(model.inputs) > 1 or len(other.inputs) > 1:
+        sources = aligned.ends(_words(model.inputs, prefix), _words(other.inputs, prefix_after))
         if sources is not None:
             yield Difference("inputs of the model", *sources, False)
-    results = aligned.ends(_words(one.outputs, prefix), _words(other.outputs, prefix_after))
+    results = aligned.ends(_words(model.outputs, prefix), _words(other.outputs, prefix_after))
     if results is not None:
         yield Difference("outputs of the model", *results, False)
     for what, form, form_after in (
-        ("structure of the inputs", one.input_form, other.input_form),
-        ("structure of the outputs", one.output_form, other.output_form),
+        ("structure of the inputs", model.input_form, other.input_form),
+        ("structure of the outputs", model.output_form, other.output_form),
     ):
         # Files of early Keras 3 store one tensor as a list of one, which later files keep for lists.
         forms = [None if value == [0] else value for value in (form, form_after)]
@@ -370,13 +374,16 @@ def of_models(before: Model, after: Model, aligned: Alignment) -> Iterator[Diffe
     yield from of_ends(before, after, aligned, "", "")
     if before.trainable != after.trainable:
         yield Difference("trainable", str(before.trainable), str(after.trainable), False, True)
-    one, other = todays_training(before, every=True), todays_training(after, every=True)
-    if one is None or other is None:
+    setting, other = todays_training(before, every=True), todays_training(after, every=True)
+    if setting is None or other is None:
         return
-    stated = {"optimizer": one.optimizer and other.optimizer, "losses": one.losses and other.losses}
-    first, second = Normal("", dict(_parts(one, stated, aligned.pairs))), Normal("", dict(_parts(other, stated, {})))
-    for found in differing(first, second):
-        yield Difference(found.name, repr(found.before), repr(found.after), False, True)
+    stated = {"optimizer": setting.optimizer and other.optimizer, "losses": setting.losses and other.losses}
+    first, second = (
+        Normal("", dict(_parts(setting, stated, aligned.pairs))),
+        Normal("", dict(_parts(other, stated, {}))),
+    )
+    for result in differing(first, second):
+        yield Difference(result.name, repr(result.before), repr(result.after), False, True)
 
 
 def _parts(training: TodaysTraining, stated: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
@@ -396,10 +403,10 @@ def _parts(training: TodaysTraining, stated: Mapping[str, Any], names: Mapping[s
         yield what, metrics[0] if len(metrics) == 1 else metrics
 
 
-def computes_the_same(one: NormalLayer, other: NormalLayer) -> bool:
+def computes_the_same(layer: NormalLayer, other: NormalLayer) -> bool:
     """Return whether two layers have the same formula outside of training, at the shapes of their first calls."""
     programs = []
-    for row in (one, other):
+    for row in (layer, other):
         shapes = row.row.input_shapes if row.row is not None else ()
         if not shapes or row.kind != "layer" or row.layer.model is not None or any(shape is None for shape in shapes):
             return False

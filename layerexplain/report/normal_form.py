@@ -68,7 +68,9 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
             break
         tensors.append(kwargs.pop(name))
     count = max(len(declaration.tensors), 1)
-    config = {name: one for name, one in layer.config.items() if name in declaration.arguments}  # of a raw operation
+    config = {
+        name: value for name, value in layer.config.items() if name in declaration.arguments
+    }  # of a raw operation
     if declaration.variadic is None:
         config.update(zip(declaration.arguments, tensors[count:], strict=False))
     config.update(kwargs)
@@ -76,11 +78,11 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
         raise SpecError(f"{function} is called with arguments for which Keras 3 has no operation")
     if twin == "Matmul" and any(config.values()):
         raise SpecError(f"{function} is called with {', '.join(config)}, which Keras 3's matmul does not have")
-    kept = {renamed.get(name, name): one for name, one in config.items() if twin != "Matmul"}
+    kept = {renamed.get(name, name): value for name, value in config.items() if twin != "Matmul"}
     if twin == "Pad":
         # A raw operation takes its amounts, and what it pads with, as tensors.
         kept.update(zip(("pad_width", "constant_values"), tensors[1:], strict=False))
-        kept = {name: one.value if isinstance(one, ConstantArray) else one for name, one in kept.items()}
+        kept = {name: value.value if isinstance(value, ConstantArray) else value for name, value in kept.items()}
         kept["mode"] = str(kept.get("mode", "constant")).lower()
         if kept["mode"] != "constant":  # Keras refuses a value that no mirror reads
             kept.pop("constant_values", None)
@@ -245,7 +247,7 @@ def normal_setting(value: Any) -> Any:
         return Normal(value.name)
     setting = setting_of(value)
     if setting is not None:
-        return Normal(setting.name, {name: plain(one) for name, one in setting.config.items()})
+        return Normal(setting.name, {name: plain(item) for name, item in setting.config.items()})
     return None if value is None or isinstance(value, Mapping) else plain(value)
 
 
@@ -260,7 +262,7 @@ def normal_part(kind: str, value: Any) -> Any:
     setting = value if isinstance(value, TrainingSetting) else TrainingSetting(value)
     known = part_of(kind, setting.name)
     declaration = None if known is None else find(known)
-    usual = {} if declaration is None else {name: plain(one) for name, one in declaration.default_values.items()}
+    usual = {} if declaration is None else {name: plain(item) for name, item in declaration.default_values.items()}
     stated = {name: _plain_part(argument) for name, argument in setting.config.items()}
     return Normal(setting.name if declaration is None else declaration.type, {**usual, **stated})
 
@@ -313,11 +315,13 @@ def arguments_of(
 
 def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]:
     """Return the defaults of a declaration's arguments in the same normal form."""
-    found = {}
+    default_arguments = {}
     for name, value in declaration.default_values.items():
         is_activation = name in declaration.arguments and declaration.arguments[name].check is Activation
-        found[name] = _one_form(declaration, name, plain(usual_name(value) if is_activation else value), rank)
-    return found
+        default_arguments[name] = _one_form(
+            declaration, name, plain(usual_name(value) if is_activation else value), rank
+        )
+    return default_arguments
 
 
 def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> dict[str, Any]:
@@ -386,10 +390,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, ForeignFunction):
         return value.name
     if isinstance(value, TrainingSetting):
-        return Normal(value.name, {name: plain(one) for name, one in value.config.items()})
+        return Normal(value.name, {name: plain(item) for name, item in value.config.items()})
     if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
-    return tuple([plain(one) for one in value]) if isinstance(value, list | tuple) else value
+        return {key: plain(item) for key, item in value.items()}
+    return tuple([plain(item) for item in value]) if isinstance(value, list | tuple) else value
 
 
 def _inner_model(layer: Layer, model: Model) -> Normal:
@@ -421,7 +425,7 @@ def _without_copies(facts: Facts, arguments: dict[str, Any]) -> dict[str, Any]:
     for name, (original, flag) in facts.inner_copies.items():
         if name in inner_layers and original in inner_layers:
             copy, source = inner_layers[name], inner_layers[original]
-            bare = [one._replace(arguments=_without(one.arguments, flag)) for one in (copy, source)]
+            bare = [normal._replace(arguments=_without(normal.arguments, flag)) for normal in (copy, source)]
             if is_same(*bare) and copy.arguments.get(flag) != source.arguments.get(flag):
                 arguments = {**arguments, name: None}
                 del inner_layers[name]

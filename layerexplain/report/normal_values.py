@@ -190,25 +190,25 @@ def is_same(before: Any, after: Any) -> bool:
     """
     waiting = [(before, after)]
     while waiting:
-        one, other = waiting.pop()
-        if one is other:
+        item, other = waiting.pop()
+        if item is other:
             continue
-        if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-            if len(one) != len(other):
+        if isinstance(item, list | tuple) and isinstance(other, list | tuple):
+            if len(item) != len(other):
                 return False
-            waiting += zip(one, other, strict=True)
-        elif isinstance(one, Mapping) and isinstance(other, Mapping):
-            if one.keys() != other.keys():
+            waiting += zip(item, other, strict=True)
+        elif isinstance(item, Mapping) and isinstance(other, Mapping):
+            if item.keys() != other.keys():
                 return False
-            waiting += [(value, other[key]) for key, value in one.items()]
-        elif isinstance(one, Normal) and isinstance(other, Normal):
-            if one.type != other.type:
+            waiting += [(value, other[key]) for key, value in item.items()]
+        elif isinstance(item, Normal) and isinstance(other, Normal):
+            if item.type != other.type:
                 return False
-            waiting += [(one.arguments, other.arguments), (one.others, other.others)]
-        elif _is_number(one) and _is_number(other):
-            if one != other and not (one != one and other != other):
+            waiting += [(item.arguments, other.arguments), (item.others, other.others)]
+        elif _is_number(item) and _is_number(other):
+            if item != other and not (item != item and other != other):
                 return False
-        elif type(one) is not type(other) or repr(one) != repr(other):
+        elif type(item) is not type(other) or repr(item) != repr(other):
             return False
     return True
 

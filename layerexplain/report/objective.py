@@ -107,7 +107,7 @@ def output_losses(
         weight = training.loss_weights.get(ref.layer, training.loss_weights.get(""))
         symbol = f"L_{identifier(ref.layer)}" if several else "L"
         try:
-            found = _output_loss(network, ref, call, setting, symbol, 1.0 if weight is None else weight)
+            loss = _output_loss(network, ref, call, setting, symbol, 1.0 if weight is None else weight)
         except LayerExplainError as error:
             refused(ref, error.fact)
             continue
@@ -116,8 +116,8 @@ def output_losses(
             mask = None if carried is None else carried.shape
         else:
             passes = call.mask is not None and call.declaration is not None and call.declaration.mask == "pass"
-            mask = found.shape[:2] if passes else None
-        yield found._replace(mask=mask)
+            mask = loss.shape[:2] if passes else None
+        yield loss._replace(mask=mask)
 
 
 def _output_loss(
@@ -129,7 +129,7 @@ def _output_loss(
         raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
     if spec is None:
         raise LayerExplainError("the shape of this output is not known")
-    changes = [one.setting.line for one in applied_to(spec.shape, setting) if one.function]
+    changes = [applied.setting.line for applied in applied_to(spec.shape, setting) if applied.function]
     if changes:
         line = "" if changes[0] is None else f" (line {changes[0]})"
         raise LayerExplainError(f"the loop of training changes the output before {loss.name}{line}")
@@ -153,7 +153,7 @@ def _giver(network: Network, ref: TensorRef) -> tuple[tuple[str, ...], int, Trac
     number = 0
     while True:
         calls = network.calls_of(ref.layer)
-        maker = next(one for one in calls if one.call.index == ref.call)
+        maker = next(call for call in calls if call.call.index == ref.call)
         path, number = (*path, ref.layer), number * len(calls) + ref.call
         if maker.network is None or ref.output >= len(maker.network.model.outputs):
             return path, number, maker, ref.output
@@ -201,7 +201,7 @@ def holder_of(layer: Any, weight: Expr) -> Any:
         if isinstance(name, InnerName):  # its steps count from the outermost layer
             holder, steps = _inside(base, name.steps[passed:]), len(name.steps)
         elif isinstance(holder, Layer) and holder.model is not None:
-            inner = next((one for one in holder.model.layers if one.name == name), None)
+            inner = next((inner_layer for inner_layer in holder.model.layers if inner_layer.name == name), None)
             if inner is not None:
                 base, holder, passed = inner, inner, steps
     return holder
@@ -298,11 +298,11 @@ class TodaysTraining(NamedTuple):
 
     def given(self) -> dict[str, Any]:
         """Return what is given to `compile`, by its names; what is alone stands for all outputs."""
-        found: dict[str, Any] = {} if self.optimizer is None else {"optimizer": self.optimizer}
+        results: dict[str, Any] = {} if self.optimizer is None else {"optimizer": self.optimizer}
         for key, some in (("loss", self.losses), ("loss_weights", self.loss_weights), ("metrics", self.metrics)):
             if some:
-                found[key] = some[""] if [*some] == [""] else dict(some)
-        return found
+                results[key] = some[""] if [*some] == [""] else dict(some)
+        return results
 
 
 def todays_training(model: Model, *, every: bool = False) -> TodaysTraining | None:
@@ -313,16 +313,18 @@ def todays_training(model: Model, *, every: bool = False) -> TodaysTraining | No
         return None
     left_out = []
     losses: dict[str, Any] = {}
-    for name, one in training.losses.items():
-        if every or part_of("losses", one.name):
-            losses[name] = _today("losses", one, every)
+    for name, loss in training.losses.items():
+        if every or part_of("losses", loss.name):
+            losses[name] = _today("losses", loss, every)
         else:
-            left_out.append(f"the loss {one.name}")
+            left_out.append(f"the loss {loss.name}")
     optimizer = training.optimizer
     if not (every or optimizer is None or part_of("optimizers", optimizer.name)):
         left_out.append(f"the optimizer {optimizer.name}")
         optimizer = None
-    metrics = {name: [_today("metrics", one, every) for one in some] for name, some in training.metrics.items() if some}
+    metrics = {
+        name: [_today("metrics", setting, every) for setting in some] for name, some in training.metrics.items() if some
+    }
     optimizer_today = None if optimizer is None else _today("optimizers", optimizer, every)
     weights = dict(training.loss_weights)
     return TodaysTraining(
@@ -332,12 +334,12 @@ def todays_training(model: Model, *, every: bool = False) -> TodaysTraining | No
 
 def _unsaid(losses: Iterable[TrainingSetting]) -> Iterator[str]:
     """Yield which arguments of losses Keras left out of a file; whoever types a loss states no name of it."""
-    for one in losses:
-        known = part_of("losses", one.name)
+    for other in losses:
+        known = part_of("losses", other.name)
         declaration = None if known is None else find(known)
-        if declaration is None or not {"name", "reduction"} <= one.config.keys():
+        if declaration is None or not {"name", "reduction"} <= other.config.keys():
             continue
-        missing = [name for name in declaration.default_values if name not in (*one.config, "dtype", "axis")]
+        missing = [name for name in declaration.default_values if name not in (*other.config, "dtype", "axis")]
         for name in missing:
             usual = declaration.default_values[name]
             loss = declaration.type.partition(".")[2]

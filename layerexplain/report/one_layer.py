@@ -125,7 +125,7 @@ def layer_types(code: Code = ()) -> dict[str, list[tuple[str, str, str]]]:
     ['activation']
     """
     own = read_own_layers(code)
-    rows = [(name, signature(one), description_of(one)) for name, one in own.items()]
+    rows = [(name, signature(value), description_of(value)) for name, value in own.items()]
     return {**({"own": rows} if rows else {}), **registry.layer_types()}
 
 
@@ -224,7 +224,7 @@ def build_layer(
     result = builder.add_layer(Layer(name, type_, kind, dict(arguments)), spread, by_name)
     model = builder.model(name, [result])._replace(format="layer", strict=True, declarations=own)
     inside = [layer.type for layer in layers_among(list(arguments.values()))]
-    if any(one.startswith(TORCH) for one in (declaration.type, *inside)):
+    if any(item.startswith(TORCH) for item in (declaration.type, *inside)):
         model = model._replace(framework="torch")
     report = build(model, detail=detail, gradient=gradient, layers=lambda path: path == name)
     raise_any(report.faults)

@@ -35,9 +35,9 @@ def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tupl
     """Return the rows, those inside nested models included, with their receptive fields; where a row has an
     explanation, it tells of them in words."""
     # Each layer has one for each input, which nobody reads of a thousand inputs.
-    found = _FieldTracer(network).fields if len(network.model.inputs) <= MOST_INPUTS else {}
+    results = _FieldTracer(network).fields if len(network.model.inputs) <= MOST_INPUTS else {}
     several = len(network.model.inputs) > 1
-    return tuple([_with_field(row, found, several) for row in rows])
+    return tuple([_with_field(row, results, several) for row in rows])
 
 
 def fields_of(network: Network) -> Mapping[str, Mapping[int, Fields]]:
@@ -45,11 +45,11 @@ def fields_of(network: Network) -> Mapping[str, Mapping[int, Fields]]:
     return _FieldTracer(network).fields
 
 
-def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], several: bool) -> LayerReport:
-    calls = found.get(row.path, {})
+def _with_field(row: LayerReport, results: Mapping[str, Mapping[int, Fields]], several: bool) -> LayerReport:
+    calls = results.get(row.path, {})
     explanation = row.explanation
     if explanation is not None and row.type != "InputLayer":
-        numbered = [(number, words(one, several)) for number in sorted(calls) for one in calls[number]]
+        numbered = [(number, words(field, several)) for number in sorted(calls) for field in calls[number]]
         alike = all(calls[number] == calls.get(0) for number in calls)
         lines = (
             [line for number, line in numbered if not number]
@@ -57,7 +57,7 @@ def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], sev
             else [f"call {n + 1}: {line}" for n, line in numbered]
         )
         explanation = explanation._replace(receptive_field=tuple(lines))
-    layers = tuple([_with_field(inner, found, several) for inner in row.layers])
+    layers = tuple([_with_field(inner, results, several) for inner in row.layers])
     return row._replace(receptive_field=calls.get(0, ()), layers=layers, explanation=explanation)
 
 
@@ -130,7 +130,7 @@ class _FieldTracer:
         # Letters of unknown size: here the position along an axis of size 1 has a name too.
         own = [Letter(role, None) for role, _ in zip(roles, view.letters, strict=False)]
         chosen = choose(own, {}, ())
-        names = {one: chosen[letter] for one, letter in zip(view.letters, own, strict=False)}
+        names = {other: chosen[letter] for other, letter in zip(view.letters, own, strict=False)}
         return tuple([_field(source, seen, self.roles[source], names) for source, seen in view.seen.items()])
 
 
@@ -193,7 +193,7 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str], names: Mapping[Letter
 
 def _letters_of(span: AxisSpan) -> set[Letter]:
     ends = [end for part in span.parts or (span,) for end in (part.low, part.high) if end is not None]
-    return {one for end in ends for one in letters_in(end)}
+    return {letter for end in ends for letter in letters_in(end)}
 
 
 def _range_text(span: AxisSpan, names: Mapping[Letter, str]) -> str:

@@ -106,10 +106,10 @@ class Rows(Reported, Sequence[Row]):
     def __getitem__(self, key: int | slice | str) -> Any:
         if not isinstance(key, str):
             return self._rows()[key]
-        found = [row for name, row in self._named_rows() if name == key]
-        if not found:
+        results = [row for name, row in self._named_rows() if name == key]
+        if not results:
             raise KeyError(self._missing(key))
-        return found[0] if self._names_one_row else tuple(found)
+        return results[0] if self._names_one_row else tuple(results)
 
     def _missing(self, key: str) -> str:
         from layerexplain.errors import nearest
@@ -155,7 +155,7 @@ def data_frame(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(one, Mapping) for one in value))
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value))
 
 
 def _cell(value: Any) -> Any:

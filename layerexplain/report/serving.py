@@ -68,12 +68,12 @@ def hardware_of(text: str) -> Hardware:
     >>> hardware_of("A100 80GB")
     Hardware(memory=80000000000.0, bandwidth=2039000000000.0, speed=312000000000000.0)
     """
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     for part in text.split(","):
         named = re.match(_COUNT + r"(?:nvidia|geforce|rtx|amd)*(\w+)\Z", re.sub(r"[\s-]", "", part.lower()))
         if named is not None and named[2] in _CARDS and named[1] != "0":
             memory, bandwidth, speed = [int(named[1] or 1) * number for number in _CARDS[named[2]]]
-            found |= {"memory": memory * 1e9, "bandwidth": bandwidth * 1e9, "speed": speed * 1e12}
+            results |= {"memory": memory * 1e9, "bandwidth": bandwidth * 1e9, "speed": speed * 1e12}
             continue
         match = re.match(_AMOUNT, part.strip().lower())
         if match is None or float(match[2]) == 0 or match[1] == "0":
@@ -81,8 +81,8 @@ def hardware_of(text: str) -> Hardware:
             raise ArgumentError(f"hardware needs memory, bandwidth and speed, got {part.strip()[:40]!r}; {example}")
         number = float(match[2]) * (1024.0 ** "kmgtp".find(match[3]) * 1024 if match[4] else _UNITS[match[3]])
         kind = "speed" if "flop" in match[5] else "bandwidth" if match[5] == "b/s" else "memory"
-        found[kind] = number * int(match[1] or 1)
-    return Hardware(found.get("memory"), found.get("bandwidth"), found.get("speed"))
+        results[kind] = number * int(match[1] or 1)
+    return Hardware(results.get("memory"), results.get("bandwidth"), results.get("speed"))
 
 
 def asked_of(dtype: str | None, weights_dtype: str | None, hardware: Hardware | str | None) -> ServingOptions | None:
@@ -186,15 +186,15 @@ def language_model_of(
     own = network.model.arguments.get("dtype")
     stored = own if isinstance(own, str) and own in BITS else "bfloat16"
     dtype = (asked.dtype if asked is not None else None) or stored
-    found = language_model(network, totals, rows, dtype, bits_of(dtype) / 8)
-    if found is None:
+    model = language_model(network, totals, rows, dtype, bits_of(dtype) / 8)
+    if model is None:
         if asked is not None:
             needed = "dtype, weights_dtype and hardware are of language models: layers that keep a cache of each token"
             raise ArgumentError(f"{needed}; this model has none")
         return None, None
     if asked is None and memory is None:
-        return found, None
+        return model, None
     weights_dtype = (asked.weights_dtype if asked is not None else None) or (asked.dtype if asked else None) or stored
     hardware = asked.hardware if asked is not None else None
     batch, peak = (1, None) if memory is None else (memory.batch, memory.peak)
-    return found, serving(found, batch, weights_dtype, hardware, peak)
+    return model, serving(model, batch, weights_dtype, hardware, peak)

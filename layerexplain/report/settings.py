@@ -80,20 +80,20 @@ def setting_of(value: Any) -> TrainingSetting | None:
         value = {"class_name": name, "config": config, "module": ""}
     name, config = value.get("class_name"), value.get("config")
     if name is None and isinstance(value.get("name"), str):  # Keras 1 wrote the arguments beside the name
-        name, config = value["name"], {key: one for key, one in value.items() if key != "name"}
+        name, config = value["name"], {key: item for key, item in value.items() if key != "name"}
     if not isinstance(name, str):
         return None
     name = _BY_NAME.get(name, name)
     given = dict(config) if isinstance(config, Mapping) else {}
     if name == "VarianceScaling" and "module" not in value:
         mode = (given.get("scale", 1.0), given.get("mode", "fan_in"), given.get("distribution", "normal"))
-        if given.get("seed") is None and all(isinstance(one, int | float | str) for one in mode) and mode in SCALED:
+        if given.get("seed") is None and all(isinstance(item, int | float | str) for item in mode) and mode in SCALED:
             return TrainingSetting(SCALED[mode], {})
     defaults = _DEFAULTS.get(name, {})
     kept = {
-        str(key): float(one) if isinstance(defaults.get(str(key)), float) and isinstance(one, int) else one
-        for key, one in given.items()
-        if one is not None and one != defaults.get(str(key)) and key not in ("name", "dtype")
+        str(key): float(item) if isinstance(defaults.get(str(key)), float) and isinstance(item, int) else item
+        for key, item in given.items()
+        if item is not None and item != defaults.get(str(key)) and key not in ("name", "dtype")
     }
     if name == "L1L2" and not any(kept.values()):
         return None
@@ -118,9 +118,10 @@ def setting_text(setting: TrainingSetting | None) -> str:
     if setting is None or not setting.config:
         return "None" if setting is None else setting.name
     shown = {
-        key: setting_text(one) if isinstance(one, TrainingSetting) else repr(one) for key, one in setting.config.items()
+        key: setting_text(value) if isinstance(value, TrainingSetting) else repr(value)
+        for key, value in setting.config.items()
     }
-    return f"{setting.name}({', '.join(f'{key}={one}' for key, one in shown.items())})"
+    return f"{setting.name}({', '.join(f'{key}={value}' for key, value in shown.items())})"
 
 
 def by_name(setting: TrainingSetting) -> str | None:
@@ -181,8 +182,8 @@ def default_initializer(argument: str) -> str | None:
     ('Orthogonal', None)
     """
     weight, _, kind = argument.rpartition("_")
-    found = _BY_WEIGHT.get(weight) if kind == "initializer" else None
-    return None if found is None else found.name
+    setting = _BY_WEIGHT.get(weight) if kind == "initializer" else None
+    return None if setting is None else setting.name
 
 
 def usual_initializer(type_: str, weight: str) -> TrainingSetting | None:

@@ -46,9 +46,9 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
             kinds[call.definition] += times
     lines: list[str] = []
     for definition, count in kinds.items():
-        one = _of_a_call(definition, costs, "per example" if count == 1 else "a call", fixed_by)
+        items = _of_a_call(definition, costs, "per example" if count == 1 else "a call", fixed_by)
         before = "" if len(kinds) == 1 else f"at {'; '.join(shape_text(x.shape) for x in definition.params)}: "
-        for number, words in one:
+        for number, words in items:
             more = f"; {count:,} calls: {count * number:,} per example" if count > 1 and number else ""
             lines.append(before + words + more)
     if len(kinds) > 1:
@@ -142,11 +142,11 @@ def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
 
 def open_roles(definition: Definition) -> list[str]:
     """Return the axes of the inputs whose sizes are not known, by name, each once."""
-    found: dict[str, None] = {}
+    results: dict[str, None] = {}
     for x in definition.params:
         roles = input_roles(x, definition)
-        found.update({role: None for role, size in zip(roles, x.shape, strict=True) if size is None})
-    return list(found)
+        results.update({role: None for role, size in zip(roles, x.shape, strict=True) if size is None})
+    return list(results)
 
 
 def _needs(definition: Definition, fixed_by: str) -> str:
@@ -246,7 +246,7 @@ def with_separators(text: str) -> str:
     >>> with_separators("24 × 24 × 98 = 56448 features; returns (None, 20000, 8)")
     '24 × 24 × 98 = 56,448 features; returns (None, 20000, 8)'
     """
-    return _NUMBER.sub(lambda one: f"{int(one[0]):,}" if one[0].isdecimal() else one[0], text)
+    return _NUMBER.sub(lambda match: f"{int(match[0]):,}" if match[0].isdecimal() else match[0], text)
 
 
 def _counted(roles: Sequence[str], after: str) -> list[str]:
@@ -274,10 +274,10 @@ def _axes_text(before: str, after: str, why: str, roles: str) -> str:
             return counted + origin if counted != why else f"{roles} removed: {why}{origin}"
         if known and why in (f"units = {after}", f"filters = {after}"):
             return f"{known} {roles}, one per {why.partition(' = ')[0][:-1]}{origin}"
-        if known and (found := re.fullmatch(rf"([a-z_ ]+) = {size}(.*)", why)):
-            return f"{known} {roles} = {found[1]}{found[2]}{origin}"
-        if known and (found := re.fullmatch(rf"(.+ = {size})(?:[;,] (.+))?", why)):
-            return f"{found[1]} {roles}{f' ({found[2]})' if found[2] else ''}{origin}"
+        if known and (match := re.fullmatch(rf"([a-z_ ]+) = {size}(.*)", why)):
+            return f"{known} {roles} = {match[1]}{match[2]}{origin}"
+        if known and (match := re.fullmatch(rf"(.+ = {size})(?:[;,] (.+))?", why)):
+            return f"{match[1]} {roles}{f' ({match[2]})' if match[2] else ''}{origin}"
     if why.startswith(f"{before} ") and why.endswith(f" {after}") and ", then " not in why:
         return f"{roles}: {why}{origin}"
     return f"{roles} {before} → {after}: {why}{origin}"
@@ -326,7 +326,9 @@ def product_text(terms: Sequence[_Term]) -> str:
         return ""
     times = reduce(gcd, counts.values())
     shown = list(first.values())
-    common = reduce(lambda one, other: one & other, map(Counter, shown)) if len(shown) >= _LEAST_FACTORED else Counter()
+    common = (
+        reduce(lambda item, other: item & other, map(Counter, shown)) if len(shown) >= _LEAST_FACTORED else Counter()
+    )
     if common:
         return _factored({term: counts[axes] // times for axes, term in first.items()}, common, times)
     texts = [

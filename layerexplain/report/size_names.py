@@ -217,7 +217,9 @@ def _fixed_where(whole: Recording, run: NamedRun, size: SizeReport) -> SizeRepor
     """Return the report of a size, with the condition that it is its example where something in the report, such as
     a number of a float, has no formula."""
     shapes = set(run.recording.conditions)
-    new = [one for one in whole.conditions if one[0] == "==" and one[2] and one not in shapes]
+    new = [
+        condition for condition in whole.conditions if condition[0] == "==" and condition[2] and condition not in shapes
+    ]
     if not any(run.names.terms(node).names() == {size.name} for _, node, _ in new):
         return size
     what = why_fixed(whole, run.names, size.name, run.recording.reasons) or "a comparison"
@@ -243,17 +245,17 @@ def with_sizes(shape: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...
 
 def names_in_arguments(declaration: Declaration, arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names that stand for sizes among the arguments of a layer, and of the layers in it."""
-    found: dict[str, None] = {}
+    results: dict[str, None] = {}
     for name, value in arguments.items():
         argument = declaration.arguments.get(declaration.renamed.get(name, name))
         if isinstance(value, Layer):
             inner = find(value.type)
-            found.update(dict.fromkeys(names_in_arguments(inner, value.config) if inner is not None else ()))
+            results.update(dict.fromkeys(names_in_arguments(inner, value.config) if inner is not None else ()))
         elif argument is not None and takes_sizes(argument.check):
             parts = value if isinstance(value, tuple | list) else (value,)
             words = [part for part in parts if isinstance(part, str) and part.isidentifier()]
-            found.update(dict.fromkeys([word for word in words if not _is_word(word, argument.check)]))
-    return tuple(found)
+            results.update(dict.fromkeys([word for word in words if not _is_word(word, argument.check)]))
+    return tuple(results)
 
 
 def _is_word(value: str, check: Check) -> bool:
@@ -337,7 +339,7 @@ def _moved(
     attempt: Attempt, examples: dict[str, int], run: Recording, wanted: list[Terms], error: str
 ) -> Iterator[dict[str, int]]:
     """Yield examples at which the comparison that failed last would have held, with which the model goes farther."""
-    failed = [one for one in run.conditions if one[0] == "==" and not one[2]]
+    failed = [item for item in run.conditions if item[0] == "==" and not item[2]]
     names = SizeNames(examples, run.sizes)
     for condition in reversed(failed[-8:]):
         terms = names.terms(condition[1])
@@ -391,7 +393,7 @@ class _Finder:
                 break
             run = Recording(Sizes())
             layers = self.attempt({
-                one: run.size(one, other if one == name else at) for one, at in self.examples.items()
+                item: run.size(item, other if item == name else at) for item, at in self.examples.items()
             })  # fmt: skip
             counts_layers = counts_layers or (isinstance(layers, int) and layers != self.attempt(self.examples))
             accepted |= {other, *self.sizes_of(run, name)}
@@ -418,8 +420,12 @@ class _Finder:
         """Return the conditions of a run that speak of one name, but for sizes that are excluded by chance: it is
         compared with another size that it does not equal."""
         names = SizeNames(self.examples, run.sizes)
-        rows = [(one, _compared(names, *one[:2])) for one in run.conditions if one[0] == "<" or one[2]]
-        return [one for one, terms in rows if terms.names() == {name}]
+        rows = [
+            (condition, _compared(names, *condition[:2]))
+            for condition in run.conditions
+            if condition[0] == "<" or condition[2]
+        ]
+        return [item for item, terms in rows if terms.names() == {name}]
 
     def sizes_of(self, run: Recording, name: str) -> list[int]:
         """Return the sizes of a name up to the largest with which the model goes the way of a run."""
@@ -456,13 +462,13 @@ class _Finder:
 
     def needed(self, name: str) -> list[str]:
         """Return the conditions between a name and names before it without which the model does not take it."""
-        found = []
+        result = []
         for text, (sign, _, holds), terms in self.compared(name):
             against = [size for size in _near(self.examples[name]) if not self.holds(sign, holds, terms, name, size)]
             others = against if terms in self.divide else [size for size in against if self.are_divided(name, size)]
             if others and not self.takes(name, others[0]):
-                found.append(text)
-        return found
+                result.append(text)
+        return result
 
     def holds(self, sign: str, holds: bool, terms: Terms, name: str, size: int) -> bool:
         """Return whether a condition holds at another size of a name."""
@@ -475,7 +481,7 @@ class _Finder:
     def compared(self, name: str) -> list[tuple[str, Condition, Terms]]:
         """Return these conditions, each with its text and what is compared with 0."""
         order = list(self.examples)
-        found: dict[str, tuple[Condition, Terms]] = {}
+        results: dict[str, tuple[Condition, Terms]] = {}
         rows = [(sign, node, holds, _compared(self.names, sign, node)) for sign, node, holds in self.run.conditions]
         rows = [(*row[:3], (rest_in(row[3]) or row[3]) if row[0] == "==" else row[3]) for row in rows]
         rows.sort(key=lambda row: row[3] not in self.divide)
@@ -483,10 +489,10 @@ class _Finder:
             used = terms.names()
             if len(used) < 2 or name not in used or max(used, key=order.index) != name or (sign == "==" and not holds):
                 continue
-            if _is_usual(terms, sign, holds, [other for one, other in found.values() if one[0] == "=="]):
+            if _is_usual(terms, sign, holds, [other for item, other in results.values() if item[0] == "=="]):
                 continue
-            found.setdefault(relation(terms, sign, holds, name), ((sign, node, holds), terms))
-        return [(text, condition, terms) for text, (condition, terms) in found.items()]
+            results.setdefault(relation(terms, sign, holds, name), ((sign, node, holds), terms))
+        return [(text, condition, terms) for text, (condition, terms) in results.items()]
 
 
 def _compared(names: SizeNames, sign: str, node: int) -> Terms:

@@ -65,14 +65,14 @@ def weight_bytes(rows: Sequence[LayerReport]) -> int | None:
 def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:
     """Return notes on what layers are not in the totals, and what the others come to; none where nothing would be
     told."""
-    found: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    results: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for number, words in (("params", "parameters"), ("macs", "MACs"), ("flops", "FLOPs")):
         missing = tuple([row.layer for row in rows if getattr(row, number) is None])
         rest = sum([getattr(row, number) or 0 for row in rows])
         if missing and rest:
-            found.setdefault(missing, []).append((words, rest))
+            results.setdefault(missing, []).append((words, rest))
     notes = []
-    for missing, reasons in found.items():
+    for missing, reasons in results.items():
         names = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
         what, rest = in_a_row([words for words, _ in reasons]), in_a_row([f"{rest:,}" for _, rest in reasons])
         notes.append(Note("partial-total", None, f"{what} of {names} are not known; those of the others are {rest}"))
@@ -97,15 +97,15 @@ def weights_of(
             ]
         )
     dtype = dtypes_of(layer)[0] if definition is not None and definition.weights else ""
-    found = []
+    weights = []
     for own in definition.weights if definition is not None else ():
         trainable = False if frozen or not own.attrs["trainable"] else None if "trainable" in layer.missing else True
         dtype_of_weight = dtype if own.dtype == "float" else own.dtype
         count = 0 if own.attrs.get("buffer") else prod(own.shape)  # PyTorch does not count buffers
-        found.append(
+        weights.append(
             WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, dtype_of_weight, trainable, count)
         )
-    return tuple(found)
+    return tuple(weights)
 
 
 def counts_of(
@@ -148,22 +148,22 @@ def _known_counts(
 def whatever_is_missing(layer: Layer, call: TracedCall) -> Definition | None:
     """Return a definition with the weights that a layer has whatever the arguments are whose values its code does not
     say; None where its weights depend on these, as on `use_bias`."""
-    inner = [one for one in values_inside(tuple(layer.config.values())) if isinstance(one, Layer)]
-    if any(is_left_open(one.config[name]) for one in inner for name in one.missing if name in one.config):
+    inner = [item for item in values_inside(tuple(layer.config.values())) if isinstance(item, Layer)]
+    if any(is_left_open(other.config[name]) for other in inner for name in other.missing if name in other.config):
         return None
     declaration = call.declaration
     missing = [name for name in layer.missing if name in layer.config and is_left_open(layer.config[name])]
     if declaration is None or not missing:
         return call.definition
-    found = []
+    definitions = []
     for number in _TRIED:
         values = {name: with_value(layer.config.get(name), declaration.arguments.get(name), number) for name in missing}
         with suppress(LayerExplainError):
-            found.append(definition_at(declaration, call.inputs, declaration.bind({**layer.config, **values})))
-    weights = [[(weight.attrs["name"], weight.shape) for weight in one.weights] for one in found]
-    if len(found) < 2 or any(one != weights[0] for one in weights):
+            definitions.append(definition_at(declaration, call.inputs, declaration.bind({**layer.config, **values})))
+    weights = [[(weight.attrs["name"], weight.shape) for weight in definition.weights] for definition in definitions]
+    if len(definitions) < 2 or any(weight != weights[0] for weight in weights):
         return None
-    return found[0] if call.definition is None or call.definition.kind == "opaque" else call.definition
+    return definitions[0] if call.definition is None or call.definition.kind == "opaque" else call.definition
 
 
 _TRIED = (1, 2, 3, 5)

@@ -132,9 +132,9 @@ class _Step:
                 back = self._back(layer, call, definition, name, is_frozen and not self.thawed, account)
             forward, backward = _sum(forward, ahead), _sum(backward, back)
             self._count(name, back)
-        found = _Inside(forward, backward, *account.total())
-        self.walked[id(network), path] = found
-        return found
+        result = _Inside(forward, backward, *account.total())
+        self.walked[id(network), path] = result
+        return result
 
     def _back(
         self, layer: Layer, call: TracedCall, definition: Definition, name: str, frozen: bool, account: _Kept
@@ -145,13 +145,13 @@ class _Step:
         if name in self.of_logits:
             definition = before_last_function(definition)
         try:
-            found = derived(definition, frozen, needs.inputs, needs.results)
+            gradient = derived(definition, frozen, needs.inputs, needs.results)
         except (CannotDerive, ShapeError) as why:
             self._miss(name, str(why))
             account.unknown = True
             return Cost(None, None)
-        account.keep(layer, call, found)
-        return self.costs.cost_of(found.backward)
+        account.keep(layer, call, gradient)
+        return self.costs.cost_of(gradient.backward)
 
     def _count(self, name: str, cost: Cost) -> None:
         self.of[name] = _sum(self.of.get(name, NOTHING), cost)
@@ -200,15 +200,15 @@ class _Kept:
         else:
             self.inside += inside.kept
 
-    def keep(self, layer: Layer, call: TracedCall, found: Gradient) -> None:
+    def keep(self, layer: Layer, call: TracedCall, gradient: Gradient) -> None:
         """Note what the backward pass of a call reads."""
         origin = call.origin
         refs = [ref for ref in origin.bound.tensors if ref is not None] if origin is not None else []
         params = call.definition.params if call.definition is not None else ()
         names = {str(leaf.label): ref for leaf, ref in zip(params, refs, strict=False)}
-        results = [*found.forward.values()]
-        for leaf in found.backward.params:
-            node = found.kept.get(leaf)
+        results = [*gradient.forward.values()]
+        for leaf in gradient.backward.params:
+            node = gradient.kept.get(leaf)
             if node is None:
                 if str(leaf.label) in names:
                     self._keep(names[str(leaf.label)])

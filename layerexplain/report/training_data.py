@@ -173,13 +173,17 @@ def training_report(
     """Return what a model was compiled with; `outputs` are those of the model, whose shapes tell the targets, `trained`
     the layers that each of several losses trains."""
     losses = []
-    for name, one in training.losses.items():
-        fitting = dict.fromkeys(targets(one, output) for output in outputs if name in ("", output.layer))
+    for name, loss in training.losses.items():
+        fitting = dict.fromkeys(targets(loss, output) for output in outputs if name in ("", output.layer))
         weight = training.loss_weights.get(name)
         words = "; ".join(filter(None, fitting))
-        losses.append(LossReport(name, one.name, to_jsonable(one.config), weight, words, tuple(trained.get(name, ()))))
+        losses.append(
+            LossReport(name, loss.name, to_jsonable(loss.config), weight, words, tuple(trained.get(name, ())))
+        )
     metrics = [
-        MetricReport(name, one.name, to_jsonable(one.config)) for name, some in training.metrics.items() for one in some
+        MetricReport(name, setting.name, to_jsonable(setting.config))
+        for name, some in training.metrics.items()
+        for setting in some
     ]
     optimizer = training.optimizer
     return TrainingReport(

@@ -82,7 +82,7 @@ def update_formulas(optimizer: InnerDeclaration, weights: Iterable[tuple[str, Sh
 
 def _exclusion(muon: Mapping[str, Any]) -> Callable[[str], bool]:
     """Return the rule by which Muon excludes a weight for its path."""
-    words = [str(one) for one in muon["exclude_layers"] or ()]
+    words = [str(item) for item in muon["exclude_layers"] or ()]
     for word in words:
         if not all(letter.isalnum() or letter in "_-/ " for letter in word):
             raise ArgumentError(f"Muon's exclude_layers needs plain names here, got the regular expression {word!r}")
@@ -248,30 +248,30 @@ def _losses(network: Network, training: Training, notes: list[str]) -> Iterator[
     def refused(ref: TensorRef, fact: str) -> None:
         notes.append(f"The loss of '{ref.layer}': {fact}.")
 
-    for one in output_losses(network, refused):
+    for loss in output_losses(network, refused):
         try:
-            yield _loss(one)
+            yield _loss(loss)
         except LayerExplainError as error:
-            refused(one.ref, error.fact)
+            refused(loss.ref, error.fact)
 
 
-def _loss(one: OutputLoss) -> TermReport:
-    of, words = "/".join(one.path), ""
-    if one.activation:
-        words = f" Keras computes it from z, to which '{of}' applies {one.activation}."
-    definition = one.definition()
+def _loss(loss: OutputLoss) -> TermReport:
+    of, words = "/".join(loss.path), ""
+    if loss.activation:
+        words = f" Keras computes it from z, to which '{of}' applies {loss.activation}."
+    definition = loss.definition()
     # The gradient of the sum reads as textbooks write it; the mean divides it by a number.
-    is_mean = one.is_mean(definition)
-    summed = one.definition(reduction="sum") if is_mean else definition
+    is_mean = loss.is_mean(definition)
+    summed = loss.definition(reduction="sum") if is_mean else definition
     sent = _loss_gradient(summed, summed.params[1])
     if sent is not None and is_mean:
         sent = sent._replace(
             sentence="Gradient of the summed loss. For the mean, divide by the number of unmasked values."
         )
-    definition.results = {one.symbol: definition.results["L"]}
+    definition.results = {loss.symbol: definition.results["L"]}
     formula = _formula_report(sentence(definition) + words, definition)
-    weight = None if one.weight == 1 else one.weight
-    return TermReport(one.symbol, "loss", of, one.type, weight, formula, sent, bool(one.activation))
+    weight = None if loss.weight == 1 else loss.weight
+    return TermReport(loss.symbol, "loss", of, loss.type, weight, formula, sent, bool(loss.activation))
 
 
 def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
@@ -291,7 +291,7 @@ def _total(terms: Sequence[TermReport]) -> str:
     """Return `L = L_first + 0.5 * L_second + R_1`, "" for one term."""
     if len(terms) < 2:
         return ""
-    parts = [one.symbol if one.weight is None else f"{one.weight:g} * {one.symbol}" for one in terms]
+    parts = [term.symbol if term.weight is None else f"{term.weight:g} * {term.symbol}" for term in terms]
     return f"L = {' + '.join(parts)}"
 
 
@@ -314,29 +314,29 @@ def _formulas(
 ) -> Iterator[tuple[str, str, InnerDeclaration, Definition]]:
     """Yield what layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
     formula."""
-    for one in placed:
-        for setting in settings_of(one.layer, kind):
-            for path, shape, label in _of_weights(one, setting):
+    for other in placed:
+        for setting in settings_of(other.layer, kind):
+            for path, shape, label in _of_weights(other, setting):
                 try:
                     yield path, label, *setting_formula(kind, setting.value, shape)
                 except (RefusedValue, LayerExplainError) as error:
-                    notes.append(f"The {setting.of}_{kind} of '{one.path}': {error}.")
+                    notes.append(f"The {setting.of}_{kind} of '{other.path}': {error}.")
 
 
-def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
+def _of_weights(placed: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
     """Yield the weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and
     the letter of each. What is not trained is left alone."""
     if setting.of == "activity":
-        for spec in one.calls[0].outputs if one.calls and not setting.steps else ():
+        for spec in placed.calls[0].outputs if placed.calls and not setting.steps else ():
             if spec is not None:
-                yield f"the output of '{one.path}'", spec.shape, "y"
+                yield f"the output of '{placed.path}'", spec.shape, "y"
         return
-    definition = one.definition
-    trained = {weight.name for weight in one.row.weights if weight.trainable is not False}
+    definition = placed.definition
+    trained = {weight.name for weight in placed.row.weights if weight.trainable is not False}
     for leaf in definition.weights if definition is not None else ():
-        name = weight_name(leaf.attrs, one.layer)
+        name = weight_name(leaf.attrs, placed.layer)
         if setting.is_for(leaf) and name in trained:
-            yield f"{one.path}/{name}", leaf.shape, str(leaf.label)
+            yield f"{placed.path}/{name}", leaf.shape, str(leaf.label)
 
 
 # What passes back ---------------------------------------------------------------------------------------------------
@@ -347,16 +347,16 @@ def _gradients(placed: Sequence[Placed], of_logits: Collection[str], paths: Grad
     `of_logits` the loss sends the gradient to what their last function is applied to. A gradient that no layer needs,
     as that of the model's input, is left out."""
     alike: dict[Any, list[Placed]] = {}
-    for one in reversed(placed):
-        needs = paths.needs.get((one.path, one.calls[0].call.index)) if one.calls else None
-        alike.setdefault((one.definition or one.path, one.path in of_logits, one.frozen, needs), []).append(one)
+    for item in reversed(placed):
+        needs = paths.needs.get((item.path, item.calls[0].call.index)) if item.calls else None
+        alike.setdefault((item.definition or item.path, item.path in of_logits, item.frozen, needs), []).append(item)
     for (_, logits, _, needs), layers in alike.items():
-        one = layers[0]
-        if not one.calls:
+        item = layers[0]
+        if not item.calls:
             continue
-        found = gradient_report(one, of_logits=logits, needs=needs)
-        if found is not None and (found.statements or found.unknown):
-            yield GradientReport(tuple([each.path for each in layers]), one.row.type, found)
+        report = gradient_report(item, of_logits=logits, needs=needs)
+        if report is not None and (report.statements or report.unknown):
+            yield GradientReport(tuple([each.path for each in layers]), item.row.type, report)
 
 
 # Updates ------------------------------------------------------------------------------------------------------------
@@ -377,16 +377,18 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
     except RefusedValue as refused:
         notes.append(f"The optimizer: {refused}.")
         return
-    found: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}
-    trained = [(f"{one.path}/{w.name}", w.shape) for one in placed for w in one.row.weights if w.trainable is not False]
+    results: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}
+    trained = [
+        (f"{item.path}/{w.name}", w.shape) for item in placed for w in item.row.weights if w.trainable is not False
+    ]
     try:
         for (path, _), definition in zip(trained, update_formulas(optimizer, trained), strict=True):
             lines = tuple([line.text for line in statements_of(definition)])
-            found.setdefault(lines, []).append((path, definition))
+            results.setdefault(lines, []).append((path, definition))
     except LayerExplainError as error:
         notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
         return
-    for weights in found.values():
+    for weights in results.values():
         definition = weights[0][1]
         formula = _formula_report(sentence(definition), definition)
         if (
@@ -410,10 +412,10 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
 
 def _constraints(placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
     """Yield what constraints make of weights after each update; weights with one formula together."""
-    found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
+    results: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
     for path, _, setting, definition in _formulas(placed, "constraint", notes):
         formula = _formula_report(sentence(definition), definition)
-        found.setdefault((setting.type, formula.statements), (setting.type, formula, []))[2].append(path)
-    for type_, formula, paths in found.values():
+        results.setdefault((setting.type, formula.statements), (setting.type, formula, []))[2].append(path)
+    for type_, formula, paths in results.values():
         formula = formula._replace(sentence=f"After the update: {formula.sentence[:1].lower()}{formula.sentence[1:]}")
         yield UpdateReport(type_, tuple(paths), formula, 0, "")

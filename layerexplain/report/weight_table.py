@@ -202,7 +202,9 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
         # Values that are kept in a way that is not read are as good as none.
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
         rows += [
-            _row(one, model, version) for one in matched.weights if one.shared is None and one.owner.layer.registered
+            _row(weight, model, version)
+            for weight in matched.weights
+            if weight.shared is None and weight.owner.layer.registered
         ]
         if stored is None:
             rows += [row for layer in weighted_layers(network) for row in _rows_of_layer(layer)]
@@ -241,7 +243,7 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
         missing = unbuilt_layers(matched)
         notes += [unbuilt_note(path, layer) for path, layer in missing.items()]
         return not missing
-    unknown = [one.where for one in weighted_layers(network) if not (one.is_known or one.layer.is_stored)]
+    unknown = [layer.where for layer in weighted_layers(network) if not (layer.is_known or layer.layer.is_stored)]
     words = "the source stores no weights; the list is derived from its layers"
     if network.model.format == "saved-model":
         words = (
@@ -256,9 +258,9 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
 # Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _row(one: MatchedWeight, model: Model | None, version: str | None) -> WeightRow:
+def _row(other: MatchedWeight, model: Model | None, version: str | None) -> WeightRow:
     """Return the row of a weight; in a model an expression can reach it in Keras."""
-    weight, tensor, owner = one.weight, one.tensor, one.owner
+    weight, tensor, owner = other.weight, other.tensor, other.owner
     if tensor is not None:
         own = _stored_fields(tensor)
     else:
@@ -270,15 +272,15 @@ def _row(one: MatchedWeight, model: Model | None, version: str | None) -> Weight
         trainable = bool(weight.attrs["trainable"]) and not owner.frozen
         if trainable and "trainable" in owner.layer.missing:
             trainable = None
-        at = None if one.holder is None else one.holder[len(owner.path) :]
+        at = None if other.holder is None else other.holder[len(owner.path) :]
         reach = variable_expression(owner.path, owner.layer, weight, model, at, version)
-    elif one.holder is not None and model is not None and tensor is not None and tensor.parts[-1].isdecimal():
+    elif other.holder is not None and model is not None and tensor is not None and tensor.parts[-1].isdecimal():
         # Keras 2 numbers the variables otherwise where an object holds others.
         numbered = version is None or version.startswith("3")
-        reach = f"{expression(one.holder)}.weights[{tensor.parts[-1]}]" if numbered else None
+        reach = f"{expression(other.holder)}.weights[{tensor.parts[-1]}]" if numbered else None
     path = tensor.path if tensor is not None else None
     is_buffer = weight is not None and bool(weight.attrs.get("buffer"))
-    return WeightRow(path, owner.where, one.name, *own, trainable, reach, is_buffer=is_buffer)
+    return WeightRow(path, owner.where, other.name, *own, trainable, reach, is_buffer=is_buffer)
 
 
 def _rows_of_layer(layer: WeightedLayer) -> list[WeightRow]:
@@ -336,7 +338,7 @@ def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
 def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress | None) -> WeightTable:
     wanted = {row.path for row in table.weights} | {row.path for row in table.state}
     tensors = [tensor for tensor in stored.tensors if tensor.path in wanted]
-    found: dict[str, Statistics] = {}
+    results: dict[str, Statistics] = {}
     notes: list[Note] = []
     for number, tensor in enumerate(tensors):
         hear = None
@@ -347,7 +349,7 @@ def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress 
                 progress(number, len(tensors), f"{min(read / tensor.bytes, 1):.0%} of the next")
 
         try:
-            found[tensor.path] = stored.statistics(tensor, hear)
+            results[tensor.path] = stored.statistics(tensor, hear)
         except SourceError as error:
             notes.append(Note("unreadable-values", None, error.fact))
             continue
@@ -357,7 +359,7 @@ def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress 
     if progress is not None:
         progress(len(tensors), len(tensors))
     return table._replace(
-        weights=tuple([row._replace(statistics=found.get(row.path or "")) for row in table.weights]),
-        state=tuple([row._replace(statistics=found.get(row.path or "")) for row in table.state]),
+        weights=tuple([row._replace(statistics=results.get(row.path or "")) for row in table.weights]),
+        state=tuple([row._replace(statistics=results.get(row.path or "")) for row in table.state]),
         notes=(*table.notes, *notes),
     )

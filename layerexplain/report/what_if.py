@@ -131,15 +131,15 @@ def what_if(
     layer = _Layer(type_, arguments, input_shapes, gradient, code)
     choices = layer.choices()
     sizes = Sizes()
-    combinations_of_choices = list(product(*[range(len(one.values)) for one in choices]))
-    found: list[list[Case]] = [[] for _ in combinations_of_choices]
-    given = {one.label: one.given for one in layer.sliders}
-    first = combinations_of_choices.index(tuple([one.given for one in choices]))
-    order = sorted(range(len(found)), key=lambda at: at != first)
+    combinations_of_choices = list(product(*[range(len(choice.values)) for choice in choices]))
+    results: list[list[Case]] = [[] for _ in combinations_of_choices]
+    given = {slider.label: slider.given for slider in layer.sliders}
+    first = combinations_of_choices.index(tuple([choice.given for choice in choices]))
+    order = sorted(range(len(results)), key=lambda at: at != first)
     moved = list(points(layer.sliders))
     alone = max([at for at, point in enumerate(moved) if len(point) == 1], default=-1) + 1
     # Arguments are changed first, and by little: beside each choice that comes before sizes of the input.
-    labels = [one.label for one in layer.sliders if isinstance(one.places[0][0], str)]
+    labels = [slider.label for slider in layer.sliders if isinstance(slider.places[0][0], str)]
     near = [{label: given[label] + by} for label in labels for by in (1, -1, 2, 4)]
     near = [point for point in near if point in moved]
     everywhere = [(at, point) for point in [*near, *moved] for at in order]
@@ -148,25 +148,31 @@ def what_if(
     for tries, count, detail in (explained, most, True), (everywhere, 4 * most, False):
         for at, point in tries:
             is_long = written > _MOST_WRITTEN
-            if sum(map(len, found)) >= (most if is_long else count) or (detail and is_long):
+            if sum(map(len, results)) >= (most if is_long else count) or (detail and is_long):
                 break
             there = {**given, **point}
             known: dict[int, int] = {}
-            if not any([sizes.hold(case.conditions, there, known) for case in found[at]]):
-                chosen = {one.name: one.values[i] for one, i in zip(choices, combinations_of_choices[at], strict=True)}
-                found[at].append(layer.case(sizes, chosen, there, show, detail))
-                written += len(repr(found[at][-1].shown))
+            if not any([sizes.hold(case.conditions, there, known) for case in results[at]]):
+                chosen = {
+                    choice.name: choice.values[i]
+                    for choice, i in zip(choices, combinations_of_choices[at], strict=True)
+                }
+                results[at].append(layer.case(sizes, chosen, there, show, detail))
+                written += len(repr(results[at][-1].shown))
                 if progress is not None:
-                    progress(sum(map(len, found)), 4 * most, "")
-    names = {*[one.name for one in choices], *[str(place[0]) for one in layer.sliders for place in one.places]}
+                    progress(sum(map(len, results)), 4 * most, "")
+    names = {
+        *[choice.name for choice in choices],
+        *[str(place[0]) for slider in layer.sliders for place in slider.places],
+    }
     run = Recording(sizes)
-    open_sizes = {one.label: run.size(one.label, one.given + 2) for one in layer.sliders}
+    open_sizes = {slider.label: run.size(slider.label, slider.given + 2) for slider in layer.sliders}
     typed, shapes = layer.filled(open_sizes, {})
     return WhatIf(
         tuple(choices),
         tuple(layer.sliders),
         tuple(sizes.nodes),
-        tuple(map(tuple, found)),
+        tuple(map(tuple, results)),
         {name: value for name, value in typed.items() if name in names},
         tuple(shapes),
         {name: value for name, value in layer.given.items() if name not in names},
@@ -177,20 +183,20 @@ def what_if(
 def points(sliders: Sequence[Slider]) -> Iterator[dict[str, int]]:
     """Yield values of sliders that differ from what is given: each slider alone and two with the next value, the
     nearest values first, then all and two at once in turn, by numbers that look drawn and are always the same."""
-    for distance in range(1, max([one.high - one.low for one in sliders], default=0) + 1):
-        for one in sliders:
-            for value in (one.given + distance, one.given - distance):
-                if one.low <= value <= one.high:
-                    yield {one.label: value}
+    for distance in range(1, max([slider.high - slider.low for slider in sliders], default=0) + 1):
+        for slider in sliders:
+            for value in (slider.given + distance, slider.given - distance):
+                if slider.low <= value <= slider.high:
+                    yield {slider.label: value}
         if distance == 1:
-            yield from [{one.label: one.given + 1 for one in pair} for pair in combinations(sliders, 2)]
+            yield from [{slider.label: slider.given + 1 for slider in pair} for pair in combinations(sliders, 2)]
     state = 1
     for pair in [pair for _ in range(8) for pair in combinations(sliders, 2)]:
         for several in (sliders, pair):
             values = {}
-            for one in several:
+            for slider in several:
                 state = state * 48271 % 2147483647
-                values[one.label] = one.low + state % (one.high - one.low + 1)
+                values[slider.label] = slider.low + state % (slider.high - slider.low + 1)
             yield values
 
 
@@ -276,21 +282,21 @@ class _Layer:
     def add_sliders(self) -> None:
         """Find the sizes that may have another value, alone or together with others of the same value."""
         alone = list(self.candidates())
-        taken = {one.label: self.taken([one]) for one in alone}
-        self.sliders = [one for one in alone if taken[one.label]]
-        left = [one for one in alone if not taken[one.label]]
+        taken = {slider.label: self.taken([slider]) for slider in alone}
+        self.sliders = [slider for slider in alone if taken[slider.label]]
+        left = [slider for slider in alone if not taken[slider.label]]
         while left:
-            one = left.pop(0)
-            alike = [other for other in left if other.given == one.given]
-            for group in [[one, other] for other in alike] + ([[one, *alike]] if len(alike) > 1 else []):
+            slider = left.pop(0)
+            alike = [other for other in left if other.given == slider.given]
+            for group in [[slider, other] for other in alike] + ([[slider, *alike]] if len(alike) > 1 else []):
                 if self.taken(group):
                     left = [other for other in left if other not in group]
                     label = " = ".join([member.label for member in group])
                     places = tuple([place for member in group for place in member.places])
-                    self.sliders.append(one._replace(label=label, places=places))
+                    self.sliders.append(slider._replace(label=label, places=places))
                     break
-        order = [one.label for one in alone]
-        self.sliders.sort(key=lambda one: order.index(one.label.split(" = ")[0]))
+        order = [slider.label for slider in alone]
+        self.sliders.sort(key=lambda slider: order.index(slider.label.split(" = ")[0]))
 
     def taken(self, group: Sequence[Slider]) -> bool:
         """Return whether the layer takes another value in the places of some sliders, and says something else then."""
@@ -299,7 +305,7 @@ class _Layer:
         try:
             for value in (given + 1, given - 1, 2 * given):
                 if value >= group[0].low:
-                    row = self.row({}, {one.label: value for one in group})
+                    row = self.row({}, {slider.label: value for slider in group})
                     if not isinstance(row, str) and _comparable(row) != _comparable(self.base):
                         return True
         finally:
@@ -343,11 +349,11 @@ class _Layer:
 
     def choices(self) -> list[Choice]:
         """Return the arguments with a few values, as many as there is room for."""
-        sized = {place[0] for one in self.sliders for place in one.places}
+        sized = {place[0] for slider in self.sliders for place in slider.places}
         tried: dict[str, list[Any]] = {}
         # A number that was not given says less than words do.
         fine = [name for name, value in self.bound.items() if isinstance(value, float) and name not in self.given]
-        for name in (*[one for one in self.bound if one not in fine], *fine):
+        for name in (*[item for item in self.bound if item not in fine], *fine):
             value = self.bound[name]
             if name in fine and tried:
                 break
@@ -356,23 +362,23 @@ class _Layer:
                     tried[name] = [None, A_NUMBER]
                 continue
             check = self.declaration.arguments[name].check
-            others = [one for one in check.tried(value) if one != value]
+            others = [item for item in check.tried(value) if item != value]
             if check is Activation and _gives_maps(self.base):
-                others = [one for one in others if one not in _OF_VECTORS]
-            rows = {repr(one): self.row({name: one}, {}) for one in others}
-            taken = [one for one in others if not isinstance(rows[repr(one)], str)]
-            if any([_comparable(rows[repr(one)]) != _comparable(self.base) for one in taken]):
+                others = [item for item in others if item not in _OF_VECTORS]
+            rows = {repr(item): self.row({name: item}, {}) for item in others}
+            taken = [item for item in others if not isinstance(rows[repr(item)], str)]
+            if any([_comparable(rows[repr(item)]) != _comparable(self.base) for item in taken]):
                 # There may be room for one other value alone: for the default, if that is not the one that was given.
-                taken.sort(key=lambda one: one != self.declaration.default_values.get(name))
-                tried[name] = [value, *taken, *[one for one in others if one not in taken]]
+                taken.sort(key=lambda item: item != self.declaration.default_values.get(name))
+                tried[name] = [value, *taken, *[item for item in others if item not in taken]]
         counts = _counts({name: len(values) for name, values in tried.items()})
-        found = []
+        choices = []
         for name in self.declaration.arguments:
             if name in counts:
                 value, check = self.bound[name], self.declaration.arguments[name].check
                 values = _in_order(tried[name][: counts[name]], check.tried(value))
-                found.append(Choice(name, values, values.index(value), check.words))
-        return found
+                choices.append(Choice(name, values, values.index(value), check.words))
+        return choices
 
 
 _PLACES = {role for roles in SPATIAL.values() for role in roles}
@@ -422,7 +428,7 @@ def _accepts(check: Check, value: Any) -> bool:
 def _takes_sizes(check: Check, value: Any) -> bool:
     """Return whether an argument is a size: it is tried with other numbers, and takes none below 0."""
     tries = check.tried(value)
-    return bool(tries) and all([is_int(one) for one in tries]) and not _accepts(check, -1)
+    return bool(tries) and all([is_int(item) for item in tries]) and not _accepts(check, -1)
 
 
 _OF_VECTORS = ("softmax", "log_softmax")

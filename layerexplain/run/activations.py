@@ -151,8 +151,8 @@ class ModelRun:
             if leaf is not None:
                 walk.results[leaf] = (TensorValue(value, dtype_name(value)),)
         yield from walk.run()
-        found = [None if node is None else walk.results.get(node) for node in outputs]
-        self.outputs = [values and values[ref.output].array for values, ref in zip(found, model.outputs, strict=True)]
+        results = [None if node is None else walk.results.get(node) for node in outputs]
+        self.outputs = [values and values[ref.output].array for values, ref in zip(results, model.outputs, strict=True)]
 
     def results_of(self, ran: LayerExecution, run: Evaluation) -> list[Any]:
         """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
@@ -162,7 +162,7 @@ class ModelRun:
         """Return the states that a layer begins its next call with."""
         if path not in self.states:
             run = self.runs["float32"]
-            self.states[path] = [run.np.zeros(runtime(run, one.shape), "float32") for one in definition.states]
+            self.states[path] = [run.np.zeros(runtime(run, state.shape), "float32") for state in definition.states]
         return self.states[path]
 
     def crossed(self, border: NestedBoundary) -> None:
@@ -235,10 +235,10 @@ class NetworkRun:
         if not shares_states(model, [traced.call for traced in calls]):
             return calls
         ordered = in_keras_order(model, [traced.call for traced in calls])
-        return [traced for one in ordered if (traced := self.network.call(one)) is not None]
+        return [traced for call in ordered if (traced := self.network.call(call)) is not None]
 
     def _activation(self, call: TracedCall, layer: Layer, results: Sequence[TensorValue], **ran: Any) -> Activation:
-        outputs, dtypes = tuple([one.array for one in results]), tuple([one.dtype for one in results])
+        outputs, dtypes = tuple([result.array for result in results]), tuple([result.dtype for result in results])
         return Activation((*self.path, layer.name), layer, self.call_number(call), outputs, dtypes, **ran)
 
     def call_number(self, call: TracedCall) -> int:
@@ -257,10 +257,10 @@ class NetworkRun:
         self.whole.crossed(NestedBoundary(self, call, walk, True))
         yield from walk.run()
         self.whole.crossed(NestedBoundary(self, call, walk, False))
-        found = [result for e in definition.outputs if (result := walk.tensor(e)) is not None]
-        if len(found) < len(definition.outputs):
+        tensors = [result for e in definition.outputs if (result := walk.tensor(e)) is not None]
+        if len(tensors) < len(definition.outputs):
             raise _NoValues(next(iter(walk.refused.values()), "one of its layers has no value"))
-        yield self._done(call, layer, len(definition.results), tuple(found))
+        yield self._done(call, layer, len(definition.results), tuple(tensors))
 
     def _call(self, call: TracedCall, layer: Layer) -> Activation:
         definition = call.definition
@@ -269,7 +269,7 @@ class NetworkRun:
         given = self._given(call)
         path, runs = (*self.path, layer.name), self.whole.runs
         compute = "float64" if self.whole.in_float64 else _compute_dtype(layer, given)
-        values = tuple([rounded_to(one.array, compute) for one in given])
+        values = tuple([rounded_to(item.array, compute) for item in given])
         try:
             must_fit(shapes_in(definition), "it", runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
@@ -290,7 +290,7 @@ class NetworkRun:
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
         values_of_results = tuple(map(TensorValue, map(rounded_to, results, dtypes), dtypes))
         if definition.states:
-            self.whole.states[path] = [one.array for one in values_of_results[-len(definition.states) :]]
+            self.whole.states[path] = [result.array for result in values_of_results[-len(definition.states) :]]
         return self._done(
             call,
             layer,
@@ -320,18 +320,18 @@ class NetworkRun:
         if _is_made(base):
             return None
         # A mask that Keras merged when it built the model, of masks that the tensors do not carry when it runs.
-        given = {one: self.tensor(one) for one in _merged_from(e)}
-        known = {one: value.array for one, value in given.items() if value is not None}
+        given = {expression: self.tensor(expression) for expression in _merged_from(e)}
+        known = {expression: value.array for expression, value in given.items() if value is not None}
         if len(known) < len(given):
             return None
         return TensorValue(evaluate_nodes([e], known, self.whole.runs["float32"])[0], e.dtype)
 
     def _given(self, call: TracedCall) -> list[TensorValue]:
         """Return the values of a call's params."""
-        found = [value for e in tensors_of(call) if (value := self.tensor(e)) is not None]
-        if len(found) < len(tensors_of(call)):
+        tensors = [value for e in tensors_of(call) if (value := self.tensor(e)) is not None]
+        if len(tensors) < len(tensors_of(call)):
             raise _NoValues(self._why_missing(call))
-        return found
+        return tensors
 
     def _why_missing(self, call: TracedCall) -> str:
         first = next((ref.layer for ref in call.sources if ref.layer in self.refused), None)
@@ -356,19 +356,19 @@ def tensors_of(call: TracedCall) -> tuple[Expr, ...]:
 
 def _bases(tensors: Iterable[Expr]) -> set[Expr]:
     """Return the calls and leaves whose results tensors are, or are merged from."""
-    return {picked(one)[0] for e in tensors for one in _merged_from(e)}
+    return {picked(expression)[0] for e in tensors for expression in _merged_from(e)}
 
 
 def _merged_from(e: Expr) -> list[Expr]:
     """Return the results of calls, and the leaves, that a tensor is merged from: itself if it is one."""
     seen = {e: None}
     waiting = [e]
-    for one in waiting:
-        if not _is_made(picked(one)[0]):
-            more = [arg for arg in one.args if arg not in seen]
+    for expression in waiting:
+        if not _is_made(picked(expression)[0]):
+            more = [arg for arg in expression.args if arg not in seen]
             seen.update(dict.fromkeys(more))
             waiting += dict.fromkeys(more)
-    return [one for one in waiting if _is_made(picked(one)[0])]
+    return [expression for expression in waiting if _is_made(picked(expression)[0])]
 
 
 def _is_made(base: Expr) -> bool:
@@ -380,25 +380,25 @@ def _calls(network: Network, known: dict[int, int]) -> int:
     """Return how often layers run in a run of a network, those of the models in it included; each is entered once."""
     if id(network) not in known:
         inner = [traced.network for traced in network.calls if not traced.built]
-        known[id(network)] = sum([1 if one is None else _calls(one, known) for one in inner])
+        known[id(network)] = sum([1 if item is None else _calls(item, known) for item in inner])
     return known[id(network)]
 
 
 def _uses(network: Network, path: tuple[str, ...]) -> Counter[tuple[str, ...]]:
     """Count how often each layer and model is run; what is in a model as often as that is called."""
-    found: Counter[tuple[str, ...]] = Counter()
+    uses: Counter[tuple[str, ...]] = Counter()
     for call in network.calls:
         if not call.built:
             here = (*path, call.call.layer)
-            found[here] += 1
-            found.update({} if call.network is None else _uses(call.network, here))
-    return found
+            uses[here] += 1
+            uses.update({} if call.network is None else _uses(call.network, here))
+    return uses
 
 
 def _compute_dtype(layer: Layer, given: Sequence[TensorValue]) -> str:
     """Return the float in which a call computes: from the layer's policy, or for an operation from its tensors."""
     if layer.kind == "operation":
-        return common_float([one.dtype for one in given])
+        return common_float([tensor.dtype for tensor in given])
     policy = dtypes_of(layer)[1]
     return policy if is_float(policy) else "float32"
 

@@ -40,8 +40,8 @@ def largest(shapes: Iterable[Iterable[Size]], batch: int) -> str:
 
 def _bytes(shape: Iterable[Size], batch: int) -> int:
     size = _NUMBER
-    for one in shape:
-        size *= one.at(batch) if isinstance(one, Batch) else 1 if one is None else one
+    for other in shape:
+        size *= other.at(batch) if isinstance(other, Batch) else 1 if other is None else other
     return size
 
 
@@ -59,8 +59,8 @@ def must_fit(shapes: Iterable[Iterable[Size]], what: str, batch: int, most: int 
 
 def shapes_in(definition: Definition) -> Iterator[tuple[Size, ...]]:
     """Yield the shapes of all arrays that a formula computes with."""
-    for one in (definition, *inner_definitions(definition)):
-        for node in nodes(one):
+    for other in (definition, *inner_definitions(definition)):
+        for node in nodes(other):
             yield from node.shape if type(node.shape) is ResultShapes else [node.shape]
 
 

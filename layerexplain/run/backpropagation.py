@@ -71,8 +71,8 @@ class SentBack(NamedTuple):
     @property
     def known(self) -> dict[int, Any]:
         """The gradients that reach its results, as far as they are known, by the numbers of these."""
-        found = enumerate(self.outputs)
-        return {i: one for i, one in found if one is not None and not isinstance(one, NoGradient)}
+        result = enumerate(self.outputs)
+        return {i: item for i, item in result if item is not None and not isinstance(item, NoGradient)}
 
 
 class Tape(ModelRun):
@@ -178,7 +178,7 @@ class Tape(ModelRun):
         if at not in self.logits:
             return "y"
         walk, node = ran.walk, ran.call.node
-        used = any(one is not ran.call and any(e is node for e in tensors_of(one)) for one in walk.network.calls)
+        used = any(call is not ran.call and any(e is node for e in tensors_of(call)) for call in walk.network.calls)
         penalized = bool(ran.layer.config.get("activity_regularizer"))
         return "yz" if used or penalized or walk is not self.root else "z"
 
@@ -233,7 +233,7 @@ class Tape(ModelRun):
         return [None if node is None else sent.pop((node, i), None) for i in range(count)]
 
     def _back(self, taped: Taped, logits: Mapping[CallNumber, Any]) -> SentBack:
-        ran, found = taped.ran, taped.gradient
+        ran, result = taped.ran, taped.gradient
         definition, at = ran.definition, (ran.path, ran.number)
         received = self._received(ran.walk, ran.call.node, len(definition.results))
         for i, more in enumerate(taped.penalties):
@@ -241,37 +241,37 @@ class Tape(ModelRun):
         dz = logits.get(at)
         sent_back = SentBack(ran.path, ran.layer, ran.number, tuple(received), stored=ran.stored, definition=definition)
         sent_back = sent_back._replace(before_last=dz)
-        unknown = next((one for one in received if isinstance(one, NoGradient)), None)
-        if unknown is None and isinstance(found, NoGradient) and any(one is not None for one in received):
-            unknown = found
+        unknown = next((item for item in received if isinstance(item, NoGradient)), None)
+        if unknown is None and isinstance(result, NoGradient) and any(item is not None for item in received):
+            unknown = result
         if unknown is not None:
             for e, param in zip(tensors_of(ran.call), definition.params, strict=True):
                 if is_float(param):
                     self._send(ran.walk, e, NoGradient(f"that of '{'/'.join(ran.path)}' is not known"))
             return sent_back._replace(refusal=str(unknown), weights=(unknown,) * len(definition.weights))
-        if dz is None and all(one is None for one in (*received, *taped.inside.values())):
+        if dz is None and all(item is None for item in (*received, *taped.inside.values())):
             return sent_back._replace(weights=(None,) * len(definition.weights))
-        assert not isinstance(found, NoGradient)  # noqa: S101 (asked above)
-        arrays = {**taped.arrays, **self._seeds(taped, found, received, dz)}
-        backward = found.backward
+        assert not isinstance(result, NoGradient)  # noqa: S101 (asked above)
+        arrays = {**taped.arrays, **self._seeds(taped, result, received, dz)}
+        backward = result.backward
         gradients = evaluate_nodes(backward.outputs, {leaf: arrays[leaf] for leaf in backward.leaves}, taped.run)
         by_name = dict(zip(backward.results, gradients, strict=True))
-        of = {leaf: by_name[name] for leaf, name in found.of.items()}
+        of = {leaf: by_name[name] for leaf, name in result.of.items()}
         params = tuple([of.get(param) for param in definition.params])
         for e, value in zip(tensors_of(ran.call), params, strict=True):
             if value is not None:
                 self._send(ran.walk, e, value)
         weights = tuple([of.get(weight) for weight in definition.weights])
-        return sent_back._replace(params=params, weights=weights, formula=found, arrays=arrays)
+        return sent_back._replace(params=params, weights=weights, formula=result, arrays=arrays)
 
-    def _seeds(self, taped: Taped, found: Gradient, received: Sequence[Any], dz: Any) -> dict[Expr, Any]:
+    def _seeds(self, taped: Taped, result: Gradient, received: Sequence[Any], dz: Any) -> dict[Expr, Any]:
         """Return the gradients of the results, by the leaves that stand for them."""
         run, ran = taped.run, taped.ran
         given = dict(zip(ran.definition.results, received, strict=True))
         given["z"] = given.get("z") if dz is None else dz
         given |= taped.inside
-        leaves = found.whole.params[len(ran.definition.params) :]
-        names = [name for name, e in found.forward.items() if is_float(e)]
+        leaves = result.whole.params[len(ran.definition.params) :]
+        names = [name for name, e in result.forward.items() if is_float(e)]
         seeds = {}
         for name, leaf in zip(names, leaves, strict=True):
             value = given[name]

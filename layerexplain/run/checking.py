@@ -77,8 +77,8 @@ def check(
     fit() needs X of shape (examples, steps, 9); yours is (100, 9). `X = X[:, None, :]` makes each example one step; \
 `X = X[None]` makes all of it one example of 100 steps
     """
-    given = {name: _values(name, one) for name, one in (data or {}).items()}
-    arrays = [one if isinstance(one, DataArray) else _array_of(name, one) for name, one in given.items()]
+    given = {name: _values(name, value) for name, value in (data or {}).items()}
+    arrays = [value if isinstance(value, DataArray) else _array_of(name, value) for name, value in given.items()]
     model = model_of(source, code)
     facts, said = _step(source, model, inputs, given, seed) if run else ((), None)
     how: dict[str, Any] = {"inputs": inputs, "select": select, "ignore": ignore, "budgets": budgets}
@@ -97,27 +97,30 @@ def _step(
     loss = None if model.training is not None and model.training.losses else _usual_loss(model, inputs)
     try:
         names = [[ref.layer for ref in refs] for refs in (model.inputs, model.outputs)]
-        every = {layer_of(name, *names): one for name, one in given.items()}
-        own = {name: one for name, one in every.items() if not isinstance(one, DataArray)}
+        every = {layer_of(name, *names): value for name, value in given.items()}
+        own = {name: value for name, value in every.items() if not isinstance(value, DataArray)}
         drawn = make_inputs(model, sizes=_sizes(model, shapes_for(model, inputs), every), batch=_EXAMPLES)
         taken = [
-            one._replace(array=_examples(own[one.name], one.array.ndim)) if one.name in own else one for one in drawn
+            entry._replace(array=_examples(own[entry.name], entry.array.ndim)) if entry.name in own else entry
+            for entry in drawn
         ]
         targets = {ref.layer: own[ref.layer][:_EXAMPLES] for ref in model.outputs if ref.layer in own}
-        counts = {len(one.array) for one in taken}
-        if len(counts) > 1 or any(len(one) not in counts for one in targets.values()):
-            taken, targets = [GivenInput(one.name, one.array[: min(counts)], one.origin) for one in taken], {}
+        counts = {len(entry.array) for entry in taken}
+        if len(counts) > 1 or any(len(target) not in counts for target in targets.values()):
+            taken, targets = [GivenInput(entry.name, entry.array[: min(counts)], entry.origin) for entry in taken], {}
         trace = gradient_statistics(source, model, taken, targets or (), loss=loss, seed=seed)
     except LayerExplainError as error:
         return (), Note("not-run", None, f"no training step was run: {error.fact}")
-    shown = [f"{one.name} {shape_text(one.shape)} ({one.values})" for one in (*trace.run.inputs, *trace.targets)]
+    shown = [
+        f"{entry.name} {shape_text(entry.shape)} ({entry.values})" for entry in (*trace.run.inputs, *trace.targets)
+    ]
     losses = in_a_row(dict.fromkeys(term.type for term in trace.terms))
     return trace.facts, Note("run", None, f"one training step was run: {'; '.join(shown)}; {losses} {trace.loss:.4g}")
 
 
 def _sizes(model: Model, given: InputShapes, data: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return the sizes of inputs that are open: as they are given, or as the data have them, or usual ones."""
-    found: dict[str, tuple[int, ...]] = {}
+    results: dict[str, tuple[int, ...]] = {}
     for ref, spec in zip(model.inputs, input_specs(model, given), strict=True):
         if spec is None or None not in spec.shape[1:]:
             continue
@@ -128,8 +131,8 @@ def _sizes(model: Model, given: InputShapes, data: Mapping[str, Any]) -> dict[st
         filled = [
             known if isinstance(known, int) else size if isinstance(size, int) else usual for known, size in pairs
         ]
-        found[ref.layer] = tuple(filled)
-    return {**{name: tuple(s for s in shape if isinstance(s, int)) for name, shape in given.items()}, **found}
+        results[ref.layer] = tuple(filled)
+    return {**{name: tuple(s for s in shape if isinstance(s, int)) for name, shape in given.items()}, **results}
 
 
 def _examples(array: Any, rank: int) -> Any:
@@ -140,19 +143,19 @@ def _examples(array: Any, rank: int) -> Any:
 def _usual_loss(model: Model, inputs: InputShapes | InputShapesOf | None) -> Any:
     """Return the loss that fits the outputs of a model that is not compiled."""
     network = trace_model(model, shapes_for(model, inputs))
-    found = {}
+    result = {}
     for ref in model.outputs:
         call = network.call(ref)
         function = "" if call is None else activation_of(network, call)
-        found[ref.layer] = suited_losses(function)[0]
-    return next(iter(found.values())) if len(found) == 1 else found
+        result[ref.layer] = suited_losses(function)[0]
+    return next(iter(result.values())) if len(result) == 1 else result
 
 
 def _values(name: str, given: Any) -> Any:
     """Return an array, that of a file, or a shape alone. Raises LayerExplainError for a file that cannot be read."""
     if isinstance(given, str | os.PathLike):
         return _read(os.fspath(given), name)
-    if isinstance(given, tuple | list) and given and all(one is None or type(one) is int for one in given):
+    if isinstance(given, tuple | list) and given and all(item is None or type(item) is int for item in given):
         return DataArray(name, tuple(given))
     import numpy as np
 

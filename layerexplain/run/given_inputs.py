@@ -108,23 +108,23 @@ def meet(model: Model, name: str, others: Iterable[str]) -> bool:
 
 def _after(names: Iterable[str], readers: Mapping[str, Sequence[str]]) -> set[str]:
     """Return layers and all that follow them."""
-    found: set[str] = set()
+    results: set[str] = set()
     waiting = [*names]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in results:
+            results.add(name)
             waiting += readers.get(name, ())
-    return found
+    return results
 
 
 def _are_inputs(given: Any) -> bool:
-    return isinstance(given, list | tuple) and bool(given) and all([isinstance(one, GivenInput) for one in given])
+    return isinstance(given, list | tuple) and bool(given) and all([isinstance(item, GivenInput) for item in given])
 
 
 def model_on(model: Model, given: Any) -> Model:
     """Return a model of code as it is at the shapes of its inputs, which are as `given_inputs` takes them."""
-    return model.on({one.name: one.array for one in given} if _are_inputs(given) else given)
+    return model.on({item.name: item.array for item in given} if _are_inputs(given) else given)
 
 
 def given_inputs(model: Model, given: Any) -> list[GivenInput]:
@@ -140,29 +140,35 @@ def given_inputs(model: Model, given: Any) -> list[GivenInput]:
     wanted = inputs_of(model)
     origins: Mapping[str, str] = {}
     if _are_inputs(given):
-        origins = {one.name: one.origin for one in given}
-        given = {one.name: one.array for one in given}
-    listed = ", ".join(f"'{one.name}'" for one in wanted)
+        origins = {item.name: item.origin for item in given}
+        given = {item.name: item.array for item in given}
+    listed = ", ".join(f"'{model_input.name}'" for model_input in wanted)
     if not isinstance(given, Mapping):
         if len(wanted) != 1:
             raise ArgumentError(f"the model has {len(wanted)} inputs; give an array for each of {listed} by its name")
         given = {wanted[0].name: given}
-    names = [one.name for one in wanted]
+    names = [model_input.name for model_input in wanted]
     for name in given:
         if name not in names:
             raise no_input(name, names)
-    missing = [one.name for one in wanted if one.name not in given]
+    missing = [model_input.name for model_input in wanted if model_input.name not in given]
     if missing:
         raise ArgumentError(f"no array is given for the input '{missing[0]}'; the model's inputs are {listed}")
-    arrays = [checked_array(one, given[one.name]) for one in wanted]
-    batches = {int(a.shape[one.batch_axis]): one.name for one, a in zip(wanted, arrays, strict=True) if a.ndim}
+    arrays = [checked_array(model_input, given[model_input.name]) for model_input in wanted]
+    batches = {
+        int(a.shape[model_input.batch_axis]): model_input.name
+        for model_input, a in zip(wanted, arrays, strict=True)
+        if a.ndim
+    }
     if len(batches) > 1:
         (first, name), (other, second) = list(batches.items())[:2]
         raise ArgumentError(
             f"all inputs need the same number of examples, got {first} for '{name}' and {other} for '{second}'"
         )
     pairs = zip(wanted, arrays, strict=True)
-    return [GivenInput(one.name, array, origins.get(one.name, "as given")) for one, array in pairs]
+    return [
+        GivenInput(model_input.name, array, origins.get(model_input.name, "as given")) for model_input, array in pairs
+    ]
 
 
 def checked_array(wanted: ModelInput, value: Any) -> Any:
@@ -208,10 +214,10 @@ def traced_at(model: Model, arrays: Sequence[Any], *, training: bool = False) ->
     LayerExplainError."""
     model = with_input_layers(model)
     specs: list[Spec | None] = []
-    for one, known, array in zip(inputs_of(model), input_specs(model), arrays, strict=True):
+    for model_input, known, array in zip(inputs_of(model), input_specs(model), arrays, strict=True):
         dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
-        batch = known.shape[one.batch_axis] if known is not None and known.shape else BATCH
-        specs.append(Spec(one.with_batch(one.without_batch(array.shape), batch), dtype))
+        batch = known.shape[model_input.batch_axis] if known is not None and known.shape else BATCH
+        specs.append(Spec(model_input.with_batch(model_input.without_batch(array.shape), batch), dtype))
     network = trace_at(model, specs, linked=True, training=training)
     raise_any(network.faults)
     return network

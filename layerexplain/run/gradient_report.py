@@ -146,8 +146,8 @@ class StepOfOptimizer(NamedTuple):
     @property
     def stated(self) -> dict[str, Any]:
         """The learning rate, and the arguments that are not at their defaults."""
-        found = find(f"optimizers.{self.type}")
-        defaults = {} if found is None else found.default_values
+        declaration = find(f"optimizers.{self.type}")
+        defaults = {} if declaration is None else declaration.default_values
         return {
             k: v for k, v in self.arguments.items() if k == "learning_rate" or k not in defaults or v != defaults[k]
         }
@@ -267,10 +267,10 @@ def gradient_facts(
     `check` has of what makes gradients small in such a model, whatever its numbers."""
     odd = [row for row in layers if row.gradient is not None and row.gradient.odd]
     if odd:
-        one = odd[-1]
+        other = odd[-1]
         where = f"{len(odd)} output{'s' * (len(odd) != 1)}"
-        said = f"The gradient holds NaN or infinity at {where}; seen from the loss, '{one.path}' is the first."
-        yield RunFact("gradient-not-finite", one.path, said)
+        said = f"The gradient holds NaN or infinity at {where}; seen from the loss, '{other.path}' is the first."
+        yield RunFact("gradient-not-finite", other.path, said)
     yield from _course(layers, weights, structure)
     yield from _stopped(layers)
     yield from _at_bounds(extremes)
@@ -286,15 +286,16 @@ def gradient_facts(
 
 
 def _at_bounds(extremes: Sequence[Extremes]) -> Iterator[RunFact]:
-    for one in extremes:
-        if one.dead >= MOSTLY * one.units:
-            count = "All" if one.dead == one.units else f"{one.dead:,} of the"
-            said = f"{count} {one.units:,} units of '{one.path}' are 0 for all {one.examples} examples."
-            yield RunFact("dead-layer", one.path, said)
-        elif one.share >= SATURATED:
-            bounds = "0 or 1" if one.function == "sigmoid" else "-1 or 1"
-            said = f"{one.share:.0%} of the outputs of '{one.path}' are near {bounds}, the bounds of {one.function}."
-            yield RunFact("saturated-layer", one.path, said)
+    for extreme in extremes:
+        if extreme.dead >= MOSTLY * extreme.units:
+            count = "All" if extreme.dead == extreme.units else f"{extreme.dead:,} of the"
+            said = f"{count} {extreme.units:,} units of '{extreme.path}' are 0 for all {extreme.examples} examples."
+            yield RunFact("dead-layer", extreme.path, said)
+        elif extreme.share >= SATURATED:
+            bounds = "0 or 1" if extreme.function == "sigmoid" else "-1 or 1"
+            share, path = f"{extreme.share:.0%}", extreme.path
+            said = f"{share} of the outputs of '{path}' are near {bounds}, the bounds of {extreme.function}."
+            yield RunFact("saturated-layer", extreme.path, said)
 
 
 def _course(
@@ -305,7 +306,7 @@ def _course(
     kernels = _kernels(weights)
     paths = [row.path for row in layers]
     learn = sorted((path for path in kernels if path in paths), key=paths.index)
-    sentences = [RunFact("", None, f"{one[0].upper()}{one[1:]} (check).") for one in structure]
+    sentences = [RunFact("", None, f"{item[0].upper()}{item[1:]} (check).") for item in structure]
     if len(learn) < 2 or not kernels[learn[-1]] or not kernels[learn[0]]:
         yield from sentences
         return

@@ -83,12 +83,12 @@ def gradient_statistics(
         ready_to_train(source, model, inputs, targets, partial=partial, **how) as step_of_training,
         nullcontext() if save is None else npz_writer(save) as add,
     ):
-        found = _Rows(add)
-        step_of_training.forward(found.activation, progress)
-        step_of_training.backward(found.sent, progress)
+        rows = _Rows(add)
+        step_of_training.forward(rows.activation, progress)
+        step_of_training.backward(rows.sent, progress)
         steps = step_of_training.update() if step else {}
-        weights = [_weight_row(one, add) for one in step_of_training.in_order()]
-        reached = list(found.rows(step_of_training, weights))
+        weights = [_weight_row(gradient, add) for gradient in step_of_training.in_order()]
+        reached = list(rows.rows(step_of_training, weights))
         structure = messages(step_of_training.network, "sigmoids-in-a-row")
         return GradientTrace(
             run=gradient_run(step_of_training),
@@ -101,7 +101,7 @@ def gradient_statistics(
             layers=tuple([row for row in reached if wanted is None or wanted(row.path)]),
             weights=tuple([row for row in weights if wanted is None or wanted(row.path)]),
             optimizer=_step_of(step_of_training, steps) if step else None,
-            facts=tuple(gradient_facts(reached, weights, structure, found.extremes)),
+            facts=tuple(gradient_facts(reached, weights, structure, rows.extremes)),
             saved=save,
         )
 
@@ -129,8 +129,8 @@ class _Rows:
         """Keep the sizes of what a call of a layer gives."""
         sizes = [(size_of(array), tuple(array.shape)) for array in step.outputs]
         if step.definition is not None and len(step.outputs) == 1:
-            found = extremes_of(step.name, last_function(step.definition), step.outputs[0])
-            self.extremes += [] if found is None else [found]
+            extremes = extremes_of(step.name, last_function(step.definition), step.outputs[0])
+            self.extremes += [] if extremes is None else [extremes]
         self.seen.append((step._replace(outputs=(), values=(), weights=(), definition=None), sizes))
         if self.add is not None:
             for i, array in enumerate(step.outputs):
@@ -142,12 +142,14 @@ class _Rows:
         if sent.before_last is not None and len(outputs) == 1 and outputs[0] is None:
             outputs = [sent.before_last]
             self.before_last.add((sent.path, sent.call))
-        reached = [one if isinstance(one, NoGradient) else size_of(one) for one in outputs]
-        norms = [one.norm for one in reached if one is not None and not isinstance(one, NoGradient)]
+        reached = [output if isinstance(output, NoGradient) else size_of(output) for output in outputs]
+        norms = [
+            magnitude.norm for magnitude in reached if magnitude is not None and not isinstance(magnitude, NoGradient)
+        ]
         out = math.hypot(*norms) if norms else 0.0
-        passed = [size.norm for one in sent.params if (size := size_of(one)) is not None]
+        passed = [size.norm for item in sent.params if (size := size_of(item)) is not None]
         share = math.hypot(*passed) / out if passed and out else None
-        self.back[sent.path, sent.call] = [sent.refusal or one for one in reached], share
+        self.back[sent.path, sent.call] = [sent.refusal or item for item in reached], share
         if self.add is not None:
             for i, array in sent.known.items():
                 self.add(sent.path, sent.call, i, array, of=f"call/{sent.call}/output/{i}/gradient")
@@ -158,7 +160,9 @@ class _Rows:
         """Yield a row for each output of each call, in the order of computation."""
         together = grouped((row.path, row.gradient.norm) for row in weights if row.gradient is not None)
         functions = {
-            (one.path, one.call): f"at z, the input of {one.activation}" for one in trained.losses if one.activation
+            (loss.path, loss.call): f"at z, the input of {loss.activation}"
+            for loss in trained.losses
+            if loss.activation
         }
         for step, sizes in self.seen:
             reached, share = self.back.get((step.path, step.call), ([], None))
@@ -178,27 +182,27 @@ class _Rows:
                 yield ReachedRow(*start, i, shape, size, known, share, weight, reason)
 
 
-def _weight_row(one: WeightGradient, add: Add | None) -> WeightGradientRow:
-    gradient = one.gradient
+def _weight_row(other: WeightGradient, add: Add | None) -> WeightGradientRow:
+    gradient = other.gradient
     reason = str(gradient) if isinstance(gradient, NoGradient) else ""
-    if not one.trainable:
-        reason = "frozen" if one.leaf.attrs["trainable"] else "not trained"
+    if not other.trainable:
+        reason = "frozen" if other.leaf.attrs["trainable"] else "not trained"
     known = None if isinstance(gradient, NoGradient) else gradient
     if add is not None and known is not None:
-        add(one.path, 0, 0, known, of=f"weight/{one.name}/gradient")
-    if add is not None and one.new is not None:
-        add(one.path, 0, 0, one.new, of=f"weight/{one.name}/new")
+        add(other.path, 0, 0, known, of=f"weight/{other.name}/gradient")
+    if add is not None and other.new is not None:
+        add(other.path, 0, 0, other.new, of=f"weight/{other.name}/new")
     return WeightGradientRow(
-        layer=one.path[-1],
-        path="/".join(one.path),
-        type=one.layer.type,
-        name=one.name,
-        symbol=str(one.leaf.label),
-        shape=tuple(one.value.shape),
-        trainable=one.trainable,
-        value=size_of(one.value),
+        layer=other.path[-1],
+        path="/".join(other.path),
+        type=other.layer.type,
+        name=other.name,
+        symbol=str(other.leaf.label),
+        shape=tuple(other.value.shape),
+        trainable=other.trainable,
+        value=size_of(other.value),
         gradient=size_of(known),
-        change=None if one.new is None else size_of(one.new - one.value),
+        change=None if other.new is None else size_of(other.new - other.value),
         reason=reason,
     )
 

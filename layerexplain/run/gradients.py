@@ -114,14 +114,14 @@ class GradientStep:
         self.slots: Slots | None = None
         self.terms: list[Term] = []
         self.weights: dict[WeightKey, WeightGradient] = {}
-        self.layers = {one.path: one for one in weighted_layers(self.network)}
+        self.layers = {layer.path: layer for layer in weighted_layers(self.network)}
         shared = shared_weights(self.network)
         self._elsewhere = {} if shared is None else shared.first
         self.tape = Tape(
             running.activations,
             wanted=self.masks,
-            logits=[(one.path, one.call) for one in self.losses if one.activation],
-            frozen=[path for path, one in self.layers.items() if one.frozen],
+            logits=[(item.path, item.call) for item in self.losses if item.activation],
+            frozen=[path for path, layer in self.layers.items() if layer.frozen],
             home=self._key,
         )
 
@@ -170,28 +170,28 @@ class GradientStep:
         outputs: list[Any] = [None] * len(refs)
         logits: dict[Any, Any] = {}
         root = self.tape.root
-        for one, target in zip(self.losses, self.targets, strict=True):
-            at, number = (one.path, one.call), refs.index(one.ref)
-            output = self.tape.before_last.get(at) if one.activation else self.tape.outputs[number]
+        for loss, target in zip(self.losses, self.targets, strict=True):
+            at, number = (loss.path, loss.call), refs.index(loss.ref)
+            output = self.tape.before_last.get(at) if loss.activation else self.tape.outputs[number]
             if output is None:
-                raise LayerExplainError(f"the output '{one.ref.layer}' has no values, so there is no loss")
+                raise LayerExplainError(f"the output '{loss.ref.layer}' has no values, so there is no loss")
             mask, leaf = None, self.masks[number]
             if leaf is not None and root is not None:
                 tensor = root.tensor(leaf)
                 mask = None if tensor is None else tensor.array
-            term, sent = output_term(one, target.array, output, mask, self._sample_weight(one))
+            term, sent = output_term(loss, target.array, output, mask, self._sample_weight(loss))
             self.terms.append(term)
-            if one.activation:
+            if loss.activation:
                 logits[at] = added(logits.get(at), sent)
             else:
                 outputs[number] = added(outputs[number], sent)
         return outputs, logits
 
-    def _sample_weight(self, one: OutputLoss) -> Any:
+    def _sample_weight(self, loss: OutputLoss) -> Any:
         import numpy as np
 
         given = self.sample_weight
-        value = given.get(one.ref.layer) if hasattr(given, "get") else given
+        value = given.get(loss.ref.layer) if hasattr(given, "get") else given
         if value is None:
             return None
         array = np.asarray(value, "float32")
@@ -202,12 +202,12 @@ class GradientStep:
     def _keep(self, sent: SentBack) -> None:
         if sent.definition is None:
             return
-        one = self.layers.get(sent.path)
+        other = self.layers.get(sent.path)
         for number, (leaf, value) in enumerate(zip(sent.definition.weights, sent.stored, strict=True)):
             key = self._key(sent.path, number)
             if key not in self.weights:
-                frozen = one is not None and one.frozen
-                home = self.layers.get(key[0], one)
+                frozen = other is not None and other.frozen
+                home = self.layers.get(key[0], other)
                 trainable = bool(leaf.attrs["trainable"]) and not frozen
                 layer = sent.layer if home is None else home.layer
                 own = leaf if home is None else home.weights[key[1]]
@@ -225,9 +225,9 @@ class GradientStep:
 
     def _regularize(self) -> None:
         for key, weight in self.weights_in_order():
-            for one in settings_of(self.layers[weight.path].layer, "regularizer"):
-                if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
-                    weight.receive(self.tape.penalties.of_tensor(one.value, self.before_step(key), weight.where))
+            for term in settings_of(self.layers[weight.path].layer, "regularizer"):
+                if weight.trainable and term.of != "activity" and term.is_for(weight.leaf):
+                    weight.receive(self.tape.penalties.of_tensor(term.value, self.before_step(key), weight.where))
 
     def update(self) -> dict[str, Update]:
         """Give the weights that have a gradient their values after one step of the optimizer, and the running
@@ -238,20 +238,20 @@ class GradientStep:
         """
         if self.optimizer is None:
             raise ArgumentError("the source does not say which optimizer trains the model; give --optimizer NAME")
-        keys = {one.where: key for key, one in self.weights.items() if one.trainable and one.has_gradient}
+        keys = {weight.where: key for key, weight in self.weights.items() if weight.trainable and weight.has_gradient}
         trained = {where: self.weights[key] for where, key in keys.items()}
         try:
             self._go_on()
             updated = updates(
                 self.optimizer,
                 {where: self.before_step(key) for where, key in keys.items()},
-                {where: one.gradient for where, one in trained.items()},
+                {where: item.gradient for where, item in trained.items()},
                 self.slots,
             )
         except CannotEvaluate as why:
             raise LayerExplainError(f"the step of {self.optimizer.type} cannot be computed: {why}") from None
-        for where, one in trained.items():
-            one.new = self.constrained(one, updated[where].new)
+        for where, item in trained.items():
+            item.new = self.constrained(item, updated[where].new)
         for key, value in self.tape.moved.items():
             if key in self.weights and self.weights[key].where not in trained:
                 self.weights[key].new = value
@@ -265,7 +265,7 @@ class GradientStep:
 
     def in_order(self) -> list[WeightGradient]:
         """Return the weights in Keras's order."""
-        return [one for _, one in self.weights_in_order()]
+        return [gradient for _, gradient in self.weights_in_order()]
 
     def weights_in_order(self) -> list[tuple[WeightKey, WeightGradient]]:
         """Return the weights in Keras's order, each with its key."""
@@ -277,7 +277,7 @@ class GradientStep:
         if self.stored is None or self.optimizer is None:
             return
         try:
-            trainable = {one.where: one.value.shape for one in self.in_order() if one.trainable}
+            trainable = {gradient.where: gradient.value.shape for gradient in self.in_order() if gradient.trainable}
             formulas = update_formulas(self.optimizer, trainable.items())
             self.slots = slots_of_weights(self.stored, self.optimizer, dict(zip(trainable, formulas, strict=True)))
         except LayerExplainError as error:
@@ -292,8 +292,8 @@ class GradientStep:
 
     def _unknown_moves(self, *, read: bool) -> Iterator[str]:
         """Yield notes on layers that store new weights which are not computed: those that they `read`, or others."""
-        for one in self.layers.values():
-            moves = Moves({}) if one.definition is None else moves_of(one.definition)
+        for layer in self.layers.values():
+            moves = Moves({}) if layer.definition is None else moves_of(layer.definition)
             if not (self.running.training and moves.unknown and moves.read is read):
                 continue
             if read:
@@ -301,24 +301,24 @@ class GradientStep:
                     "stores new weights at each step, and Keras continues from them; here every step starts from "
                     "the stored ones"
                 )
-                yield f"A layer inside '{one.where}' {said}, so loss and gradients differ."
+                yield f"A layer inside '{layer.where}' {said}, so loss and gradients differ."
             else:
-                yield f"The running statistics inside '{one.where}' also change; these numbers leave that out."
+                yield f"The running statistics inside '{layer.where}' also change; these numbers leave that out."
 
-    def constrained(self, one: WeightGradient, new: Any) -> Any:
+    def constrained(self, gradient: WeightGradient, new: Any) -> Any:
         """Return what the constraints of a weight make of its new value."""
-        for constraint in settings_of(one.layer, "constraint"):
-            if constraint.is_for(one.leaf):
-                new = self._constrained(one, constraint, new)
+        for constraint in settings_of(gradient.layer, "constraint"):
+            if constraint.is_for(gradient.leaf):
+                new = self._constrained(gradient, constraint, new)
         return new
 
-    def _constrained(self, one: WeightGradient, constraint: OfWeight, new: Any) -> Any:
+    def _constrained(self, gradient: WeightGradient, constraint: OfWeight, new: Any) -> Any:
         try:
             part, formula = setting_formula("constraint", constraint.value, new.shape)
-            self.notes.append(f"'{one.where}' has a constraint: {part.type} changes it after the update.")
+            self.notes.append(f"'{gradient.where}' has a constraint: {part.type} changes it after the update.")
             (new,) = evaluate(formula, [new], [], Evaluation(1, computed_in(str(new.dtype))))
         except (RefusedValue, CannotEvaluate, LayerExplainError) as error:
-            self.notes.append(f"The {constraint.of}_constraint of '{one.where}' is left out: {error}.")
+            self.notes.append(f"The {constraint.of}_constraint of '{gradient.where}' is left out: {error}.")
         return new
 
 
@@ -358,11 +358,11 @@ def _losses(network: Network, masks: Sequence[Expr | None]) -> list[OutputLoss]:
     def refused(ref: TensorRef, fact: str) -> None:
         raise LayerExplainError(f"the loss of '{ref.layer}': {fact}")
 
-    found = list(output_losses(network, refused, masks))
-    if not found:
+    losses = list(output_losses(network, refused, masks))
+    if not losses:
         listed = ", ".join(f"'{ref.layer}'" for ref in network.model.outputs)
         raise ArgumentError(f"no output of the model has a loss; its outputs are {listed}")
-    return found
+    return losses
 
 
 def _notes_of_training(network: Network, seen: set[str]) -> Iterator[str]:

@@ -54,18 +54,18 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
     name = str(weight.attrs["name"])
     owner = holder_of(layer, weight)
     default = usual_initializer(owner.type, name)
-    given = next((one.value for one in settings_of(layer, "initializer") if one.is_for(weight)), None)
+    given = next((term.value for term in settings_of(layer, "initializer") if term.is_for(weight)), None)
     if given is None and name == "reverse_embeddings":  # begins as the table
         given = owner.config.get("embeddings_initializer")
     setting = setting_of(given)
     if setting is None or setting.name not in _VALUES:
         if default is None:
             return None
-        found = Beginning(default, "" if setting is None else setting.name)
+        beginning = Beginning(default, "" if setting is None else setting.name)
     else:
-        found = Beginning(setting)
+        beginning = Beginning(setting)
     forgets = name == "bias" and _has_forget_bias(owner) and owner.config.get("unit_forget_bias", True) is not False
-    return found._replace(forgets=forgets)
+    return beginning._replace(forgets=forgets)
 
 
 def _has_forget_bias(owner: Layer) -> bool:

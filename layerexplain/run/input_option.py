@@ -90,15 +90,15 @@ def split_names(
     """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is none of the names, those of the model's inputs or of
     `what` else."""
     names = sorted(names, key=len, reverse=True)
-    found = []
+    split_names = []
     for text in texts:
         name = next((n for n in names if text.startswith(f"{n}=")), None)
         value = text if name is None else text[len(name) + 1 :]
         head, equals, _ = value.partition("=")
         if name is None and equals and not os.path.exists(value):
             raise ArgumentError(f"{option} {text}: {no_input(head, names[::-1], what).fact}")
-        found.append(TypedInput(name, value))
-    return found
+        split_names.append(TypedInput(name, value))
+    return split_names
 
 
 def make_inputs(
@@ -138,37 +138,41 @@ def make_inputs(
     inputs = inputs_of(model)
     if batch is not None and batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
-    own_names = {name: one.name for one in inputs for name in (one.name, one.alias)}
-    named = [one._replace(name=own_names.get(one.name or "")) for one in split_names(own_names, names_in(given))]
+    own_names = {name: model_input.name for model_input in inputs for name in (model_input.name, model_input.alias)}
+    named = [item._replace(name=own_names.get(item.name or "")) for item in split_names(own_names, names_in(given))]
     arrays: dict[str, GivenInput] = {}
-    names = [one.name for one in named if one.name is not None]
+    names = [typed.name for typed in named if typed.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ArgumentError(f"--values {twice}=… is given twice")
-    files = [one for one in named if not is_generated(one.what)]
-    for one in sorted(files, key=lambda one: one.name is None):
-        free = [i for i in inputs if (i.name == one.name if one.name else i.name not in {*arrays, *names})]
+    files = [typed for typed in named if not is_generated(typed.what)]
+    for file in sorted(files, key=lambda typed: typed.name is None):
+        free = [i for i in inputs if (i.name == file.name if file.name else i.name not in {*arrays, *names})]
         if not free:
-            raise ArgumentError(f"--values {one.what}: all inputs of the model already have an array")
-        for name, array in read_for(one.what, free).items():
-            arrays[name] = GivenInput(name, array, one.what)
+            raise ArgumentError(f"--values {file.what}: all inputs of the model already have an array")
+        for name, array in read_for(file.what, free).items():
+            arrays[name] = GivenInput(name, array, file.what)
     left = [i for i in inputs if i.name not in arrays]
     if left:
-        given_now = [(one, arrays[one.name].array) for one in inputs if one.name in arrays]
-        lengths = [array.shape[one.batch_axis] for one, array in given_now if array.ndim]
-        fixed = [one.batch for one in inputs if one.batch is not None]
+        given_now = [
+            (model_input, arrays[model_input.name].array) for model_input in inputs if model_input.name in arrays
+        ]
+        lengths = [array.shape[model_input.batch_axis] for model_input, array in given_now if array.ndim]
+        fixed = [model_input.batch for model_input in inputs if model_input.batch is not None]
         batch = next(iter([*lengths, *fixed]), batch)
         if batch is None:
             batch = least
             with suppress(LayerExplainError):  # what is wrong with the inputs is said below
                 batch = examples_from(trace_model(model, known).needs_of_batch, least)
         others = [*arrays, *names]
-        alone = [one for one in left if others and not meet(model, one.name, others)]
-        sizes_alone = {one.name: one.without_batch(one.shape) for one in alone if one.shape}
+        alone = [model_input for model_input in left if others and not meet(model, model_input.name, others)]
+        sizes_alone = {
+            model_input.name: model_input.without_batch(model_input.shape) for model_input in alone if model_input.shape
+        }
         known = {**{name: tuple([8 if s is None else s for s in own]) for name, own in sizes_alone.items()}, **known}
         for generated in _generated(model, left, _whats(left, named, alone), known, batch, max_memory):
             arrays[generated.name] = generated
-    return [arrays[one.name] for one in inputs]
+    return [arrays[model_input.name] for model_input in inputs]
 
 
 def is_generated(what: str) -> bool:
@@ -184,15 +188,15 @@ def _whats(left: Sequence[ModelInput], named: Sequence[TypedInput], alone: Seque
         raise ArgumentError(
             f"--values is given twice without a name, as {unnamed[0]} and {unnamed[1]}; write NAME=… for each"
         )
-    found = {}
-    for one in left:
-        own = next((n.what for n in named if n.name == one.name), None)
-        what = own or (unnamed[0] if unnamed else "random" if one in alone or not named else None)
+    result = {}
+    for model_input in left:
+        own = next((n.what for n in named if n.name == model_input.name), None)
+        what = own or (unnamed[0] if unnamed else "random" if model_input in alone or not named else None)
         if what is None:
-            hint = f"--values {one.name}=FILE.npy, zeros, ones or random"
-            raise ArgumentError(f"no array is given for the input '{one.name}'; {hint}")
-        found[one.name] = what
-    return found
+            hint = f"--values {model_input.name}=FILE.npy, zeros, ones or random"
+            raise ArgumentError(f"no array is given for the input '{model_input.name}'; {hint}")
+        result[model_input.name] = what
+    return result
 
 
 # Made arrays --------------------------------------------------------------------------------------------------------
@@ -208,23 +212,27 @@ def _generated(
 ) -> Iterator[GivenInput]:
     import numpy as np
 
-    shapes = {one.name: _shape(model, one, sizes.get(one.name), batch) for one in left}
+    shapes = {model_input.name: _shape(model, model_input, sizes.get(model_input.name), batch) for model_input in left}
     for name, shape in shapes.items():
         must_fit([shape], f"the input '{name}'", batch, max_memory)
     drawn: dict[int, dict[str, Any]] = {}
-    for one in left:
-        what = whats[one.name]
+    for model_input in left:
+        what = whats[model_input.name]
         if what in _FLAT:
-            if one.dtype == "string":
-                raise ArgumentError(f"the input '{one.name}' is text; give a file, or random")
-            dtype = "float32" if one.dtype == "bfloat16" else one.dtype
-            array = np.zeros(shapes[one.name], dtype) if what == "zeros" else np.ones(shapes[one.name], dtype)
-            yield GivenInput(one.name, array, what)
+            if model_input.dtype == "string":
+                raise ArgumentError(f"the input '{model_input.name}' is text; give a file, or random")
+            dtype = "float32" if model_input.dtype == "bfloat16" else model_input.dtype
+            array = (
+                np.zeros(shapes[model_input.name], dtype)
+                if what == "zeros"
+                else np.ones(shapes[model_input.name], dtype)
+            )
+            yield GivenInput(model_input.name, array, what)
             continue
         seed = seed_of(what)
         if seed not in drawn:
             drawn[seed] = _drawn(model, shapes, seed, batch)
-        yield GivenInput(one.name, drawn[seed][one.name], f"random, from seed {seed}")
+        yield GivenInput(model_input.name, drawn[seed][model_input.name], f"random, from seed {seed}")
 
 
 def seed_of(what: str, option: str = "--values") -> int:
@@ -237,38 +245,43 @@ def seed_of(what: str, option: str = "--values") -> int:
     return int(seed)
 
 
-def _shape(model: Model, one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
+def _shape(model: Model, model_input: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
     """Return the shape of a generated array, with the batch."""
-    if one.shape is None and typed is None:
-        raise ArgumentError(f"the shape of the input '{one.name}' is unknown; give it with --input {one.name}=SHAPE")
-    own: Sequence[int | None] = one.without_batch(one.shape) if one.shape is not None else (typed or ())
+    if model_input.shape is None and typed is None:
+        raise ArgumentError(
+            f"the shape of the input '{model_input.name}' is unknown; give it with --input {model_input.name}=SHAPE"
+        )
+    own: Sequence[int | None] = (
+        model_input.without_batch(model_input.shape) if model_input.shape is not None else (typed or ())
+    )
     given: Sequence[int | None] = own if typed is None else typed
     fits = len(given) == len(own) and all(b is None or a in (b, None) for a, b in zip(given, own, strict=True))
     if not fits:
         listed = shape_text(tuple(given)) if given else "()"
         raise ArgumentError(
-            f"--input {one.name}: the input needs sizes that fit {shape_text(tuple(own))}, got {listed}"
+            f"--input {model_input.name}: the input needs sizes that fit {shape_text(tuple(own))}, got {listed}"
         )
     merged = [b if a is None else a for a, b in zip(given, own, strict=True)]
     known = [size for size in merged if size is not None]
     if len(known) != len(merged):
+        shape = shape_text(model_input.with_batch(own, model_input.batch))
         raise ArgumentError(
-            f"the input '{one.name}' has the shape {shape_text(one.with_batch(own, one.batch))}; give the unknown "
-            f"sizes with --input {one.name}={_proposed(model, one.name, merged)}"
+            f"the input '{model_input.name}' has the shape {shape}; give the unknown "
+            f"sizes with --input {model_input.name}={_proposed(model, model_input.name, merged)}"
         )
-    return one.with_batch(known, one.batch or batch)
+    return model_input.with_batch(known, model_input.batch or batch)
 
 
 def _proposed(model: Model, name: str, shape: Sequence[int | None]) -> str:
     """Return a shape with sizes for those that are not known, of which the model takes the first; with their names
     where it takes none of the usual ones."""
     for size in (8, *USUAL_SIZES):
-        filled = tuple([size if one is None else one for one in shape])
+        filled = tuple([size if other is None else other for other in shape])
         with suppress(LayerExplainError):
             network = trace_model(model, {name: filled})
             if not network.faults and all(None not in call.outputs for call in network.calls):
                 return ",".join(map(str, filled))
-    return ",".join([f"SIZE_{i}" if one is None else str(one) for i, one in enumerate(shape)])
+    return ",".join([f"SIZE_{i}" if length is None else str(length) for i, length in enumerate(shape)])
 
 
 def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:
@@ -277,13 +290,17 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 
     model = with_input_layers(model)
     specs: list[Spec | None] = []
-    for one, known in zip(inputs_of(model), input_specs(model), strict=True):
+    for model_input, known in zip(inputs_of(model), input_specs(model), strict=True):
         dtype = known.dtype if known is not None else "float"
-        own = one.without_batch(known.shape) if known is not None else ()
+        own = model_input.without_batch(known.shape) if known is not None else ()
         # An input that has an array is drawn too, at any size, and ignored.
-        sizes = one.without_batch(shapes[one.name]) if one.name in shapes else [8 if s is None else s for s in own]
-        examples = known.shape[one.batch_axis] if known is not None and known.shape else BATCH
-        specs.append(Spec(one.with_batch(sizes, examples), dtype))
+        sizes = (
+            model_input.without_batch(shapes[model_input.name])
+            if model_input.name in shapes
+            else [8 if s is None else s for s in own]
+        )
+        examples = known.shape[model_input.batch_axis] if known is not None and known.shape else BATCH
+        specs.append(Spec(model_input.with_batch(sizes, examples), dtype))
     network = trace_at(model._replace(strict=False), specs)
     try:
         arrays = draw_inputs(network, np.random.default_rng(seed), batch)
@@ -309,7 +326,7 @@ def read_for(path: str, wanted: Sequence[ModelInput], most: int = MAX_DATASET_BY
             if head.startswith(b"PK"):
                 return _read_npz(file, wanted, most)
             if head == b"\x89PNG\r\n":
-                seeing = next((one for one in wanted if len(one.shape or ()) == 4), wanted[0])
+                seeing = next((model_input for model_input in wanted if len(model_input.shape or ()) == 4), wanted[0])
                 return {seeing.name: picture(file, seeing)}
             if head == b"\x93NUMPY":
                 size = os.fstat(file.fileno()).st_size
@@ -336,19 +353,19 @@ def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput], most: int) -> dict[
             names = {member.filename.removesuffix(".npy"): member for member in members}
             if len(wanted) == 1 and wanted[0].name not in names and len(names) == 1:
                 names = {wanted[0].name: next(iter(names.values()))}
-            found: dict[str, Any] = {}
-            for one in wanted:
-                member = names.get(one.name, names.get(one.alias))
+            results: dict[str, Any] = {}
+            for model_input in wanted:
+                member = names.get(model_input.name, names.get(model_input.alias))
                 if member is None:
                     continue
                 refuse_coding(member)
                 with archive.open(member) as data:
-                    found |= [_array(data, member.file_size, member.compress_size, [one], most)]
-            if not found:
+                    results |= [_array(data, member.file_size, member.compress_size, [model_input], most)]
+            if not results:
                 listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
-                missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
+                missing = " or ".join(f"'{model_input.name}'" for model_input in wanted[:4])
                 raise SourceError(f"has no array {missing}; it has {listed}")
-            return found
+            return results
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zipfile.LargeZipFile) as error:
         raise SourceError(f"is damaged ({error})") from None
 
@@ -387,11 +404,16 @@ def _array(
         if nbytes > max(stored, most):
             words = f"unpacks to {nbytes:,} bytes, more than {most:,}; save it with numpy.save or numpy.savez"
             raise SourceError(words)
-        one = next((one for one in wanted if one.misfit(shape) is None), wanted[0])
-        hint = one.misfit(shape)
+        model_input = next((model_input for model_input in wanted if model_input.misfit(shape) is None), wanted[0])
+        hint = model_input.misfit(shape)
         if hint is not None:
             stored_shape = shape_text(shape) if shape else "()"
-            needs = " and ".join([f"{one.who} needs {one.shape_words}{one.misfit(shape)}" for one in wanted])
+            needs = " and ".join(
+                [
+                    f"{model_input.who} needs {model_input.shape_words}{model_input.misfit(shape)}"
+                    for model_input in wanted
+                ]
+            )
             raise SourceError(f"holds an array of {stored_shape}; {needs}")
         content = np.empty(nbytes, "uint8")
         view, done = content.data, 0
@@ -401,7 +423,7 @@ def _array(
                 raise SourceError(f"ends after {done:,} of {nbytes:,} bytes of data")
             done += count
         array = np.frombuffer(content, dtype=dtype)
-        return one.name, array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+        return model_input.name, array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     except SourceError:
         raise
     except (ValueError, zlib.error, zipfile.BadZipFile) as error:

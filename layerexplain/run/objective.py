@@ -58,7 +58,7 @@ class ScalarFormula(NamedTuple):
         return float(value), sent
 
 
-def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: Any = None) -> tuple[Term, Any]:
+def output_term(loss: OutputLoss, target: Any, output: Any, mask: Any, weights: Any = None) -> tuple[Term, Any]:
     """Return the loss of an output and what it sends back, its factor included.
 
     Args:
@@ -71,16 +71,16 @@ def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: A
     Raises:
         LayerExplainError: The loss refuses such targets, or its gradient is not known.
     """
-    where = f"the loss of '{one.ref.layer}', {one.type}"
+    where = f"the loss of '{loss.ref.layer}', {loss.type}"
     try:
-        definition = one.definition(_batched(target), None if weights is None else _batched(weights))
+        definition = loss.definition(_batched(target), None if weights is None else _batched(weights))
     except LayerExplainError as error:
         raise LayerExplainError(f"{where}: {error.fact}") from None
     (result,) = definition.results.values()
     if result.ndim:
         raise LayerExplainError(f"{where}, returns several numbers with this reduction; training needs a single one")
     run = Evaluation(len(output), computed_in(str(output.dtype)))
-    given = [target, output, *([] if weights is None else [weights]), *([] if one.mask is None else [mask])]
+    given = [target, output, *([] if weights is None else [weights]), *([] if loss.mask is None else [mask])]
     try:
         number = ScalarFormula(definition, gradient_of_number(definition, definition.params[1]))
         value, sent = number.at(dict(zip(definition.params, given, strict=True)), run)
@@ -88,8 +88,8 @@ def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: A
         raise LayerExplainError(f"{where}, has no known gradient: {why}") from None
     except CannotEvaluate as why:
         raise LayerExplainError(f"{where}, cannot be computed: {why}") from None
-    return Term(one.symbol, "loss", "/".join(one.path), one.type, one.weight, value), sent * run.np.asarray(
-        one.weight, sent.dtype
+    return Term(loss.symbol, "loss", "/".join(loss.path), loss.type, loss.weight, value), sent * run.np.asarray(
+        loss.weight, sent.dtype
     )
 
 
@@ -108,15 +108,15 @@ class Penalties:
     def of_outputs(self, ran: LayerExecution, outputs: Sequence[Any]) -> list[Any]:
         """Return what the activity regularizers of a layer send back to each of its results, None for nothing. Keras
         divides it by the number of examples."""
-        given = [one.value for one in own_penalties(ran.layer)]
-        found: list[Any] = []
+        given = [penalty.value for penalty in own_penalties(ran.layer)]
+        results: list[Any] = []
         for output in outputs:
             sent = None
             for value in given:
                 term = self.of_tensor(value, output, f"the output of '{'/'.join(ran.path)}'", 1 / len(output))
                 sent = added(sent, term)
-            found.append(sent)
-        return found
+            results.append(sent)
+        return results
 
     def of_tensor(self, value: Any, array: Any, where: str, share: float = 1.0) -> Any:
         """Return what a regularizer sends back to a weight, or a `share` of it to an output; None where its formula is

@@ -73,17 +73,17 @@ class CompiledProgram(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether all calls have a form."""
-        return all([isinstance(one.form, int) for one in self.calls])
+        return all([isinstance(call.form, int) for call in self.calls])
 
     def shown_forms(self) -> dict[str, list[int | None]]:
         """Return the numbers of the forms of each layer's calls, by its path: of a call that runs, the form that runs,
         as the numbers of a run are by its tensors and lines, of which a mask that others read is one."""
-        found = {path: list(numbers) for path, numbers in self.forms.calls.items()}
-        for one in self.calls:
-            numbers = found.get(one.path, [])
-            if isinstance(one.form, int) and one.call < len(numbers):
-                numbers[one.call] = one.form
-        return found
+        results = {path: list(numbers) for path, numbers in self.forms.calls.items()}
+        for call in self.calls:
+            numbers = results.get(call.path, [])
+            if isinstance(call.form, int) and call.call < len(numbers):
+                numbers[call.call] = call.form
+        return results
 
 
 class PageProgram(NamedTuple):
@@ -134,19 +134,19 @@ def page_program(
         return NoProgram("its source stores no weights")
     try:
         program = _program(
-            source, model, {**sizes, **{one.name: one.array.shape[1:] for one in given}}, given, precision
+            source, model, {**sizes, **{entry.name: entry.array.shape[1:] for entry in given}}, given, precision
         )
     except LayerExplainError as error:
         return NoProgram(error.fact)
     if isinstance(program, NoProgram):
         return program
     table, text = packed_weights(program.weights, program.precision)
-    return PageProgram(program, table, text, {one.name: packed(one.array[: _examples(given)]) for one in given})
+    return PageProgram(program, table, text, {entry.name: packed(entry.array[: _examples(given)]) for entry in given})
 
 
 def _examples(given: Sequence[GivenInput]) -> int:
     """Return how many examples of given inputs a page has."""
-    numbers = sum([int(one.array[:1].size) for one in given])
+    numbers = sum([int(entry.array[:1].size) for entry in given])
     return max(1, min(MOST_EXAMPLES, MOST_EXAMPLE_NUMBERS // max(1, numbers)))
 
 
@@ -169,14 +169,16 @@ def _program(
     model = with_input_layers(model)
     specs = input_specs(model, {name: tuple(shape) for name, shape in sizes.items()})
     inputs: list[tuple[str, tuple[int, ...], str]] = []
-    for one, spec in zip(wanted, specs, strict=True):
+    for model_input, spec in zip(wanted, specs, strict=True):
         shape = None if spec is None else spec.shape[1:]
         if shape is None or any([not isinstance(size, int) for size in shape]):
-            return NoProgram(f"the shape of the input '{one.name}' is unknown; give --input {one.name}=SHAPE")
-        if one.dtype == "string":
-            return NoProgram(f"the input '{one.name}' is text")
-        kind = "f" if is_float(one.dtype) else "b" if one.dtype == "bool" else "i"
-        inputs.append((one.name, (1, *[size for size in shape if isinstance(size, int)]), kind))
+            return NoProgram(
+                f"the shape of the input '{model_input.name}' is unknown; give --input {model_input.name}=SHAPE"
+            )
+        if model_input.dtype == "string":
+            return NoProgram(f"the input '{model_input.name}' is text")
+        kind = "f" if is_float(model_input.dtype) else "b" if model_input.dtype == "bool" else "i"
+        inputs.append((model_input.name, (1, *[size for size in shape if isinstance(size, int)]), kind))
     network = trace_at(model, specs, linked=True)
     raise_any(network.faults)
     with weight_source(source, network, 0) as weights:
@@ -184,7 +186,7 @@ def _program(
         outputs = wiring.run()
         forms = wiring.forms._replace(data=tuple(wiring.table.data))
         notes = tuple([note.message for note in weights.notes]) if wiring.arrays else ()
-        if precision == "half" and not keeps_outputs(network, weights, [one.array for one in given]):
+        if precision == "half" and not keeps_outputs(network, weights, [entry.array for entry in given]):
             precision = "f32"
         parts = (tuple(inputs), tuple(wiring.calls), tuple(wiring.same), outputs, tuple(wiring.arrays))
         return CompiledProgram(*parts, weights.origin, forms, notes, precision)
@@ -230,9 +232,9 @@ class _CallWiring:
     @cached_property
     def concrete(self) -> Network | None:
         """The model at a batch of exactly 1, for formulas whose sizes are not known for any batch."""
-        specs = [None if one is None else one._replace(shape=(1, *one.shape[1:])) for one in self.specs]
-        found = trace_at(self.model, specs, linked=True)
-        return None if found.faults else found
+        specs = [None if spec is None else spec._replace(shape=(1, *spec.shape[1:])) for spec in self.specs]
+        network = trace_at(self.model, specs, linked=True)
+        return None if network.faults else network
 
     def walk(
         self,
@@ -260,7 +262,7 @@ class _CallWiring:
                 inner: Tensors = {param: [tensor] for param, tensor in zip(call.definition.params, reads, strict=True)}
                 results = [picked(e) for e in call.definition.outputs]
                 self.walk(call.network, here, (*place, number), inner, set(results))
-                tensors[call.node] = [_at(inner, *one) for one in results]
+                tensors[call.node] = [_at(inner, *result) for result in results]
                 self.same.append((name, count, tuple(tensors[call.node][: len(call.definition.results)])))
                 continue
             masks = any(
@@ -310,8 +312,8 @@ class _CallWiring:
             other = self._at_batch_1(place)
             if other is not None:
                 other = other.without_masks() if len(definition.outputs) == len(definition.results) else other
-                found = form_of(other)
-                data = data if found is None else element_data(found)
+                result = form_of(other)
+                data = data if result is None else element_data(result)
         number = self.table.number(data)
         assert number is not None  # noqa: S101 (it is given data)
         return number
@@ -351,5 +353,5 @@ def is_open(form: ElementForm, data: Any) -> bool:
             return True  # a letter without a size
         if len(part) == 5 and part[0] == "in" and part[3] is None:
             return True  # a condition on an unknown size
-        pending += [one for one in part if isinstance(one, list)]
+        pending += [item for item in part if isinstance(item, list)]
     return False

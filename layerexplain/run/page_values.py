@@ -105,7 +105,7 @@ def page_values(
             form = _form(forms, step.name, step.call)
             pictures = tuple(_pictures(step, form) if not numbers and not step.refusal and room > 0 else ())
             spreads = tuple(_spreads(step) if room > 0 else ())
-            room -= sum([len(one["data"]) for one in (*pictures, *spreads)])
+            room -= sum([len(picture["data"]) for picture in (*pictures, *spreads)])
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
             if why:
                 left.append(step.name)
@@ -116,19 +116,19 @@ def page_values(
 def shared_values(models: Sequence[Model], inputs: Any) -> list[dict[str, Any]]:
     """Return what each of several models gets where the first one gets `inputs`: the same arrays, in the order of the
     inputs. Raises ArgumentError if a model does not take them."""
-    arrays = [one.array for one in given_inputs(models[0], inputs)]
-    found = []
+    arrays = [entry.array for entry in given_inputs(models[0], inputs)]
+    shared_values = []
     for model in models:
-        names = [one.name for one in inputs_of(model)]
+        names = [model_input.name for model_input in inputs_of(model)]
         if len(names) != len(arrays):
             raise ArgumentError(f"both models need as many inputs as have values: {len(arrays)}, got {len(names)}")
-        found.append(dict(zip(names, arrays, strict=True)))
-    return found
+        shared_values.append(dict(zip(names, arrays, strict=True)))
+    return shared_values
 
 
 def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
     """Return the shapes of inputs, by name and without the batch, from what `page_values` takes."""
-    return {one.name: tuple(one.array.shape[1:]) for one in given_inputs(model, inputs)}
+    return {entry.name: tuple(entry.array.shape[1:]) for entry in given_inputs(model, inputs)}
 
 
 # Which calls have their numbers -------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _form(forms: ElementForms, name: str, call: int) -> ElementForm | None:
 def _bytes(form: ElementForm) -> int:
     shapes = [leaf.shape for leaf in form.definition.leaves]
     sizes = [math.prod([size if isinstance(size, int) else 1 for size in shape]) for shape in shapes]
-    lines = [math.prod([one.size or 1 for one in line.letters]) for line in _own_lines(form)]
+    lines = [math.prod([letter.size or 1 for letter in line.letters]) for line in _own_lines(form)]
     return 4 * sum([*sizes, *lines])
 
 
@@ -236,12 +236,12 @@ def _inner_lines(
 ) -> dict[int, int]:
     """Return the arrays of the lines between the arguments and the results."""
     frame = _frame(step, form)
-    found = {}
+    inner_lines = {}
     for line in _own_lines(form):
         whole = frame.whole(line) if line not in done else None
         if whole is not None and whole.dtype.kind in "biuf" and len(whole.shape) == len(line.letters):
-            found[at[line]] = kept.number(whole, _is_batch(line.letters))
-    return found
+            inner_lines[at[line]] = kept.number(whole, _is_batch(line.letters))
+    return inner_lines
 
 
 def _frame(step: Activation, form: ElementForm) -> ArrayFrame:
@@ -270,7 +270,7 @@ def _pictures(step: Activation, form: ElementForm | None) -> Iterator[dict[str, 
     # A line that has heads, and a row and a column for each step.
     steps = ["batch", "heads", "steps", "steps"]
     lines = [] if form is None else _own_lines(form)
-    related = [line for line in lines if [one.role for one in line.letters] == steps]
+    related = [line for line in lines if [letter.role for letter in line.letters] == steps]
     if form is not None and related and step.definition is not None:
         frame = _frame(step, form)
         for line in related:
@@ -338,7 +338,7 @@ def _spreads(step: Activation) -> Iterator[dict[str, Any]]:
             "mean": summary.mean,
             "std": summary.std,
             "counts": counts.tolist(),
-            **{f"picture_{key}" if key in ("low", "high") else key: one for key, one in tiles(square).items()},
+            **{f"picture_{key}" if key in ("low", "high") else key: item for key, item in tiles(square).items()},
         }
 
 
@@ -401,13 +401,13 @@ def keeps_outputs(network: Network, weights: WeightSource, given: Sequence[Any])
 
     costs = Costs()
     definitions = [call.definition for call in network.calls if call.definition is not None]
-    macs = sum([costs.cost_of(one).macs or 0 for one in definitions])
+    macs = sum([costs.cost_of(definition).macs or 0 for definition in definitions])
     if macs > MOST_MACS:
         return False
     count = max(1, min(EXAMPLES, TRIED_MACS // max(macs, 1)))
     try:
-        inputs = [one[:count] for one in given]
-        if not any([one.any() for one in inputs]):
+        inputs = [item[:count] for item in given]
+        if not any([tensor.any() for tensor in inputs]):
             inputs = draw_inputs(network, np.random.default_rng(0), count)
         whole, rounded = (_outputs(network, source, inputs) for source in (weights, _Rounded(weights)))
     except (LayerExplainError, ValueError):
@@ -426,7 +426,7 @@ class _Rounded:
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         arrays = self.source.arrays_of(path, definition)
-        return [one.astype("float16").astype(one.dtype) if _fits_half(one) else one for one in arrays]
+        return [array.astype("float16").astype(array.dtype) if _fits_half(array) else array for array in arrays]
 
 
 def _outputs(network: Network, weights: WeightSource, inputs: Sequence[Any]) -> list[Any]:
@@ -443,7 +443,9 @@ def _change(whole: Any, rounded: Any) -> float:
 
     if whole.dtype.kind != "f" or not whole.size:
         return 0.0
-    a, b = (np.nan_to_num(one.reshape(len(one), -1).astype("float64"), posinf=0, neginf=0) for one in (whole, rounded))
+    a, b = (
+        np.nan_to_num(item.reshape(len(item), -1).astype("float64"), posinf=0, neginf=0) for item in (whole, rounded)
+    )
     largest = np.abs(a).max(1)
     changes = np.abs(a - b).max(1)
     return float((changes / np.where(largest > 0, largest, 1)).max())

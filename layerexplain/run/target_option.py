@@ -30,22 +30,22 @@ def make_targets(losses: Sequence[OutputLoss], given: Sequence[str] | Any, batch
     Raises:
         LayerExplainError: A file cannot be read, or an array does not fit its output and the loss.
     """
-    wanted = [_Target(one) for one in losses]
-    if isinstance(given, str) or not (isinstance(given, Sequence) and all(isinstance(one, str) for one in given)):
+    wanted = [_Target(loss) for loss in losses]
+    if isinstance(given, str) or not (isinstance(given, Sequence) and all(isinstance(item, str) for item in given)):
         return _of_arrays(wanted, given, batch)
-    named = split_names([one.name for one in wanted], given, OPTION, "output")
+    named = split_names([target.name for target in wanted], given, OPTION, "output")
     arrays: dict[str, GivenInput] = {}
-    for one in sorted(named, key=lambda one: one.name is None):
-        free = [w for w in wanted if (w.name == one.name if one.name else w.name not in arrays)]
-        if not free or (one.name in arrays):
-            raise ArgumentError(f"{OPTION} {one.what}: all outputs of the model already have targets")
-        if is_generated(one.what):
-            if not one.what.startswith("random"):
-                raise ArgumentError(f"{OPTION} takes a file FILE.npy or FILE.npz, or random[:SEED], got {one.what}")
-            seed = seed_of(one.what, OPTION)
+    for typed in sorted(named, key=lambda typed: typed.name is None):
+        free = [w for w in wanted if (w.name == typed.name if typed.name else w.name not in arrays)]
+        if not free or (typed.name in arrays):
+            raise ArgumentError(f"{OPTION} {typed.what}: all outputs of the model already have targets")
+        if is_generated(typed.what):
+            if not typed.what.startswith("random"):
+                raise ArgumentError(f"{OPTION} takes a file FILE.npy or FILE.npz, or random[:SEED], got {typed.what}")
+            seed = seed_of(typed.what, OPTION)
             sources = {w.name: (w.drawn(seed, batch), f"random, from seed {seed}") for w in free}
         else:
-            sources = {name: (array, one.what) for name, array in read_for(one.what, free).items()}
+            sources = {name: (array, typed.what) for name, array in read_for(typed.what, free).items()}
         for w in free:
             if w.name in sources:
                 arrays[w.name] = GivenInput(w.name, w.checked(sources[w.name][0], batch), sources[w.name][1])

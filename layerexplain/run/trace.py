@@ -132,7 +132,7 @@ class RunnableModel(NamedTuple):
     @property
     def arrays(self) -> list[Any]:
         """The arrays of the inputs."""
-        return [one.array for one in self.inputs]
+        return [entry.array for entry in self.inputs]
 
     @property
     def batch(self) -> int:
@@ -143,7 +143,10 @@ class RunnableModel(NamedTuple):
         """Return the facts of the run."""
         model, ran = self.model, self.activations
         given = tuple(
-            [TracedInput(one.name, tuple(one.array.shape), dtype_name(one.array), one.origin) for one in self.inputs]
+            [
+                TracedInput(entry.name, tuple(entry.array.shape), dtype_name(entry.array), entry.origin)
+                for entry in self.inputs
+            ]
         )
         origin = (model.source, model.format, model.name, model.type)
         return Run(*origin, ran.weights.origin, ran.seed, given, self.notes, model.keras_version)
@@ -175,7 +178,7 @@ def ready(
     try:
         model = with_stored_buffers(model_on(model, inputs))
         given = given_inputs(model, inputs)
-        network = traced_at(model, [one.array for one in given], training=training)
+        network = traced_at(model, [entry.array for entry in given], training=training)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
             yield RunnableModel(model, given, ModelRun(network, weights, seed, max_memory), notes, training)
@@ -268,13 +271,13 @@ def trace(
         ) as training_step:
             return traced_step(training_step, keep, progress)
     with ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running:
-        found = Trace(running)
+        trace = Trace(running)
         for step in running.steps(progress):
             if not partial:
                 must_have_run(step)
-            found._add(step, keep)
-        found.outputs = running.activations.outputs
-        return found
+            trace._add(step, keep)
+        trace.outputs = running.activations.outputs
+        return trace
 
 
 def trace_statistics(

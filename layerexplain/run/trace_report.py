@@ -157,7 +157,7 @@ class ElementReport(Reported):
             "shape": self.shape,
             "formula": self.formula,
             "gradient_of": self.gradient_of or None,
-            "lines": [_line(one) for one in self.worked.lines],
+            "lines": [_line(line) for line in self.worked.lines],
             "shortened": self.worked.shortened,
             "value": self.worked.value,
             "layer_value": self.whole,

@@ -46,8 +46,8 @@ class TracedStep(Trace):
             add(self._names[path], call, 0, array, of=f"call/{call}/z/gradient")
         for what, arrays in (("gradient", self.weight_gradients), ("new", self.new_weights)):
             for where, array in arrays.items():
-                one = self._weights[where]
-                add(one.path, 0, 0, array, of=f"weight/{one.name}/{what}")
+                gradient = self._weights[where]
+                add(gradient.path, 0, 0, array, of=f"weight/{gradient.name}/{what}")
 
     def _add_gradients(self, sent: SentBack, keep: Callable[[str], bool] | None) -> None:
         """Keep the gradients that reach a call of a layer."""
@@ -61,15 +61,19 @@ class TracedStep(Trace):
 
 def traced_step(taken_step: GradientStep, keep: Callable[[str], bool] | None, progress: Progress | None) -> TracedStep:
     """Run a training step; `keep` says which layers' values are kept."""
-    found = TracedStep(taken_step.running)
-    taken_step.forward(lambda step: found._add(step, keep), progress)
-    taken_step.backward(lambda sent: found._add_gradients(sent, keep), progress)
+    traced_step = TracedStep(taken_step.running)
+    taken_step.forward(lambda step: traced_step._add(step, keep), progress)
+    taken_step.backward(lambda sent: traced_step._add_gradients(sent, keep), progress)
     if taken_step.optimizer is not None:
         taken_step.update()
-    found.outputs = taken_step.tape.outputs
-    found.notes = (*found.notes, *taken_step.all_notes())
-    found.loss, found.terms = taken_step.loss, tuple(taken_step.terms)
-    found._weights = {one.where: one for one in taken_step.weights.values()}
-    found.weight_gradients = {where: one.gradient for where, one in found._weights.items() if one.has_gradient}
-    found.new_weights = {where: one.new for where, one in found._weights.items() if one.new is not None}
-    return found
+    traced_step.outputs = taken_step.tape.outputs
+    traced_step.notes = (*traced_step.notes, *taken_step.all_notes())
+    traced_step.loss, traced_step.terms = taken_step.loss, tuple(taken_step.terms)
+    traced_step._weights = {weight.where: weight for weight in taken_step.weights.values()}
+    traced_step.weight_gradients = {
+        where: weight.gradient for where, weight in traced_step._weights.items() if weight.has_gradient
+    }
+    traced_step.new_weights = {
+        where: weight.new for where, weight in traced_step._weights.items() if weight.new is not None
+    }
+    return traced_step

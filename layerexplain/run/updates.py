@@ -67,21 +67,25 @@ def stored_optimizer(source: Any, model: Model) -> StoredOptimizer | None:
     content = content_of(source)
     if content is None:
         optimizer = getattr(source, "optimizer", None) if is_live_model(source) else None
-        found = [plain_floats(one) for one in getattr(optimizer, "variables", None) or ()]
-        return StoredOptimizer(tuple(found)) if found else None
+        results = [plain_floats(item) for item in getattr(optimizer, "variables", None) or ()]
+        return StoredOptimizer(tuple(results)) if results else None
     with open_weights(content) as stored:
-        tensors = [] if stored is None else [one for one in stored.tensors if one.role == "optimizer"]
+        tensors = [] if stored is None else [tensor for tensor in stored.tensors if tensor.role == "optimizer"]
         if stored is None or not tensors:
             return None
         if is_before_keras_3(model.keras_version):
             return StoredOptimizer()
-        if all(one.parts[-1].isdecimal() for one in tensors):
-            depth = min(len(one.parts) for one in tensors)  # deeper: an optimizer inside, whose numbers are here too
-            listed = sorted([one for one in tensors if len(one.parts) == depth], key=lambda one: int(one.parts[-1]))
-            return StoredOptimizer(tuple([stored.read(one) for one in listed]))
-        wrappers = {one.parts[:-1] for one in tensors if one.parts[-1] == "step_counter"}
-        own = [one for one in tensors if one.parts[-1] not in _COUNTERS or one.parts[:-1] not in wrappers]
-        return StoredOptimizer(named={one.parts[-1]: stored.read(one) for one in own})
+        if all(tensor.parts[-1].isdecimal() for tensor in tensors):
+            depth = min(
+                len(tensor.parts) for tensor in tensors
+            )  # deeper: an optimizer inside, whose numbers are here too
+            listed = sorted(
+                [tensor for tensor in tensors if len(tensor.parts) == depth], key=lambda tensor: int(tensor.parts[-1])
+            )
+            return StoredOptimizer(tuple([stored.read(tensor) for tensor in listed]))
+        wrappers = {tensor.parts[:-1] for tensor in tensors if tensor.parts[-1] == "step_counter"}
+        own = [tensor for tensor in tensors if tensor.parts[-1] not in _COUNTERS or tensor.parts[:-1] not in wrappers]
+        return StoredOptimizer(named={tensor.parts[-1]: stored.read(tensor) for tensor in own})
 
 
 def slots_of_weights(
@@ -112,14 +116,14 @@ def slots_of_weights(
         rest = [name for name in stored.named if name not in names]  # what all weights share has a name of its own
         names = [name if name in stored.named else rest.pop() if rest else name for name in names]
         arrays = [stored.named[name] for name in names if name in stored.named]
-    if [tuple(one.shape) for one in arrays] != [shape for _, _, shape in places]:
+    if [tuple(item.shape) for item in arrays] != [shape for _, _, shape in places]:
         raise LayerExplainError("the stored state does not fit this optimizer and these weights")
-    found: dict[str, dict[str, Any]] = {path: {} for path in definitions}
+    results: dict[str, dict[str, Any]] = {path: {} for path in definitions}
     for (paths, name, _), array in zip(places, arrays, strict=True):
         for path in paths:
-            found[path][name] = array
+            results[path][name] = array
     counters = dict(zip(names[:start], arrays, strict=False))
-    return Slots(int(counters["iteration"]) + 1, float(counters["learning_rate"]) if fixed else None, found)
+    return Slots(int(counters["iteration"]) + 1, float(counters["learning_rate"]) if fixed else None, results)
 
 
 Place = tuple[Sequence[str], str, tuple[int, ...]]
@@ -168,9 +172,9 @@ def updates(
     """
     import numpy as np
 
-    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in (one.astype("float64") for one in gradients.values())))
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in (gradient.astype("float64") for gradient in gradients.values())))
     formulas = update_formulas(optimizer, [(path, weights[path].shape) for path in gradients])
-    found = {}
+    result = {}
     for (path, g), definition in zip(gradients.items(), formulas, strict=True):
         weight = weights[path]
         float_ = computed_in(str(weight.dtype))
@@ -186,5 +190,5 @@ def updates(
         given["global_norm"] = np.asarray(norm, float_)
         params = [given[str(param.label)] for param in definition.params]
         results = evaluate(definition, params, slots, Evaluation(1, float_))
-        found[path] = Update(definition, results[list(definition.results).index("W")])
-    return found
+        result[path] = Update(definition, results[list(definition.results).index("W")])
+    return result

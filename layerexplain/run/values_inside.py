@@ -34,12 +34,12 @@ def moves_of(definition: Definition) -> Moves:
     """Return the new values of the weights of a layer, those of layers inside of it among them."""
     known = definition.answers.get("moves")
     if known is None:
-        found = _moves_in(definition.order)
+        moves = _moves_in(definition.order)
         by_label = {str(leaf.label): leaf for leaf in definition.weights}
         own = {by_label[label]: value for label, value in definition.updates.items()}
         inside = set(definition.order)
-        read = found.read or any(leaf in inside for leaf in own)
-        known = definition.answers["moves"] = found._replace(values={**found.values, **own}, read=read)
+        read = moves.read or any(leaf in inside for leaf in own)
+        known = definition.answers["moves"] = moves._replace(values={**moves.values, **own}, read=read)
     assert isinstance(known, Moves)  # noqa: S101 (nothing else is kept under this name)
     return known
 
@@ -48,46 +48,46 @@ def _moves_in(order: Iterable[Expr]) -> Moves:
     values: dict[Expr, Expr] = {}
     unknown = read = False
     for node in order:
-        found = Moves({})
+        moves = Moves({})
         if node.op is CALL and node.attrs["definition"].kind != "composite":
-            found = _moves_of_call(node, values)
+            moves = _moves_of_call(node, values)
         elif node.op is LOOP:
-            found = _moves_of_loop(node)
-        again = bool(values.keys() & found.values.keys())
-        unknown |= found.unknown or (again and found.read)
-        read |= found.read
-        values.update(found.values)
+            moves = _moves_of_loop(node)
+        again = bool(values.keys() & moves.values.keys())
+        unknown |= moves.unknown or (again and moves.read)
+        read |= moves.read
+        values.update(moves.values)
     return Moves(values, unknown, read)
 
 
 def _moves_of_call(node: Expr, before: Mapping[Expr, Expr]) -> Moves:
     called: Definition = node.attrs["definition"]
-    found = moves_of(called)
-    if not found.values:
-        return found
-    results = {f"new_{i}": value for i, value in enumerate(found.values.values())}
+    moves = moves_of(called)
+    if not moves.values:
+        return moves
+    results = {f"new_{i}": value for i, value in enumerate(moves.values.values())}
     moving = Definition(f"moved_{called.name}", called.params, called.variables, results)
     parts = _parts(call(moving, *[before.get(arg, arg) for arg in node.args]))
     outer = dict(zip(called.leaves, node.args, strict=True))
-    return found._replace(values={outer[leaf]: value for leaf, value in zip(found.values, parts, strict=True)})
+    return moves._replace(values={outer[leaf]: value for leaf, value in zip(moves.values, parts, strict=True)})
 
 
 def _moves_of_loop(node: Expr) -> Moves:
     """Move the weights at each step from where the step before left them."""
     body: Body = node.attrs["body"]
-    found = _moves_in(body.order)
-    if not found.values:
-        return found
-    if found.read or body.states or node.attrs.get("backwards"):
-        return Moves({}, unknown=True, read=found.read)
+    moves = _moves_in(body.order)
+    if not moves.values:
+        return moves
+    if moves.read or body.states or node.attrs.get("backwards"):
+        return Moves({}, unknown=True, read=moves.read)
 
     def step(*given: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
-        env = dict(zip((*body.steps, *found.values), given, strict=True))
-        return Copier().values(list(found.values.values()), env), {}
+        env = dict(zip((*body.steps, *moves.values), given, strict=True))
+        return Copier().values(list(moves.values.values()), env), {}
 
-    states = {str(leaf.label): leaf for leaf in found.values}
+    states = {str(leaf.label): leaf for leaf in moves.values}
     last = loop(step, node.args[: len(body.steps)], states)
-    return found._replace(values=dict(zip(found.values, _parts(last), strict=True)))
+    return moves._replace(values=dict(zip(moves.values, _parts(last), strict=True)))
 
 
 def _parts(node: Expr) -> list[Expr]:
@@ -127,8 +127,8 @@ def penalized_inside(definition: Definition, layer: Layer) -> Inside:
     names = [f"activity_{i}" for i in range(1, len(exposing.found) + 1)]
     beside = {name: node for name, (node, _) in zip(names, exposing.found, strict=True)}
     penalties = {name: penalty for name, (_, penalty) in zip(names, exposing.found, strict=True)}
-    known = {id(one.holder) for one in penalties.values()}
-    unknown = exposing.refused or any(id(one.holder) not in known for one in wanted)
+    known = {id(penalty.holder) for penalty in penalties.values()}
+    unknown = exposing.refused or any(id(penalty.holder) not in known for penalty in wanted)
     if not beside:
         return Inside(definition, {}, unknown)
     extended = Definition(
@@ -139,9 +139,9 @@ def penalized_inside(definition: Definition, layer: Layer) -> Inside:
 
 def own_penalties(layer: Layer) -> Iterator[Penalty]:
     """Yield the activity regularizers of a layer's own outputs."""
-    for one in settings_of(layer, "regularizer"):
-        if one.of == "activity" and not one.steps:
-            yield Penalty(one.value, layer)
+    for term in settings_of(layer, "regularizer"):
+        if term.of == "activity" and not term.steps:
+            yield Penalty(term.value, layer)
     kind = facts_of(layer.type).regularizes
     if kind:
         given = {name: layer.config[name] for name in ("l1", "l2") if layer.config.get(name) is not None}
@@ -150,8 +150,8 @@ def own_penalties(layer: Layer) -> Iterator[Penalty]:
 
 def _wrapped_layer(layer: Layer) -> Layer | None:
     """Return the one layer that a wrapper holds."""
-    found = layer.config.get("layer")
-    return found if isinstance(found, Layer) else None
+    result = layer.config.get("layer")
+    return result if isinstance(result, Layer) else None
 
 
 def _wanted(layer: Layer) -> Iterator[Penalty]:
@@ -161,11 +161,11 @@ def _wanted(layer: Layer) -> Iterator[Penalty]:
         yield from own_penalties(layer)
     inside = [*layer.config.values(), *(() if layer.model is None else layer.model.layers)]
     inside += [one for value in inside if isinstance(value, list | tuple) for one in value]
-    for one in inside:
-        if isinstance(one, Layer):
-            if not (one is _wrapped_layer(layer) and facts_of(layer.type).skips_activity):
-                yield from own_penalties(one)
-            yield from _wanted(one)
+    for other in inside:
+        if isinstance(other, Layer):
+            if not (other is _wrapped_layer(layer) and facts_of(layer.type).skips_activity):
+                yield from own_penalties(other)
+            yield from _wanted(other)
 
 
 class _Exposing(Copier):
@@ -188,7 +188,7 @@ class _Exposing(Copier):
         for node in nodes:
             if node not in env:
                 super().visit([node], env)
-                self.found += [(env[node], one) for one in self.labelled.get(node, ())]
+                self.found += [(env[node], penalty) for penalty in self.labelled.get(node, ())]
         return env
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
@@ -259,14 +259,14 @@ def _called(definition: Definition, layer: Layer) -> Iterator[tuple[Expr, tuple[
     if layer.model is None:
         return
     by_label: dict[str, Layer | None] = {}
-    for one in layer.model.layers:
-        calls = sum(call.layer == one.name for call in layer.model.calls)
+    for inner_layer in layer.model.layers:
+        calls = sum(call.layer == inner_layer.name for call in layer.model.calls)
         for index in range(calls):
-            label = identifier(one.name) + (f"_{index + 1}" if index else "")
-            by_label[label] = None if label in by_label else one
+            label = identifier(inner_layer.name) + (f"_{index + 1}" if index else "")
+            by_label[label] = None if label in by_label else inner_layer
     for node in definition.order:
         base = node.args[0] if node.op is ITEM else node
         label = str(node.label).removesuffix("_0") if node.op is ITEM else str(node.label)
-        found = by_label.get(str(node.label)) or by_label.get(label)
-        if base.op is CALL and found is not None and base.attrs["definition"].kind != "composite":
-            yield base, (found, True)
+        result = by_label.get(str(node.label)) or by_label.get(label)
+        if base.op is CALL and result is not None and base.attrs["definition"].kind != "composite":
+            yield base, (result, True)

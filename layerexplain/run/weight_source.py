@@ -67,9 +67,9 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
     given = network.model.weights_file
     content = given or content_of(source)
     if content is None and is_live_module(source):
-        found = _Stored(match(network, module_weights(source)))
-        found.origin = "of the model"
-        yield found
+        result = _Stored(match(network, module_weights(source)))
+        result.origin = "of the model"
+        yield result
         return
     if content is None and is_live_model(source):
         yield LiveWeights(source)
@@ -101,7 +101,7 @@ def with_stored_buffers(model: Model) -> Model:
 
     def read(layer: Layer) -> Layer:
         is_stored = layer.type == f"{TORCH}Buffer" and layer.name in names
-        config = {key: one for key, one in layer.config.items() if key != "values"}
+        config = {key: value for key, value in layer.config.items() if key != "values"}
         return layer._replace(config=config) if is_stored else layer
 
     return model._replace(layers=tuple(map(read, model.layers)))
@@ -170,11 +170,11 @@ class _Drawn:
         self.seed = seed
         shared = shared_weights(network)
         self.first = shared.first if shared is not None else {}
-        self.layers = {one.path: one.layer for one in weighted_layers(network)}
+        self.layers = {layer.path: layer.layer for layer in weighted_layers(network)}
         names = list(dict.fromkeys(_unknown_initializers(network)))
         more = f". Of {in_a_row(names)} the values are not known: the layers' defaults replace them" if names else ""
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
-        rows = [one.layer.name for one in weighted_layers(network) if _is_of_numbers(one)]
+        rows = [layer.layer.name for layer in weighted_layers(network) if _is_of_numbers(layer)]
         if rows:
             words = (
                 f"the program computes the values of {in_a_row(rows)}, which layerexplain does not: random "
@@ -212,9 +212,9 @@ def _is_of_numbers(layer: WeightedLayer) -> bool:
 
 
 def _unknown_initializers(network: Network) -> Iterator[str]:
-    for one in weighted_layers(network):
-        for weight in one.weights:
-            beginning = beginning_of(one.layer, weight)
+    for layer in weighted_layers(network):
+        for weight in layer.weights:
+            beginning = beginning_of(layer.layer, weight)
             if beginning is not None and beginning.unknown:
                 yield beginning.unknown
 
@@ -224,7 +224,7 @@ def stored_values(weights: WeightSource, path: str) -> dict[str, Any]:
     if not isinstance(weights, _Stored) or weights.matched.stored is None:
         return {}
     read = weights.matched.stored.read
-    return {one.name: read(one.tensor) for one in weights.matched.of_layer(path) if one.tensor is not None}
+    return {weight.name: read(weight.tensor) for weight in weights.matched.of_layer(path) if weight.tensor is not None}
 
 
 # Weight changes -----------------------------------------------------------------------------------------------------
@@ -239,14 +239,14 @@ def weight_changes(sources: tuple[Any, Any], models: tuple[Model, Model]) -> Ite
     equal where they compute the same.
     """
     with ExitStack() as opened:
-        found = [
+        functions = [
             opened.enter_context(_side(source, model, trace_model(model)))
             for source, model in zip(sources, models, strict=True)
         ]
 
         def changes(path: str, other: str) -> Iterator[WeightChange]:
-            one, two = found[0](path), found[1](other)
-            for name, values in one.items():
+            entry, two = functions[0](path), functions[1](other)
+            for name, values in entry.items():
                 if name in two and values.shape == two[name].shape:
                     yield from _compared(name, values, two[name])
 

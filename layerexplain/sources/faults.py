@@ -137,8 +137,8 @@ def _tls(error: BaseException) -> str:
     """Return the reason within `[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate
     (…)`."""
     text = first_line(error, 300)
-    found = re.search(r"\] ([^(\[]+)", text)
-    return found[1].strip(" :.") if found is not None else text
+    match = re.search(r"\] ([^(\[]+)", text)
+    return match[1].strip(" :.") if match is not None else text
 
 
 def _refusal(error: BaseException) -> str:

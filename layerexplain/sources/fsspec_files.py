@@ -53,14 +53,14 @@ class FsspecFiles:
         base = self._path.rstrip("/") + "/"
         # A server's index of a directory is at the place that ends so.
         listed = tried(lambda: self._system.ls(base if self._is_http else self._path, detail=True), self._source)
-        found = {}
+        result = {}
         for info in listed:
             name = str(info["name"])
             inner = name.removeprefix(base).rstrip("/")
             # What lies elsewhere is not followed.
             if name.startswith(base) and inner not in ("", ".", "..") and not set(inner) & set("/?#"):
-                found[inner] = _entry(inner, info)
-        return [found[name] for name in sorted(found)]
+                result[inner] = _entry(inner, info)
+        return [result[name] for name in sorted(result)]
 
     def names(self) -> set[str]:
         """Return the names of the files in the directory; of those of a model where the server lists none."""

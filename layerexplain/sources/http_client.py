@@ -58,8 +58,8 @@ def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
 
 def is_private(address: str) -> bool:
     """Return whether an address belongs to a machine or a network of its own, and not to the Internet."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or found
+    result = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(result, "ipv4_mapped", None) or result
     return not inner.is_global
 
 
@@ -71,11 +71,11 @@ class _Resolver(aiohttp.ThreadedResolver):  # type: ignore[misc]
         self.private: dict[str, bool] = {}
 
     async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
-        found = await super().resolve(host, port, family)
-        self.private[host] = any(is_private(one["host"]) for one in found)
+        result = await super().resolve(host, port, family)
+        self.private[host] = any(is_private(item["host"]) for item in result)
         if self.private[host] and _from_public.get():
             raise _to_private(host)
-        return found
+        return result
 
     def is_private(self, host: str) -> bool:
         """Return whether a host, a name that was looked up or an address, is private."""
@@ -155,8 +155,8 @@ def _must_fit(asked: Any, answer: Any) -> None:
 
 def _range(headers: Any) -> tuple[int, int] | None:
     """Return the range that a request asks for, its end not included."""
-    found = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
-    return (int(found[1]), int(found[2]) + 1) if found is not None else None
+    match = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
+    return (int(match[1]), int(match[2]) + 1) if match is not None else None
 
 
 class _Bounded(aiohttp.ClientResponse):  # type: ignore[misc]

@@ -172,7 +172,7 @@ def entries_of(directory: str) -> Sequence[Entry]:
         return place_behind(directory).entries()
     try:
         with os.scandir(directory or ".") as listed:
-            return sorted([entry for one in listed if (entry := _entry(one)) is not None])
+            return sorted([entry for item in listed if (entry := _entry(item)) is not None])
     except OSError as error:
         raise SourceError(why_unread(error)) from None
 
@@ -184,14 +184,14 @@ def inside(directory: str, entry: Entry) -> str:
     return os.path.join(directory, entry.name)
 
 
-def _entry(one: os.DirEntry[str]) -> Entry | None:
+def _entry(item: os.DirEntry[str]) -> Entry | None:
     try:
-        if one.is_dir(follow_symlinks=False):
-            return Entry(one.name, True)
-        status = one.stat()
+        if item.is_dir(follow_symlinks=False):
+            return Entry(item.name, True)
+        status = item.stat()
     except OSError:  # a link to nothing
         return None
-    return Entry(one.name, False, status.st_size, str(status.st_mtime_ns)) if stat.S_ISREG(status.st_mode) else None
+    return Entry(item.name, False, status.st_size, str(status.st_mtime_ns)) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_directory(source: str) -> bool:

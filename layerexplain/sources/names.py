@@ -53,7 +53,7 @@ class Passwords(dict[str, str]):
         if isinstance(source, Remote):
             self.update(source.passwords)
             return str(source)
-        self.update({hidden_login(found): found[0] for found in re.finditer(CREDENTIALS, source)})
+        self.update({hidden_login(match): match[0] for match in re.finditer(CREDENTIALS, source)})
         printed = without_passwords(source)
         self[printed] = source  # two hosts may have a `?token=***` each
         return printed
@@ -81,7 +81,7 @@ class Passwords(dict[str, str]):
         """Return a source with the passwords that were taken out of it."""
         if source in self or not self:
             return self.get(source, source)
-        return re.sub(CREDENTIALS, lambda found: self.get(found[0], found[0]), source)
+        return re.sub(CREDENTIALS, lambda match: self.get(match[0], match[0]), source)
 
 
 class Remote(str):
@@ -167,7 +167,7 @@ def source_reference(source: str, reach: Reach = USUAL) -> str:
             inner, _, outer = source.removeprefix("zip://").partition("::")
             source = f"{outer}::{inner}"
         return Remote(source, reach)
-    return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)
+    return next((source.removeprefix(item) for item in _LOCAL if source.startswith(item)), source)
 
 
 class FoundSource(NamedTuple):

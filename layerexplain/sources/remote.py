@@ -95,7 +95,7 @@ def local_copy(source: Remote) -> Iterator[str]:
         if is_folder(source):
             os.mkdir(path)
             # A name of a server is a path here.
-            names = [one for one in names_in(source) if one not in ("", ".", "..") and not set(one) & set("/\\:\0")]
+            names = [item for item in names_in(source) if item not in ("", ".", "..") and not set(item) & set("/\\:\0")]
             copies = {os.path.join(path, name): source.member(name) for name in names}
         for target, place in copies.items():
             file = open_remote(place)
@@ -178,14 +178,14 @@ class _Archive:
             raise SourceError(f"is in the archive {len(self._members[name])} times; its name needs to be unique")
         member = self._members[name][0]
         try:
-            found = member_data(self._zip, self._file.as_io(), member)
+            result = member_data(self._zip, self._file.as_io(), member)
         except LayerExplainError:
             raise
         except DAMAGE as error:
             raise SourceError(f"cannot be unpacked ({first_line(error, 120)}); was the archive copied whole?") from None
-        if isinstance(found, bytes):
-            return RangeFile(Ranges.of_bytes(found))
-        return self._file.part(found, member.file_size)
+        if isinstance(result, bytes):
+            return RangeFile(Ranges.of_bytes(result))
+        return self._file.part(result, member.file_size)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -211,7 +211,7 @@ def _archive(outer: str, _mark: str) -> _Archive:
 def _mark_of(outer: str) -> str:
     """Return what tells that an archive of this machine has changed."""
     try:
-        found = os.stat(outer)
+        result = os.stat(outer)
     except OSError:
         return ""
-    return f"{found.st_mtime_ns} {found.st_size}"
+    return f"{result.st_mtime_ns} {result.st_size}"

@@ -128,17 +128,17 @@ def _marks(paths: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     import."""
     for path in paths:
         given = Path(path.partition(":")[0] if ".py:" in path else path)
-        found = [given]
+        results = [given]
         if given.suffix == ".py":
-            found = sorted(given.parent.glob("*.py"))[:_MOST_FILES]
+            results = sorted(given.parent.glob("*.py"))[:_MOST_FILES]
         elif given.is_dir():
-            found = sorted(given.rglob("*"))[:_MOST_FILES]
-        for one in found:
+            results = sorted(given.rglob("*"))[:_MOST_FILES]
+        for item in results:
             try:
-                is_at = one.stat()
+                is_at = item.stat()
             except OSError:
                 continue
-            yield str(one), is_at.st_mtime_ns, is_at.st_size
+            yield str(item), is_at.st_mtime_ns, is_at.st_size
 
 
 # Server -------------------------------------------------------------------------------------------------------------

@@ -50,11 +50,11 @@ def assign_by_number(wanted: Sequence[FormulaWeight], stored: Sequence[Sizes]) -
     # Where the count fits and a shape does not, that is a disagreement to report, not a reason to look elsewhere.
     if len(shapes) <= len(stored):
         places = list(range(len(stored))) if len(shapes) == len(stored) else only_embedding(shapes, stored)
-        found = None if places is None else dict(zip(order, places, strict=True))
+        result = None if places is None else dict(zip(order, places, strict=True))
     else:
         back = only_embedding(stored, shapes)
-        found = None if back is None else {order[i]: number for number, i in enumerate(back)}
-    return None if found is None else [found.get(i) for i in range(len(wanted))]
+        result = None if back is None else {order[i]: number for number, i in enumerate(back)}
+    return None if result is None else [result.get(i) for i in range(len(wanted))]
 
 
 def stored_order(wanted: Sequence[FormulaWeight]) -> list[int]:
@@ -109,15 +109,15 @@ def _by_names(
 ) -> dict[int, int] | None:
     """Return each weight's array by name and shape, the longest agreement of names first; None if one has none."""
     free = grouped(((_canon(tensor.parts[-1]), tensor.shape), number) for number, tensor in enumerate(stored))
-    found: dict[int, int] = {}
+    results: dict[int, int] = {}
     for i in own:
         fitting = free.get((_canon(wanted[i].names[-1]), wanted[i].shape))
         if not fitting:
             return None
         best = max(fitting, key=lambda number: (_agreement(wanted[i].names, stored[number].parts), -number))
-        found[i] = best
+        results[i] = best
         fitting.remove(best)
-    return found
+    return results
 
 
 def _agreement(names: Sequence[str], parts: Sequence[str]) -> int:
@@ -189,23 +189,23 @@ def turned(kernel: Any) -> Any:
 
 def in_keras_order(values: Sequence[Any], definition: Definition) -> list[Any]:
     """Return the weights of a layer with those that are in cuDNN's order as formulas have them; shapes stay."""
-    found = list(values)
+    results = list(values)
     for first, gates in cudnn_places(definition):
         import numpy as np
 
-        kernel, recurrent = (np.split(found[first + i], gates, axis=1) for i in range(2))
+        kernel, recurrent = (np.split(results[first + i], gates, axis=1) for i in range(2))
         # Of each gate: the same numbers read as (units, inputs), transposed.
         turned = [part.reshape(part.shape[::-1]).T for part in kernel]
-        found[first] = np.concatenate(turned, axis=1)
-        found[first + 1] = np.concatenate([part.T for part in recurrent], axis=1)
-    return found
+        results[first] = np.concatenate(turned, axis=1)
+        results[first + 1] = np.concatenate([part.T for part in recurrent], axis=1)
+    return results
 
 
 def cudnn_places(definition: Definition) -> list[tuple[int, int]]:
     """Return where the kernel, the recurrent kernel and the bias of a layer of cuDNN begin among the weights of a
     definition, and how many gates it has: its bias, unlike any other, is one row of two for each gate."""
-    shapes = [tuple(one.shape) for one in definition.weights]
-    names = [one.attrs["name"] for one in definition.weights]
+    shapes = [tuple(weight.shape) for weight in definition.weights]
+    names = [weight.attrs["name"] for weight in definition.weights]
     return [
         (first, shapes[first][1] // shapes[first + 1][0])
         for first in range(len(shapes) - 2)

@@ -47,7 +47,9 @@ def match(network: Network, stored: WeightFile | None) -> MatchedWeights:
 def _match(network: Network, stored: WeightFile | None) -> MatchedWeights:
     if stored is None:
         weights = [
-            MatchedWeight(one, w, None, _holder(one, w)) for one in weighted_layers(network) for w in one.weights
+            MatchedWeight(other, w, None, _holder(other, w))
+            for other in weighted_layers(network)
+            for w in other.weights
         ]
         return MatchedWeights(None, tuple(weights), (), frozenset(), ())
     if stored.layout == "paths":
@@ -95,9 +97,9 @@ class _Matcher:
 
     def _below(self, group: Groups) -> list[StoredTensor]:
         places = islice(self.order, bisect_left(self.order, (group,)), None)
-        found = [number for _, number in takewhile(lambda place: place[0][: len(group)] == group, places)]
+        numbers = [number for _, number in takewhile(lambda place: place[0][: len(group)] == group, places)]
         # `order` is that of texts; the file's own has 10 behind 9.
-        return [self.parameters[number] for number in sorted(found)]
+        return [self.parameters[number] for number in sorted(numbers)]
 
     # Class layout -----------------------------------------------------------------------------------------------
 
@@ -114,11 +116,11 @@ class _Matcher:
         )
         numbered: dict[int, MatchedWeight] = {}
         for at, own in by_holder.items():
-            found = self._of_attribute(layer, at, [wanted for _, wanted in own])
-            if found is None:
+            weights = self._of_attribute(layer, at, [wanted for _, wanted in own])
+            if weights is None:
                 self._as_stored(layer, below)
                 return
-            numbered.update(zip([number for number, _ in own], found, strict=True))
+            numbered.update(zip([number for number, _ in own], weights, strict=True))
         self._keep(layer, [numbered[number] for number in sorted(numbered)], below)
 
     def _by_tree(self, layer: WeightedLayer, below: list[StoredTensor]) -> None:
@@ -146,9 +148,9 @@ class _Matcher:
 
     def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> Iterator[WeightedLayer]:
         """Yield the layers in another one, those of models in their places."""
-        for one in layers:
-            group = self.finder.of_layer(one, (), None)
-            yield from self._innermost(WeightedLayer((*holder.path, one.name), one, None, holder.frozen, group))
+        for layer in layers:
+            group = self.finder.of_layer(layer, (), None)
+            yield from self._innermost(WeightedLayer((*holder.path, layer.name), layer, None, holder.frozen, group))
 
     def _innermost(self, layer: WeightedLayer) -> Iterator[WeightedLayer]:
         model = layer.layer.model
@@ -212,7 +214,7 @@ class _Matcher:
         for layer in layers:
             if not layer.is_known:
                 return  # where those of the next one begin is not known
-            needed, taken = _size(one.shape for one in layer.weights), []
+            needed, taken = _size(weight.shape for weight in layer.weights), []
             while row and needed > 0:
                 taken.append(row.pop())
                 needed -= taken[-1].size
@@ -221,15 +223,15 @@ class _Matcher:
 
     # What is kept -----------------------------------------------------------------------------------------------
 
-    def _keep(self, layer: WeightedLayer, found: Sequence[MatchedWeight], below: Iterable[StoredTensor]) -> None:
-        self.weights += found
-        self.taken |= {one.tensor.path for one in found if one.tensor is not None}
-        for one in found:
-            if one.weight is not None and one.tensor is not None and not one.fits:
-                ours, theirs = tuple(one.weight.shape), one.tensor.shape
-                words = f"{one.name} is stored as {shape_text(theirs)}{_theano_order(ours, theirs)}; "
+    def _keep(self, layer: WeightedLayer, weights: Sequence[MatchedWeight], below: Iterable[StoredTensor]) -> None:
+        self.weights += weights
+        self.taken |= {weight.tensor.path for weight in weights if weight.tensor is not None}
+        for weight in weights:
+            if weight.weight is not None and weight.tensor is not None and not weight.fits:
+                ours, theirs = tuple(weight.weight.shape), weight.tensor.shape
+                words = f"{weight.name} is stored as {shape_text(theirs)}{_theano_order(ours, theirs)}; "
                 self.notes.append(Note("weight-shape", layer.where, f"{words}by its formula it is {shape_text(ours)}"))
-        missing = [one.name for one in found if one.tensor is None and not one.merged]
+        missing = [weight.name for weight in weights if weight.tensor is None and not weight.merged]
         if missing:
             self.notes.append(missing_note(layer.where, missing))
         self.beside |= {tensor.path for tensor in below if tensor.path not in self.taken}
@@ -338,12 +340,14 @@ def _of_saved_model(network: Network) -> StoredWeights:
     from layerexplain.weights.weighted_layers import weighted_layers
 
     known = variables_of_layers(network.model.source)
-    found = {
+    results = {
         layer.where: known[layer.where]
         for layer in weighted_layers(network)
         if not layer.is_known and layer.where in known
     }
-    return StoredWeights(found, {}, tuple([Note("stored-weights", where, _COUNTED) for where in found if found[where]]))
+    return StoredWeights(
+        results, {}, tuple([Note("stored-weights", where, _COUNTED) for where in results if results[where]])
+    )
 
 
 def _read(network: Network) -> StoredWeights:
@@ -358,24 +362,24 @@ def _read(network: Network) -> StoredWeights:
         matched = match(network, stored)
         tree = WeightTree(stored) if stored.layout == "classes" else None
     opaque = {layer.path for layer in matched.opaque}
-    found: dict[str, list[StoredVariable]] = {layer.where: [] for layer in matched.opaque}
+    results: dict[str, list[StoredVariable]] = {layer.where: [] for layer in matched.opaque}
     inside = {
         layer.where: Model(layer.layer.name, layer.layer.type, tree.layers(layer.group), (), (), ())
         for layer in matched.opaque
         if tree is not None and layer.group is not None and tree.is_nested(layer.group)
     }
-    for one in matched.weights:
-        if one.weight is None and one.tensor is not None:
-            trainable = False if one.owner.frozen else None
-            variable = StoredVariable(one.name, one.tensor.shape, one.tensor.dtype, trainable)
+    for weight in matched.weights:
+        if weight.weight is None and weight.tensor is not None:
+            trainable = False if weight.owner.frozen else None
+            variable = StoredVariable(weight.name, weight.tensor.shape, weight.tensor.dtype, trainable)
             # Layers known from weights alone count as part of the layer around them.
-            path = one.owner.path
+            path = weight.owner.path
             owner = next((path[:n] for n in range(1, len(path)) if path[:n] in opaque), path)
-            found.setdefault("/".join(owner), []).append(variable)
+            results.setdefault("/".join(owner), []).append(variable)
     unbuilt = unbuilt_layers(matched)
     # Rows made from weights alone need no such note, or bear it already.
     plain = {layer.where for layer in matched.opaque if layer.layer.is_stored}
-    counted = [path for path, variables in found.items() if variables and path not in plain]
+    counted = [path for path, variables in results.items() if variables and path not in plain]
     notes = (
         *stored.notes,
         # In a file saved without any weights, none are missing.
@@ -383,7 +387,7 @@ def _read(network: Network) -> StoredWeights:
         *[unbuilt_note(path, layer) for path, layer in unbuilt.items() if path not in plain],
         *[Note("stored-weights", path, _COUNTED) for path in counted],
     )
-    return StoredWeights({p: tuple(own) for p, own in found.items() if p not in unbuilt}, inside, notes)
+    return StoredWeights({p: tuple(own) for p, own in results.items() if p not in unbuilt}, inside, notes)
 
 
 # Layers that Keras never built ------------------------------------------------------------------------------------
@@ -391,9 +395,9 @@ def _read(network: Network) -> StoredWeights:
 
 def unbuilt_layers(matched: MatchedWeights) -> dict[str, Layer]:
     """Return the layers, by their paths, that have weights by their class and none in the file."""
-    with_weights = {one.owner.path[:n] for one in matched.weights for n in range(len(one.owner.path) + 1)}
-    without = [one for one in matched.opaque if one.path not in with_weights]
-    return {one.where: one.layer for one in without if one.layer.is_unbuilt or _has_weights(one.layer)}
+    with_weights = {weight.owner.path[:n] for weight in matched.weights for n in range(len(weight.owner.path) + 1)}
+    without = [layer for layer in matched.opaque if layer.path not in with_weights]
+    return {layer.where: layer.layer for layer in without if layer.layer.is_unbuilt or _has_weights(layer.layer)}
 
 
 def unbuilt_note(path: str, layer: Layer) -> Note:

@@ -89,14 +89,14 @@ class MatchedWeights(NamedTuple):
     def of_layer(self, path: str) -> tuple[MatchedWeight, ...]:
         """Return the weights of a layer (`encoder/dense`), or of all layers in a nested model, in their definition's
         order."""
-        return tuple([one for one in self.weights if f"{one.owner.where}/".startswith(f"{path}/")])
+        return tuple([weight for weight in self.weights if f"{weight.owner.where}/".startswith(f"{path}/")])
 
     def values(self, path: str) -> list[Any]:
         """Return the values of a layer's weights as NumPy arrays, in the order of its definition's `weights`.
 
         Raises SourceError where the file does not have them all, or not in the shapes that the formula needs.
         """
-        return [self._value(one) for one in self.of_layer(path)]
+        return [self._value(weight) for weight in self.of_layer(path)]
 
     @property
     def lacks_backend(self) -> bool:
@@ -104,44 +104,46 @@ class MatchedWeights(NamedTuple):
         stored = self.stored
         if stored is None or stored.backend or not is_from_keras_1(stored.format, stored.keras_version):
             return False
-        kernels = [one for one in self.weights if one.weight is not None and set(one.weight.shape[:-2]) - {1}]
+        kernels = [
+            weight for weight in self.weights if weight.weight is not None and set(weight.weight.shape[:-2]) - {1}
+        ]
         return any(
-            one.owner.definition is not None and convolution_of(one.owner.definition, number)
-            for one in kernels
-            if (number := one.number) is not None
+            kernel.owner.definition is not None and convolution_of(kernel.owner.definition, number)
+            for kernel in kernels
+            if (number := kernel.number) is not None
         )
 
-    def _order(self, one: MatchedWeight) -> tuple[tuple[int, ...] | None, bool]:
+    def _order(self, weight: MatchedWeight) -> tuple[tuple[int, ...] | None, bool]:
         """Return how the axes of a stored kernel are in another order, and whether it is turned."""
-        number, definition, stored = one.number, one.owner.definition, self.stored
-        if number is None or definition is None or stored is None or one.tensor is None:
+        number, definition, stored = weight.number, weight.owner.definition, self.stored
+        if number is None or definition is None or stored is None or weight.tensor is None:
             return None, False
         old = is_from_keras_1(stored.format, stored.keras_version)
-        axes = axes_of_keras_1(definition, number, one.tensor.shape) if old else None
+        axes = axes_of_keras_1(definition, number, weight.tensor.shape) if old else None
         is_turned = stored.backend == "theano" and convolution_of(definition, number) is not None
-        return axes, is_turned and (one.fits or axes is not None)
+        return axes, is_turned and (weight.fits or axes is not None)
 
-    def _value(self, one: MatchedWeight) -> Any:
-        if one.merged and one.weight is not None:
+    def _value(self, weight: MatchedWeight) -> Any:
+        if weight.merged and weight.weight is not None:
             import numpy as np
 
-            return np.zeros(tuple(one.weight.shape), dtype=np.float32)
-        which = f"the weight '{one.name}' of the layer '{one.owner.where}'"
-        if one.tensor is None and one.shared is not None and not one.shared.is_certain:
+            return np.zeros(tuple(weight.weight.shape), dtype=np.float32)
+        which = f"the weight '{weight.name}' of the layer '{weight.owner.where}'"
+        if weight.tensor is None and weight.shared is not None and not weight.shared.is_certain:
             raise SourceError(f"does not say which object stores {which}: {_SEVERAL}")
-        if one.packed:
-            raise SourceError(f"stores {which} packed, and layerexplain does not unpack values: {one.packed}")
-        if self.stored is None or one.tensor is None:
+        if weight.packed:
+            raise SourceError(f"stores {which} packed, and layerexplain does not unpack values: {weight.packed}")
+        if self.stored is None or weight.tensor is None:
             raise SourceError(f"does not contain {which}")
-        axes, is_turned = self._order(one)
+        axes, is_turned = self._order(weight)
         if axes is not None or is_turned:
-            values = self.stored.read(one.tensor)
+            values = self.stored.read(weight.tensor)
             values = in_order(values, axes) if axes is not None else values
             return turned(values) if is_turned else values
-        if one.weight is not None and not one.fits:
-            needed = f"its formula needs {shape_text(one.weight.shape)}"
-            raise SourceError(f"stores {which} as {shape_text(one.tensor.shape)}; {needed}")
-        return self.stored.read(one.tensor)
+        if weight.weight is not None and not weight.fits:
+            needed = f"its formula needs {shape_text(weight.weight.shape)}"
+            raise SourceError(f"stores {which} as {shape_text(weight.tensor.shape)}; {needed}")
+        return self.stored.read(weight.tensor)
 
 
 def missing_note(where: str, names: Sequence[str]) -> Note:
@@ -213,11 +215,11 @@ def module_expression(path: Sequence[str], at: Steps, name: str, modules: Mappin
     names = path[:-1] if within and within[0].startswith("/") else path
     steps = ".".join([*names, *within, name]).replace("/", "")
     for old, new in modules.items():
-        found = re.sub(rf"(?<![^.]){re.escape(old)}(?![^.])", new, steps)
-        if found != steps and not new:
+        result = re.sub(rf"(?<![^.]){re.escape(old)}(?![^.])", new, steps)
+        if result != steps and not new:
             return None
-        steps = found
-    return "model" + "".join([f"[{one}]" if one.isdecimal() else f".{one}" for one in steps.split(".")])
+        steps = result
+    return "model" + "".join([f"[{item}]" if item.isdecimal() else f".{item}" for item in steps.split(".")])
 
 
 def _is_computed(layer: Layer) -> bool:

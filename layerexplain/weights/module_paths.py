@@ -61,8 +61,8 @@ def _in_words(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> s
             ("qweight", (inputs, outputs * bits // _WORD), "AWQ"),
             ("weight_packed", (outputs, inputs * bits // _WORD), "compressed-tensors"),
         ):
-            found = tensors.get(f"{stem}.{name}")
-            if found is not None and found.shape == shape and found.dtype == "int32":
+            tensor = tensors.get(f"{stem}.{name}")
+            if tensor is not None and tensor.shape == shape and tensor.dtype == "int32":
                 scales = tensors.get(f"{stem}.{'scales' if name == 'qweight' else 'weight_scale'}")
                 groups = 0 if scales is None else scales.shape[0 if name == "qweight" else -1]
                 each = f", one scale per {inputs // groups:,} inputs" if groups else ""
@@ -72,22 +72,22 @@ def _in_words(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> s
 
 def _in_halves(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
     """Return two numbers in each byte, with a scale for each block: bitsandbytes."""
-    found, scales = tensors.get(f"{stem}.weight"), tensors.get(f"{stem}.weight.absmax")
+    tensor, scales = tensors.get(f"{stem}.weight"), tensors.get(f"{stem}.weight.absmax")
     count = 1
     for size in weight.shape:
         count *= int(size)
-    if found is None or scales is None or found.dtype != "uint8" or 2 * found.size != count:
+    if tensor is None or scales is None or tensor.dtype != "uint8" or 2 * tensor.size != count:
         return ""
     return f"4 bits per number, 2 in each byte (bitsandbytes), one scale per {count // max(scales.size, 1):,} numbers"
 
 
 def _scaled(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
     """Return a number in each byte, with scales beside it."""
-    found = tensors.get(f"{stem}.weight")
+    tensor = tensors.get(f"{stem}.weight")
     scales = next((name for name in ("SCB", "weight_scale_inv", "weight_scale") if f"{stem}.{name}" in tensors), "")
-    if found is None or not scales or found.shape != tuple(weight.shape) or found.itemsize != 1:
+    if tensor is None or not scales or tensor.shape != tuple(weight.shape) or tensor.itemsize != 1:
         return ""
-    return f"8 bits per number ({found.dtype}), scaled by {scales}"
+    return f"8 bits per number ({tensor.dtype}), scaled by {scales}"
 
 
 # Module paths -------------------------------------------------------------------------------------------------------
@@ -149,18 +149,18 @@ class _Matching:
             for weight in layer.weights:
                 path = module_path(layer, weight)
                 stands = self._packed(path, weight)
-                found = None if stands else self._find(path, weight)
+                result = None if stands else self._find(path, weight)
                 holder: Steps = (*layer_steps(layer.path), *weight.attrs["at"])
-                tensor = None if found is None else found.tensor
+                tensor = None if result is None else result.tensor
                 weights.append(MatchedWeight(layer, weight, tensor, holder, packed=stands))
                 if stands:
                     continue
-                if found is None:
+                if result is None:
                     missing.append(path)
                     continue
-                self.taken.update(found.paths)
-                if tuple(weight.shape) != found.tensor.shape:
-                    words = f"{path} is stored as {shape_text(found.tensor.shape)}; by its formula it is "
+                self.taken.update(result.paths)
+                if tuple(weight.shape) != result.tensor.shape:
+                    words = f"{path} is stored as {shape_text(result.tensor.shape)}; by its formula it is "
                     self.notes.append(Note("weight-shape", layer.where, words + shape_text(weight.shape)))
             if missing:
                 self.notes.append(missing_note(layer.where, missing))
@@ -169,7 +169,7 @@ class _Matching:
             for words, paths in self.packed.items()
         ]
         if self.packed:
-            size = sum([piece.size for one in self.stored.raw.values() for piece in one.pieces])
+            size = sum([piece.size for item in self.stored.raw.values() for piece in item.pieces])
             self.notes.append(Note("stored-bytes", None, f"all tensors of the file together take {size:,} bytes"))
         rest = tuple([tensor for path, tensor in self.tensors.items() if path not in self.taken])
         beside = frozenset([tensor.path for tensor in rest if _BUFFERS.search(f".{tensor.path}")])
@@ -185,12 +185,12 @@ class _Matching:
         tensor = self.tensors.get(path)
         if STACKED in path or (tensor is not None and tensor.shape == tuple(weight.shape) and tensor.itemsize > 1):
             return ""
-        found = packed(path, weight, self.tensors)
-        if found is None or found.paths in ((), (path,)):
+        result = packed(path, weight, self.tensors)
+        if result is None or result.paths in ((), (path,)):
             return ""
-        self.taken.update(found.paths)
-        self.packed.setdefault(found.words, []).append(path)
-        return found.words
+        self.taken.update(result.paths)
+        self.packed.setdefault(result.words, []).append(path)
+        return result.words
 
     def _find(self, path: str, weight: Expr) -> _Found | None:
         path = path.removeprefix(f"{self.base}.") if self.base else path
@@ -202,11 +202,11 @@ class _Matching:
     def _stack(self, path: str, weight: Expr) -> _Found | None:
         """Return the tensors of all numbers, as one."""
         paths = [path.replace(STACKED, f".{number}.") for number in range(int(weight.shape[0]))]
-        parts = [self.tensors.get(one) for one in paths]
+        parts = [self.tensors.get(item) for item in paths]
         first = parts[0]
-        if first is None or any(one is None or one[2:4] != first[2:4] for one in parts):
+        if first is None or any(part is None or part[2:4] != first[2:4] for part in parts):
             return None
-        values = [self.stored.raw[one] for one in paths]
-        whole = values[0]._replace(pieces=tuple([piece for one in values for piece in one.pieces]))
+        values = [self.stored.raw[item] for item in paths]
+        whole = values[0]._replace(pieces=tuple([piece for value in values for piece in value.pieces]))
         self.stored.raw[path] = whole  # type: ignore[index]  # a dict
         return _Found(first._replace(path=path, shape=(len(paths), *first.shape)), paths)

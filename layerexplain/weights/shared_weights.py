@@ -40,7 +40,7 @@ def weight_count(network: Network) -> int | None:
     count = 0
     for layer in weighted_layers(network):
         if layer.layer.config.get("uncalled") is True:
-            count += sum([prod([size or 0 for size in one.shape]) for one in layer.layer.stored_variables])
+            count += sum([prod([size or 0 for size in variable.shape]) for variable in layer.layer.stored_variables])
             continue
         if not layer.is_known:
             return None
@@ -57,31 +57,31 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
         return matched
     uses = []
     stored: dict[tuple[Path, int | None], StoredTensor] = {}
-    for one in matched.weights:
-        number = one.number
-        first = None if number is None else known.first.get(one.owner.path, {}).get(number)
-        home = (one.owner.path, number) if first is None else (first.path, first.number)
-        uses.append((one, number, first, home))
-        if one.tensor is not None and (first is None or (first.is_certain and first.weight is not None)):
-            stored.setdefault(home, one.tensor)
+    for weight in matched.weights:
+        number = weight.number
+        first = None if number is None else known.first.get(weight.owner.path, {}).get(number)
+        home = (weight.owner.path, number) if first is None else (first.path, first.number)
+        uses.append((weight, number, first, home))
+        if weight.tensor is not None and (first is None or (first.is_certain and first.weight is not None)):
+            stored.setdefault(home, weight.tensor)
     weights = []
-    for one, number, first, home in uses:
-        tensor = one.tensor
+    for weight, number, first, home in uses:
+        tensor = weight.tensor
         if tensor is None and number is not None and (first is None or first.is_certain):
             tensor = stored.get(home)
-        weights.append(one._replace(tensor=tensor, shared=first))
+        weights.append(weight._replace(tensor=tensor, shared=first))
     if matched.stored is None:
         return matched._replace(weights=tuple(weights))
     touched = {"/".join(path) for path in known.first}
-    touched |= {"/".join(first.path) for found in known.first.values() for first in found.values()}
+    touched |= {"/".join(first.path) for result in known.first.values() for first in result.values()}
     notes = [note for note in matched.notes if note.code != "weight-missing" or note.layer not in touched]
     return matched._replace(weights=tuple(weights), notes=(*notes, *_missing(weights, touched)))
 
 
 def _missing(weights: Iterable[MatchedWeight], touched: Container[str]) -> list[Note]:
     """Return notes on weights of these layers that the file stores in no layer."""
-    lacking = [one for one in weights if one.tensor is None and one.shared is None and not one.merged]
-    names = grouped((one.owner.where, one.name) for one in lacking if one.owner.where in touched)
+    lacking = [weight for weight in weights if weight.tensor is None and weight.shared is None and not weight.merged]
+    names = grouped((weight.owner.where, weight.name) for weight in lacking if weight.owner.where in touched)
     return [missing_note(where, missing) for where, missing in names.items()]
 
 
@@ -90,9 +90,9 @@ class Originals:
 
     def __init__(self, shared: Sequence[SharedObject]) -> None:
         self._same: dict[Steps, tuple[Steps, bool]] = {}
-        for one in shared:
-            first, is_certain, _ = self.first_place(one.same_as[0])
-            self._same[one.steps] = first, is_certain and len(one.same_as) == 1
+        for other in shared:
+            first, is_certain, _ = self.first_place(other.same_as[0])
+            self._same[other.steps] = first, is_certain and len(other.same_as) == 1
 
     def first_place(self, steps: Steps) -> tuple[Steps, bool, Path]:
         """Return an object's first place, whether that is certain, and the path of the layer that is or holds it."""
@@ -122,7 +122,7 @@ class SharedWeights:
         self._seen: dict[Any, FirstUse] = {}
         self._opaque: dict[Steps, Path] = {}
         self._noted: set[Path] = set()
-        self._others = {one.steps: one.same_as for one in shared}
+        self._others = {item.steps: item.same_as for item in shared}
         self._inside: dict[Steps, list[Path]] = {}
         for steps in self._others:
             owner = self._originals.first_place(steps)[2]
@@ -158,9 +158,9 @@ class SharedWeights:
             self.notes.append(Note("not-shared", layer.where, words))
         uses = [use for use in uses if use[1] not in other and use[2][:2] != (layer.path, use[0])]
         if uses:
-            found = {number: first for number, _, first, _ in uses}
-            self.first[layer.path] = found
-            self._tell(layer, here, found, list(dict.fromkeys([owner for *_, owner in uses])))
+            results = {number: first for number, _, first, _ in uses}
+            self.first[layer.path] = results
+            self._tell(layer, here, results, list(dict.fromkeys([owner for *_, owner in uses])))
 
     def _in_an_opaque_layer(self, steps: Steps) -> FirstUse | None:
         """Return a layer without a formula that holds the object: what the file stores of it is counted there."""
@@ -168,7 +168,7 @@ class SharedWeights:
         path = next((self._opaque[steps[:end]] for end in ends if steps[:end] in self._opaque), None)
         return None if path is None else FirstUse(path, 0, None, True)
 
-    def _tell(self, layer: WeightedLayer, here: Steps, found: Mapping[int, FirstUse], owners: Sequence[Path]) -> None:
+    def _tell(self, layer: WeightedLayer, here: Steps, results: Mapping[int, FirstUse], owners: Sequence[Path]) -> None:
         """Tell the layer words, and leave a note at the outermost thing that is all one object."""
         top = next((end for end in range(1, len(here) + 1) if here[:end] in self._others), 0)
         if top:
@@ -180,12 +180,12 @@ class SharedWeights:
             self._note(layer.path[:top], words)
             self.words[layer.path] = words
             return
-        count, of = len(found), len(layer.weights)
+        count, of = len(results), len(layer.weights)
         if owners == [layer.path]:
             words = f"{count} of its {of} weights are duplicates of its other weights, counted once"
         else:
             words = _words(owners, "its" if count == of else f"{count} of its {of}")
-        if not all(first.is_certain for first in found.values()):
+        if not all(first.is_certain for first in results.values()):
             words += "; another layer of the same name may own them instead"
         self._note(layer.path, words)
 

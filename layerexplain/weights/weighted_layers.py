@@ -55,7 +55,7 @@ def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iter
     """Yield all layers in the model's order, those of a nested model in its place."""
     again: frozenset[Steps] = frozenset()
     if network.model.shared and finder is not None and (network.model.keras_version or "").startswith("2."):
-        again = frozenset([one.steps for one in network.model.shared])
+        again = frozenset([shared.steps for shared in network.model.shared])
 
     def inside(network: Network, path: tuple[str, ...], group: Groups | None, frozen: bool) -> Iterator[WeightedLayer]:
         model = network.model
@@ -124,8 +124,8 @@ class GroupFinder:
             if name is None or name == layer.name:
                 return expected
         # A subclass that keeps a layer in an attribute of its own has it there.
-        found = [self.named.get(place, {}).get(layer.name) for place in (container, model_group)]
-        return found[0] or found[1]
+        results = [self.named.get(place, {}).get(layer.name) for place in (container, model_group)]
+        return results[0] or results[1]
 
     def inside(self, layer: Layer, group: Groups, at: Steps) -> tuple[Groups, Steps] | None:
         """Return the group to which the steps `at` lead from a layer, and the steps in the file's own attribute names
@@ -134,10 +134,10 @@ class GroupFinder:
         steps: list[Step] = []
         for step in at:
             if isinstance(step, LayerNamed):
-                found = self._of_nested(owner, group, step.name)
-                if found is None:
+                result = self._of_nested(owner, group, step.name)
+                if result is None:
                     return None
-                owner, group = found
+                owner, group = result
             elif isinstance(step, int):
                 if not isinstance(owner, list | tuple) or step >= len(owner):
                     return None
@@ -159,11 +159,15 @@ class GroupFinder:
     def _of_nested(self, owner: Any, group: Groups, name: str) -> tuple[Layer, Groups] | None:
         """Return a layer of a model that another layer holds."""
         model = owner.model if isinstance(owner, Layer) else None
-        layer = next((one for one in model.layers if one.name == name), None) if model is not None else None
+        layer = (
+            next((inner_layer for inner_layer in model.layers if inner_layer.name == name), None)
+            if model is not None
+            else None
+        )
         if model is None or layer is None:
             return None
-        found = self.of_layer(layer, group, layer_groups(model).get(layer.name))
-        return None if found is None else (layer, found)
+        results = self.of_layer(layer, group, layer_groups(model).get(layer.name))
+        return None if results is None else (layer, results)
 
 
 def inner_layers(owner: Any, attribute: str) -> Any:
@@ -193,14 +197,14 @@ class LiveWeights:
         return [] if real is None else variables_of_layer(real, definition)
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        found = [plain_floats(v) for v in self.variables(path, definition)]
+        results = [plain_floats(v) for v in self.variables(path, definition)]
         wanted = [tuple(w.shape) for w in definition.weights]
-        if [v.shape for v in found] != wanted:
+        if [v.shape for v in results] != wanted:
             raise LayerExplainError(
-                f"the model has weights of shapes {[v.shape for v in found]} for it, but its formula needs {wanted}",
+                f"the model has weights of shapes {[v.shape for v in results]} for it, but its formula needs {wanted}",
                 layer="/".join(path),
             )
-        return found
+        return results
 
     def _graph(self, path: tuple[str, ...]) -> Any:
         known = self.graphs.get(path)
@@ -214,13 +218,13 @@ def module_weights(module: Any) -> WeightFile:
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     tensors = [
         StoredTensor(
-            name, tuple(name.split(".")), tuple(one.shape), str(one.dtype).removeprefix("torch."), one.element_size(),
-            "parameter",
+            name, tuple(name.split(".")), tuple(value.shape), str(value.dtype).removeprefix("torch."),
+            value.element_size(), "parameter",
         )
-        for name, one in state.items()
+        for name, value in state.items()
     ]  # fmt: skip
     listing = WeightListing("paths", TORCH_MODULE, tensors=tuple(tensors))
-    raw = {name: _Tensor(one) for name, one in state.items()}
+    raw = {name: _Tensor(value) for name, value in state.items()}
     return WeightFile(TORCH_MODULE, listing, raw=raw, has_model=True)
 
 
@@ -250,7 +254,7 @@ def functional_graph(model: Any) -> Any:
 
 def layer_named(graph: Any, name: str) -> Any:
     """Return the layer or operation of this name, or None."""
-    return next((one for one in graph.operations if one.name == name), None)
+    return next((operation for operation in graph.operations if operation.name == name), None)
 
 
 def plain_floats(values: Any) -> Any:
@@ -273,13 +277,13 @@ def variables_of_layer(layer: Any, definition: Definition) -> list[Any]:
             return own
         # A layer that holds one object in two places: Keras lists its variables once.
         try:
-            found = _by_place(layer, [w.attrs["at"] for w in definition.weights])
+            results = _by_place(layer, [w.attrs["at"] for w in definition.weights])
         except (AttributeError, IndexError, TypeError):
             return own
-        return own if any(v is None for v in found) else found
-    found = [v for v in _by_place(layer, inside) if v is not None]
-    counted = {id(v) for v in found}
-    return found + [v for v in own if id(v) not in counted]
+        return own if any(v is None for v in results) else results
+    results = [v for v in _by_place(layer, inside) if v is not None]
+    counted = {id(v) for v in results}
+    return results + [v for v in own if id(v) not in counted]
 
 
 def _by_place(layer: Any, places: Sequence[Steps]) -> list[Any]:

@@ -77,7 +77,7 @@ class _Data:
 
     def data(self) -> dict[str, Any]:
         form = self.form
-        found: dict[str, Any] = {
+        results: dict[str, Any] = {
             "params": len(form.definition.params),
             "tensors": [self.tensor(leaf) for leaf in self.tensors],
             "lines": [self.line(line) for line in form.lines],
@@ -89,10 +89,10 @@ class _Data:
             if leaf.op is CONSTANT
         }
         if values:
-            found["values"] = values
+            results["values"] = values
         if self.functions:
-            found["functions"] = [function for _, function in self.functions.values()]
-        return found
+            results["functions"] = [function for _, function in self.functions.values()]
+        return results
 
     def tensor(self, leaf: Expr) -> list[Any]:
         definition = self.form.definition
@@ -107,23 +107,23 @@ class _Data:
 
     def line(self, line: ElementLine) -> dict[str, Any]:
         writer = _Templates(self, line)
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             "name": line.name,
-            "letters": [[writer.taken[one], one.size, one.role] for one in line.letters],
-            "grid": grid_axes([one.role for one in line.letters], [one.size for one in line.letters]),
+            "letters": [[writer.taken[letter], letter.size, letter.role] for letter in line.letters],
+            "grid": grid_axes([letter.role for letter in line.letters], [letter.size for letter in line.letters]),
         }
         if line.value is None:
-            return {**found, "refusal": line.refusal}
-        found["value"] = self.scalar(line.value, writer, writer.taken)
-        found["text"] = writer.template(line.value)
+            return {**result, "refusal": line.refusal}
+        result["value"] = self.scalar(line.value, writer, writer.taken)
+        result["text"] = writer.template(line.value)
         if self.numbers:
-            found["numbers"] = writer.numbers(line.value)
+            result["numbers"] = writer.numbers(line.value)
         if line.start is not None:
-            found["start"] = self.scalar(line.start, writer, writer.taken)
-            found["step"] = line.step
+            result["start"] = self.scalar(line.start, writer, writer.taken)
+            result["step"] = line.step
             if line.after is not None:
-                found["after"] = self.index(line.after, writer, writer.taken)
-        return found
+                result["after"] = self.index(line.after, writer, writer.taken)
+        return result
 
     # Scalars ------------------------------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class _Data:
             return [_SIGNS.get(e.op.name, e.op.name), *args, *e.attrs.values()]
         if isinstance(e, sc.Fold):
             inside = writer.inside(e, names)
-            letters = [[inside[one], one.size, one.role] for one in e.letters if inside[one]]
+            letters = [[inside[letter], letter.size, letter.role] for letter in e.letters if inside[letter]]
             conditions = self.conditions(e.conditions, writer, inside)
             return ["fold", e.kind, letters, conditions, self.scalar(e.body, writer, inside)]
         if isinstance(e, sc.NamedFunction):
@@ -173,30 +173,30 @@ class _Data:
 
     def index(self, a: sc.Affine, writer: _Templates, names: dict[sc.Letter, str]) -> Any:
         """Return an index; letters of axes of size 1 are 0 and left out."""
-        found: list[Any] = [a.const]
+        results: list[Any] = [a.const]
         for atom, factor in a.terms:
             if isinstance(atom, sc.Letter):
                 name = "T" if atom.role == "last step" else names[atom]
-                found += [factor, name] if name else []
+                results += [factor, name] if name else []
             elif isinstance(atom, sc.Quotient):
-                found += [factor, ["%" if atom.rest else "/", self.index(atom.of, writer, names), atom.by]]
+                results += [factor, ["%" if atom.rest else "/", self.index(atom.of, writer, names), atom.by]]
             else:
                 looked_up = ["v", self.scalar(atom.value, writer, names), writer.template(atom.value, names)]
-                found += [factor, looked_up]
-        if len(found) == 1:
+                results += [factor, looked_up]
+        if len(results) == 1:
             return a.const
-        return found[2] if len(found) == 3 and found[:2] == [0, 1] and isinstance(found[2], str) else found
+        return results[2] if len(results) == 3 and results[:2] == [0, 1] and isinstance(results[2], str) else results
 
     def conditions(self, every: Sequence[sc.Condition], writer: _Templates, names: dict[sc.Letter, str]) -> list[Any]:
-        found: list[Any] = []
+        conditions: list[Any] = []
         for c in every:
             if isinstance(c, sc.Holds):
-                found.append(["is", self.scalar(c.value, writer, names)])
+                conditions.append(["is", self.scalar(c.value, writer, names)])
             elif isinstance(c, sc.Divisible):
-                found.append(["by", self.index(c.index, writer, names), c.by])
+                conditions.append(["by", self.index(c.index, writer, names), c.by])
             else:
-                found.append(["in", self.index(c.index, writer, names), c.low, c.high, int(bool(window_role(c)))])
-        return found
+                conditions.append(["in", self.index(c.index, writer, names), c.low, c.high, int(bool(window_role(c)))])
+        return conditions
 
 
 _PLACES: Final = ("steps", "planes", "rows", "columns", "window", "interval")
@@ -241,7 +241,7 @@ def constant(value: Any) -> Any:
 
 def _listed(value: Any) -> Any:
     """Return the values of a constant tensor as nested lists."""
-    return [_listed(one) for one in value] if isinstance(value, tuple) else constant(value)
+    return [_listed(item) for item in value] if isinstance(value, tuple) else constant(value)
 
 
 def _constants(form: ElementForm) -> Iterator[Expr]:
@@ -281,14 +281,14 @@ class _Templates(Printer):
             self.values = {}
 
     def _filled(self, text: str) -> list[Any]:
-        found: list[Any] = [""]
+        results: list[Any] = [""]
         for i, part in enumerate(_HOLE.split(text)):
             what = self.holes[int(part)] if i % 2 else part
-            if isinstance(what, str) and isinstance(found[-1], str):
-                found[-1] += what
+            if isinstance(what, str) and isinstance(results[-1], str):
+                results[-1] += what
             else:
-                found.append(what)
-        return [part for part in found if part != ""]
+                results.append(what)
+        return [part for part in results if part != ""]
 
     def _hole(self, what: Any) -> str:
         self.holes.append(what)

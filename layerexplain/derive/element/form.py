@@ -54,7 +54,7 @@ class ElementLine:
     @property
     def index(self) -> sc.Index:
         """The letters as an index."""
-        return tuple([one.index for one in self.letters])
+        return tuple([letter.index for letter in self.letters])
 
     @property
     def own(self) -> sc.Index:
@@ -69,10 +69,10 @@ class ElementLine:
 
     def formula(self, index: Sequence[int]) -> sc.Scalar:
         """Return what defines the element at an index. Raises `CannotIndex` for a line that cannot be written."""
-        found = self.start if self.start is not None and self.before(index[self.step]) else self.value
-        if found is None:
+        guard = self.start if self.start is not None and self.before(index[self.step]) else self.value
+        if guard is None:
             raise sc.CannotIndex(f"{self.name}: {self.refusal}")
-        return found
+        return guard
 
     def before(self, step: int) -> bool:
         """Return whether the loop has not begun at a step."""

@@ -53,13 +53,13 @@ def choose(letters: Sequence[sc.Letter], taken: dict[sc.Letter, str], symbols: C
     letter of an axis of size 1, which is printed as 0."""
     names = dict(taken)
     used = {name for name in names.values() if name}
-    for one in letters:
-        if one.size == 1:
-            names[one] = ""
+    for letter in letters:
+        if letter.size == 1:
+            names[letter] = ""
             continue
-        candidates = itertools.chain(LETTERS.get(one.role, ""), OTHERS, (f"k{i}" for i in itertools.count(1)))
-        names[one] = next(name for name in candidates if name not in used and name not in symbols)
-        used.add(names[one])
+        candidates = itertools.chain(LETTERS.get(letter.role, ""), OTHERS, (f"k{i}" for i in itertools.count(1)))
+        names[letter] = next(name for name in candidates if name not in used and name not in symbols)
+        used.add(names[letter])
     return names
 
 
@@ -120,7 +120,7 @@ def index_text(
         names: The names of its letters; a letter with the name "" is left out.
         value: Writes a value that is looked up.
     """
-    found = ""
+    result = ""
     for factor, atom in index_parts(index, names):
         if isinstance(atom, sc.Letter):
             text = letter_name(atom, names)
@@ -132,8 +132,8 @@ def index_text(
             of, simple = index_text(atom.of, names, value), len(atom.of.terms) == 1 and not atom.of.const
             text = f"{of if simple and atom.of.terms[0][1] == 1 else f'({of})'}{'%' if atom.rest else '//'}{atom.by}"
             text = text if abs(factor) == 1 else f"({text})"
-        found += ("-" if factor < 0 else "+") + str(abs(factor)) * (atom is None or abs(factor) != 1) + text
-    return found.removeprefix("+")
+        result += ("-" if factor < 0 else "+") + str(abs(factor)) * (atom is None or abs(factor) != 1) + text
+    return result.removeprefix("+")
 
 
 class IndexBound(NamedTuple):
@@ -199,10 +199,10 @@ class ScalarWriter:
         """Return a sum over letters."""
         inside = self.inside(e, names)
         body = self.written(e.body, inside)
-        letters = [one for one in e.letters if one.size != 1]
+        letters = [letter for letter in e.letters if letter.size != 1]
         if not letters:
             return body
-        over = [inside[one] if one.size is None else f"{inside[one]}<{one.size}" for one in letters]
+        over = [inside[letter] if letter.size is None else f"{inside[letter]}<{letter.size}" for letter in letters]
         text = body.text if body.bind > SUM else f"({body.text})"
         gap = " " if len(over) == 1 else "  "
         return BoundText(f"{SIGNS.get(e.kind, e.kind)} {', '.join(over)}{gap}{text}", SUM, ("+",))

@@ -74,8 +74,10 @@ def equations(form: ElementForm) -> Iterator[list[Equation]]:
         for loop in line.loops:
             if loop not in started:
                 started.add(loop)
-                states = sorted(form.lines, key=lambda one: one.number)
-                starts = [_start(one, one.start, form) for one in states if one.loops[-1:] == (loop,) and one.start]
+                states = sorted(form.lines, key=lambda item: item.number)
+                starts = [
+                    _start(state, state.start, form) for state in states if state.loops[-1:] == (loop,) and state.start
+                ]
                 if starts:
                     yield starts
         if line.value is not None:
@@ -260,7 +262,7 @@ class _FormInliner:
             return sc.rebuild(whole, lambda part: self._rewritten(part, to, leaf))
         index = tuple([self._rewritten(place, to, leaf) for place in whole.index])
         if type(whole.of) is ElementLine:
-            return _with(to.copies[whole.of], index, [one.index for one in to.letters], whole.of.at)
+            return _with(to.copies[whole.of], index, [letter.index for letter in to.letters], whole.of.at)
         if type(whole.of) is sc.CalledResult:
             return self._called(whole.of, index, to, leaf)
         return leaf(whole.of, index)
@@ -270,30 +272,30 @@ class _FormInliner:
         args: _Arguments = {}
         for inner, part in zip(form.definition.leaves, called.args, strict=True):
             letters = tuple([sc.Letter("", None) for _ in inner.shape])
-            at = [one.index for one in letters]
+            at = [letter.index for letter in letters]
             whole = sc.Element(part.of, (*at[: part.at], *part.times, *at[part.at :]))
             args[inner] = letters, self._rewritten(whole, to, leaf)
-        own = {one for letters, _ in args.values() for one in letters}
+        own = {letter for letters, _ in args.values() for letter in letters}
         read = [part for _, e in args.values() for part in sc.parts(e) if type(part) is sc.Letter]
-        outer = list(dict.fromkeys([one for one in read if one not in own]))
+        outer = list(dict.fromkeys([letter for letter in read if letter not in own]))
         key = (form, tuple([_spelt(element, letters, outer) for letters, element in args.values()]))
         if key not in self.known:
             self.known[key] = self._open(form, args, outer)
         frame = self.known[key]
         line = form.outputs[called.result]
-        return _with(frame.copies[line], index, [one.index for one in outer], line.at)
+        return _with(frame.copies[line], index, [letter.index for letter in outer], line.at)
 
     def _open(self, form: ElementForm, args: _Arguments, outer: list[sc.Letter]) -> _Opened:
         """Add the lines of a called layer, in whose arguments the letters `outer` come from where it is called."""
-        fresh = tuple([sc.Letter(one.role, one.size) for one in outer])
-        moved = dict(zip(outer, [one.index for one in fresh], strict=True))
+        fresh = tuple([sc.Letter(letter.role, letter.size) for letter in outer])
+        moved = dict(zip(outer, [letter.index for letter in fresh], strict=True))
 
         def leaf(node: Any, index: sc.Index) -> sc.Element:
             if node not in args:
                 return sc.Element(node, index)  # a constant
             letters, element = args[node]
-            found: sc.Element = sc.substituted(element, {**moved, **dict(zip(letters, index, strict=True))})
-            return found
+            leaf: sc.Element = sc.substituted(element, {**moved, **dict(zip(letters, index, strict=True))})
+            return leaf
 
         if len(self.result.lines) + len(form.lines) > MOST_LINES:
             raise TooManyLines(f"has more than {MOST_LINES} lines with those of the layers inside it")
@@ -325,8 +327,8 @@ def _with(copy: ElementLine, index: sc.Index, more: list[sc.Affine], at: int) ->
 
 def _spelt(element: sc.Element, places: tuple[sc.Letter, ...], outer: list[sc.Letter]) -> Any:
     """Return the element in a form that is equal for equal arguments: letters are replaced by numbers."""
-    numbers = {one: ("axis", i) for i, one in enumerate(places)}
-    numbers.update({one: ("letter", i) for i, one in enumerate(outer)})
+    numbers = {place: ("axis", i) for i, place in enumerate(places)}
+    numbers.update({letter: ("letter", i) for i, letter in enumerate(outer)})
 
     def spelt(part: Any) -> Any:
         kind = type(part)

@@ -145,7 +145,9 @@ class ElementFrame:
 
     def sizes(self, e: sc.Fold) -> list[int | None]:
         """Return how many numbers each letter of a sum runs over; None where that is not known."""
-        return [self.run.batch if one.size is None and one.role == "batch" else one.size for one in e.letters]
+        return [
+            self.run.batch if letter.size is None and letter.role == "batch" else letter.size for letter in e.letters
+        ]
 
     def places(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Iterator[dict[sc.Letter, int]]:
         """Yield the numbers of the letters for each term of a sum that satisfies its conditions.
@@ -232,7 +234,7 @@ class ArrayFrame(ElementFrame):
             evaluate_nodes(roots, self.arrays, run)
         except CannotEvaluate:
             return {}
-        found: dict[ElementLine, Any] = {}
+        lines: dict[ElementLine, Any] = {}
         for line, node in nodes.items():
             values = [self.arrays[node]] if node in self.arrays else run.recorded.get(node, [])
             lengths = tuple(loop.args[0].shape[1] for loop in line.loops)
@@ -240,8 +242,8 @@ class ArrayFrame(ElementFrame):
                 continue
             array = np.stack(values).reshape(*lengths, *np.shape(values[0])) if lengths else np.asarray(values[0])
             steps = tuple(range(len(lengths)))
-            found[line] = np.moveaxis(array, steps, tuple(line.at + i for i in steps))
-        return found
+            lines[line] = np.moveaxis(array, steps, tuple(line.at + i for i in steps))
+        return lines
 
     def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> ElementFrame:
         """Return an `ArrayFrame` if each argument is available as an array."""
@@ -273,14 +275,14 @@ def plain_number(value: Any) -> Any:
 
 def _by_depth(e: sc.Fold) -> list[list[sc.Condition]]:
     """Return the conditions of a sum, grouped by the number of leading letters on which they depend."""
-    found: list[list[sc.Condition]] = [[] for _ in range(len(e.letters) + 1)]
+    results: list[list[sc.Condition]] = [[] for _ in range(len(e.letters) + 1)]
     for condition in e.conditions:
         depth = len(e.letters)
         if not isinstance(condition, sc.Holds) and not sc.looks_up(condition.index):
             letters = set(sc.letters_in(condition.index))
-            depth = max((i + 1 for i, one in enumerate(e.letters) if one in letters), default=0)
-        found[depth].append(condition)
-    return found
+            depth = max((i + 1 for i, letter in enumerate(e.letters) if letter in letters), default=0)
+        results[depth].append(condition)
+    return results
 
 
 def _exact(value: Any) -> Decimal:

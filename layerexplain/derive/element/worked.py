@@ -206,20 +206,22 @@ class _ScalarReader:
         return e
 
     def _fold(self, e: sc.Fold) -> Any:
-        lengths = {one: size or 0 for one, size in zip(e.letters, self.frame.sizes(e), strict=True)}
+        lengths = {letter: size or 0 for letter, size in zip(e.letters, self.frame.sizes(e), strict=True)}
         count = math.prod(lengths.values())
         names = self.printer.inside(e, self.taken)
-        shown = [one for one in e.letters if lengths[one] != 1]
+        shown = [letter for letter in e.letters if lengths[letter] != 1]
         factors = _factors(e.body)
         terms: list[WorkedTerm] = []
         values: list[Any] = []
         largest: tuple[float, dict[sc.Letter, int]] | None = None
         for env in self.frame.places(e, {}):
-            found = [self.frame.scalar(f, env) for f in factors]
-            value = math.prod(found) if len(factors) > 1 else found[0]
+            results = [self.frame.scalar(f, env) for f in factors]
+            value = math.prod(results) if len(factors) > 1 else results[0]
             values.append(value)
             if len(terms) < MOST_TERMS:
-                terms.append(WorkedTerm(tuple([env[one] for one in shown]), tuple(map(float, found)), float(value)))
+                terms.append(
+                    WorkedTerm(tuple([env[letter] for letter in shown]), tuple(map(float, results)), float(value))
+                )
             if largest is None or abs(value) > largest[0]:
                 largest = abs(value), dict(env)
         folded = self.frame.folded(e.kind, values)
@@ -227,9 +229,9 @@ class _ScalarReader:
             WorkedFold(
                 kind=e.kind,
                 text=self.printer.text(e, dict(self.taken)),
-                letters=tuple([names[one] for one in shown]),
-                sizes=tuple([lengths[one] for one in shown]),
-                roles=tuple([one.role for one in shown]),
+                letters=tuple([names[letter] for letter in shown]),
+                sizes=tuple([lengths[letter] for letter in shown]),
+                roles=tuple([letter.role for letter in shown]),
                 factors=tuple([self.printer.text(f, dict(names)) for f in factors]),
                 terms=tuple(terms),
                 taken=len(values),
@@ -238,7 +240,7 @@ class _ScalarReader:
             )
         )
         if largest is not None:
-            at = {one: sc.number(place) for one, place in largest[1].items()}
+            at = {letter: sc.number(place) for letter, place in largest[1].items()}
             self.largest += self.sites(self.chosen(sc.substituted(e.body, at)))
         return folded
 

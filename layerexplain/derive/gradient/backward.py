@@ -367,8 +367,8 @@ def _rule(node: Expr) -> Callable[[Expr, Any, int], Expr | None]:
     rule = node.op.gradient
     if isinstance(rule, Marker):
         raise CannotDerive(f"{node.attrs.get('name', node.op.name)}: {rule.reason}")
-    found: Callable[[Expr, Any, int], Expr | None] = rule
-    return found
+    result: Callable[[Expr, Any, int], Expr | None] = rule
+    return result
 
 
 def _fitted(e: Expr, arg: Expr, node: Expr) -> Expr:
@@ -433,18 +433,18 @@ def _without_forward(
 def _before_moves(needed: Sequence[Expr], forward: Collection[Expr], names: GradientNames) -> list[Expr]:
     """Return what is kept, given what is read: of a value that is only moved, by a reshape or a transposition, the
     value itself where that is kept anyway or has a name."""
-    found = set(needed)
+    expressions = set(needed)
     for node in reversed(needed):
         source = node
         while source.op.flops is FREE and source.op not in (CALL, LOOP, ITEM) and len(source.args) == 1:
             (source,) = source.args
             if source.op.element is RANDOM or source.op in LEAVES:
                 break
-            if source in found or (source in forward and names.label(source)):
-                found.remove(node)
-                found.add(source)
+            if source in expressions or (source in forward and names.label(source)):
+                expressions.remove(node)
+                expressions.add(source)
                 break
-    return sorted(found, key=lambda node: node.serial)
+    return sorted(expressions, key=lambda node: node.serial)
 
 
 class _Cut(Copier):

@@ -53,8 +53,8 @@ def has_rule(node: Expr) -> bool:
 def _suffix(definition: Definition, args: Sequence[Expr]) -> str:
     """Return what the weights of a call are called by behind their names inside: `_fwd` of W_fwd."""
     weights = zip(definition.variables, args[len(definition.params) :], strict=True)
-    found = {str(arg.label).removeprefix(str(leaf.label)) if arg.label else "" for leaf, arg in weights}
-    (suffix,) = found if len(found) == 1 else ("",)
+    results = {str(arg.label).removeprefix(str(leaf.label)) if arg.label else "" for leaf, arg in weights}
+    (suffix,) = results if len(results) == 1 else ("",)
     return suffix if suffix.startswith("_") else ""
 
 
@@ -171,15 +171,15 @@ class BackwardLoop:
         """Return the sequence of each value of a step that the backward loop reads."""
         needed = needed_of(roots, self.forward)
         body, node = self.body, self.node
-        found: dict[Expr, Expr] = {}
+        results: dict[Expr, Expr] = {}
         extra: dict[str, Expr] = {}
         values = list(body.collected.values())
         enough = all(e in body.steps or e in values for e in needed)
         for e in needed:
             if e in body.steps:
-                found[e] = node.args[body.steps.index(e)]
+                results[e] = node.args[body.steps.index(e)]
             elif enough:
-                found[e] = self._result(node, len(body.states) + values.index(e))
+                results[e] = self._result(node, len(body.states) + values.index(e))
             else:
                 name = f"{e.label}_prev" if e in body.states else self.around.names.label_kept(e)
                 extra[free(name, extra)] = e
@@ -194,10 +194,10 @@ class BackwardLoop:
             kept = node_of(LOOP, node.args, attrs, shapes, [e.dtype for e in longer.outputs])
             self.around.extra.append(kept)
             for i, (name, e) in enumerate(extra.items(), start=len(body.states)):
-                found[e] = self._result(kept, i)
-                if found[e].label is None:
-                    found[e].label = name
-        return found
+                results[e] = self._result(kept, i)
+                if results[e].label is None:
+                    results[e].label = name
+        return results
 
     def _result(self, node: Expr, i: int) -> Expr:
         """Return a result of a forward loop."""
@@ -221,8 +221,8 @@ class BackwardLoop:
             name = f"d{steps[leaf].label or leaf.label}"
             collect.setdefault(self.back[leaf], f"{name}_{more}" if more else name)
         for summed in behind.values():
-            for one in summed:
-                for part in one.parts:
+            for other in summed:
+                for part in other.parts:
                     if part not in self.sequences and part not in self.seeds:
                         collect.setdefault(part, part.label or "dz")
         following, totals = self._next(), [self.back[leaf] for leaf in kept_sums]
@@ -268,8 +268,8 @@ class BackwardLoop:
         for i, leaf in enumerate(kept_sums, start=len(self.states)):
             send(leaf, results[i])
         for leaf, summed in behind.items():
-            for one in summed:
-                send(leaf, one.behind([known.get(part) or collected[part] for part in one.parts]))
+            for other in summed:
+                send(leaf, other.behind([known.get(part) or collected[part] for part in other.parts]))
         return sent
 
     def _next(self) -> list[Expr]:
@@ -286,9 +286,9 @@ class BackwardLoop:
         for leaf in self.body.captured:
             if leaf not in self.back or leaf not in self.around.active:
                 continue
-            found = [_summed(term) for term in terms_of(self.back[leaf])]
-            if all(one is not None and not any(map(self._is_outside, one.parts)) for one in found):
-                behind[leaf] = [one for one in found if one is not None]
+            result = [_summed(term) for term in terms_of(self.back[leaf])]
+            if all(summed is not None and not any(map(self._is_outside, summed.parts)) for summed in result):
+                behind[leaf] = [summed for summed in result if summed is not None]
             else:
                 kept[leaf] = free(f"d{self.around.names.label(leaf) or 'w'}", {*kept.values(), *self._state_names()})
         self._join_kernels(kept)
@@ -301,13 +301,13 @@ class BackwardLoop:
     def _split_weights(self, leaves: Iterable[Expr]) -> list[tuple[Expr, list[Expr]]]:
         """Return each weight that is split into parts, one for each gate, if all of them are among the leaves; with
         these parts in order."""
-        found: dict[Expr, dict[int, Expr]] = {}
+        results: dict[Expr, dict[int, Expr]] = {}
         for leaf in leaves:
             if leaf.op is ITEM and leaf.args[0].op is split:
-                found.setdefault(leaf.args[0], {})[leaf.attrs["i"]] = leaf
+                results.setdefault(leaf.args[0], {})[leaf.attrs["i"]] = leaf
         return [
             (weight, [parts[i] for i in sorted(parts)])
-            for source, parts in found.items()
+            for source, parts in results.items()
             for weight in source.args
             if len(parts) == len(source.shape) and last_axis(source, weight.ndim) and weight in self.around.active
         ]
@@ -328,7 +328,7 @@ class BackwardLoop:
         """Return the sums with those of all parts of a weight as one of the weight: of all gates at once."""
         whole = dict(behind)
         for weight, parts in self._split_weights(behind):
-            alike = {(one.parts[:-1], one.axes) for part in parts for one in behind[part]}
+            alike = {(summed.parts[:-1], summed.axes) for part in parts for summed in behind[part]}
             if len(alike) == 1 and all(len(behind[part]) == 1 for part in parts):
                 dz = self.simplifier.simple(joined([behind[part][0].parts[-1] for part in parts], {}, weight))
                 ((first, axes),) = alike

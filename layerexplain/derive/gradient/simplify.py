@@ -178,10 +178,10 @@ def _sum(node: Expr, plain: Plain) -> Expr | None:
     if plain(b, multiply) and (number(b.args[0]) or 0) < 0:
         return subtract(a, multiply(-number(b.args[0]), b.args[1]))
     if a.op is where and b.op is where and a.args[0] is b.args[0]:
-        (chosen, one, nothing), (_, zero, other) = a.args, b.args
+        (chosen, expression, nothing), (_, zero, other) = a.args, b.args
         if number(nothing) == 0 and number(zero) == 0:
-            return one if one is other else where(chosen, one, other)
-        if number(one) == 0 and number(other) == 0:
+            return expression if expression is other else where(chosen, expression, other)
+        if number(expression) == 0 and number(other) == 0:
             return where(chosen, zero, nothing)
     if b.label is None and _weight_of(b) is not None:
         return _gates(node)
@@ -192,15 +192,15 @@ def _sum(node: Expr, plain: Plain) -> Expr | None:
 
 def terms_of(e: Expr) -> list[Expr]:
     """Return the terms of a sum."""
-    found: list[Expr] = []
+    expressions: list[Expr] = []
     pending = [e]
     while pending:
-        one = pending.pop()
-        if one.op is add:
-            pending += reversed(one.args)
+        expression = pending.pop()
+        if expression.op is add:
+            pending += reversed(expression.args)
         else:
-            found.append(one)
-    return found
+            expressions.append(expression)
+    return expressions
 
 
 def last_axis(e: Expr, ndim: int) -> bool:
@@ -249,8 +249,8 @@ def _weight_of(term: Expr) -> Expr | None:
 def _row_of_two(e: Expr) -> int | None:
     """Return which of two rows a padded row is."""
     first, *others = e.attrs["pads"]
-    one = e.args[0]
-    row = one.op is take_slice and one.attrs["key"] == (None,) and len(e.attrs) == 1
+    expression = e.args[0]
+    row = expression.op is take_slice and expression.attrs["key"] == (None,) and len(e.attrs) == 1
     return {(0, 1): 0, (1, 0): 1}.get(first) if row and not any(map(any, others)) else None
 
 

@@ -53,7 +53,7 @@ class Dependence(NamedTuple):
     def read(self, place: Sequence[AxisSpan], into: dict[Expr, Seen]) -> None:
         """Add the dependencies of the elements at a place to `into`."""
         # A tensor of unknown shape may have no letters.
-        if all([span == at(one.index) for one, span in zip(self.letters, place, strict=False)]):
+        if all([span == at(letter.index) for letter, span in zip(self.letters, place, strict=False)]):
             for source, seen in self.seen.items():
                 _join(into, source, seen)
             return
@@ -83,13 +83,13 @@ def _placed(letters: tuple[Letter, ...], place: tuple[AxisSpan, ...], seen: tupl
 def _beyond(env: Mapping[Letter, AxisSpan]) -> Iterator[tuple[Letter, int, int]]:
     """Yield, for each letter whose span reaches into the padding, the first position outside the axis and the position
     inside that is read with it."""
-    for one, span in env.items():
+    for letter, span in env.items():
         least = extremes(span.low)[0]
         if least is None or least < 0:
-            yield one, -1, span.step - 1
-        most = None if one.size is None or span.high is None else extremes(span.high)[1]
-        if one.size is not None and most is not None and most >= one.size:
-            yield one, one.size, one.size - span.step
+            yield letter, -1, span.step - 1
+        most = None if letter.size is None or span.high is None else extremes(span.high)[1]
+        if letter.size is not None and most is not None and most >= letter.size:
+            yield letter, letter.size, letter.size - span.step
 
 
 def _cut(span: AxisSpan, size: Size, beyond: Sequence[tuple[Letter, int, int]]) -> AxisSpan:
@@ -99,10 +99,10 @@ def _cut(span: AxisSpan, size: Size, beyond: Sequence[tuple[Letter, int, int]]) 
     the position that is read with it, inside the axis, has them too.
     """
     own = letters_of(span)
-    for one, outside, inside in beyond:
-        if one not in own:
+    for letter, outside, inside in beyond:
+        if letter not in own:
             continue
-        out, beside = (through(span, {one: at(number(i))}, size) for i in (outside, inside))
+        out, beside = (through(span, {letter: at(number(i))}, size) for i in (outside, inside))
         if out == beside:
             continue
         if (outside > 0) != (slope(span.low) > 0):
@@ -110,7 +110,7 @@ def _cut(span: AxisSpan, size: Size, beyond: Sequence[tuple[Letter, int, int]]) 
         else:
             last = size - 1 if isinstance(size, int) else 0
             cut = isinstance(size, int) and _may_reach(out.low, last, -1) and _may_reach(beside.high, last - 1, -1)
-        if cut or span.step > 1 or (one.size is not None and not 0 <= inside < one.size):
+        if cut or span.step > 1 or (letter.size is not None and not 0 <= inside < letter.size):
             return span._replace(loose=True)
     return span
 
@@ -126,7 +126,7 @@ def _may_reach(end: Affine | None, limit: int, direction: int) -> bool:
 def source_view(leaf: Expr) -> Dependence:
     """Return the view of a source: each element depends on itself."""
     letters = _letters(leaf.shape)
-    return Dependence(letters, {leaf: tuple([at(one.index) for one in letters])})
+    return Dependence(letters, {leaf: tuple([at(letter.index) for letter in letters])})
 
 
 def _letters(shape: Sequence[Size]) -> tuple[Letter, ...]:
@@ -185,8 +185,8 @@ class ReceptiveFields(ExprInterpreter[Dependence]):
             env = {old: new.index for old, new in zip(arg.letters, own.letters, strict=True)}
             views[param] = own._replace(facts=arg.facts.at(env))
         given = dict(zip(definition.params, args, strict=False))
-        found: list[Dependence] = self.values(list(definition.results.values()), views)
-        return [view._replace(seen=_in_terms_of(given, view.seen)) for view in found]
+        dependences: list[Dependence] = self.values(list(definition.results.values()), views)
+        return [view._replace(seen=_in_terms_of(given, view.seen)) for view in dependences]
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
         body: Body = node.attrs["body"]
@@ -213,11 +213,11 @@ class ReceptiveFields(ExprInterpreter[Dependence]):
 
 def _in_terms_of(args: Mapping[Expr, Dependence], seen: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
     """Return spans of a definition's params in terms of the sources of its arguments."""
-    found: dict[Expr, Seen] = {}
+    results: dict[Expr, Seen] = {}
     for param, spans in seen.items():
         if param in args:
-            _through_argument(args[param], spans, found)
-    return found
+            _through_argument(args[param], spans, results)
+    return results
 
 
 def _through_argument(arg: Dependence, seen: Seen, into: dict[Expr, Seen]) -> None:
@@ -249,13 +249,13 @@ def _over_time(body: Body, direct: Sequence[Dependence]) -> list[Dependence]:
 
 
 def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
-    found = dict(after)
+    results = dict(after)
     for source, seen in after.items():
         old = before.get(source) or (None,) * len(seen)
         if not isinstance(seen, str) and not isinstance(old, str):
             axes = zip(old, seen, source.shape, strict=True)
-            found[source] = tuple([b if a == b else whole(size) for a, b, size in axes])
-    return found
+            results[source] = tuple([b if a == b else whole(size) for a, b, size in axes])
+    return results
 
 
 def _outside(
@@ -277,7 +277,7 @@ def _outside(
 def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[Dependence]) -> Dependence:
     """Return the view of result number `i` of an op."""
     seen: dict[Expr, Seen] = {}
-    index = tuple([one.index for one in letters])
+    index = tuple([letter.index for letter in letters])
     known = Known(node, args)
     try:
         for arg, place in reads(node, i, index, known):

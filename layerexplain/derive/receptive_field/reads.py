@@ -70,8 +70,8 @@ NOTHING = ValueFacts()
 
 def _put(conditions: Conditions | None, env: Mapping[sc.Letter, sc.Affine]) -> Conditions | None:
     """Return conditions with the letters replaced by indices, None if an index looks up a value."""
-    found = None if conditions is None else tuple([sc.substituted(one, env) for one in conditions])
-    return None if found is None or any([sc.looks_up(one) for one in found]) else found
+    result = None if conditions is None else tuple([sc.substituted(condition, env) for condition in conditions])
+    return None if result is None or any([sc.looks_up(item) for item in result]) else result
 
 
 def facts(scalar: sc.Scalar, known: Callable[[sc.Element], ValueFacts]) -> ValueFacts:
@@ -239,13 +239,13 @@ def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -
     """Return the ranges of letters inside a sum."""
     inner = dict(ranges)
     value_facts = known.facts_of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
-    for one in fold.letters:
-        inner[one] = _range(one, fold.conditions, fold.letters)._replace(loose=value_facts.hidden)
+    for letter in fold.letters:
+        inner[letter] = _range(letter, fold.conditions, fold.letters)._replace(loose=value_facts.hidden)
         if value_facts.nonzero:
             nonzero = [sc.Between(c, 0, None) for c in value_facts.nonzero]
-            least = _range(one, [*fold.conditions, *nonzero], fold.letters)
+            least = _range(letter, [*fold.conditions, *nonzero], fold.letters)
             # If all scores are excluded, a softmax gives equal weights.
-            inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]
+            inner[letter] = least if (width(least)[0] or 0) > 0 else inner[letter]
     return inner
 
 
@@ -276,8 +276,8 @@ def _looked_up(node: Expr, index: sc.Affine, size: Size) -> AxisSpan:
 
 def _numbers(value: Any) -> Iterator[Any]:
     if isinstance(value, tuple):
-        for one in value:
-            yield from _numbers(one)
+        for item in value:
+            yield from _numbers(item)
     else:
         yield value
 
@@ -290,20 +290,20 @@ def _values_in(index: sc.Affine) -> Iterator[sc.Scalar]:
             yield from _values_in(atom.of)
 
 
-def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[sc.Letter]) -> AxisSpan:
+def _range(letter: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[sc.Letter]) -> AxisSpan:
     """Return the range of a letter, narrowed by the conditions of the sum.
 
     The letters of a window keep their full range, since padding counts as read.
     """
-    own = whole(one.size)
-    if one.role == "window":
+    own = whole(letter.size)
+    if letter.role == "window":
         return own
     low, high = own.low, own.high
     for condition in conditions:
         if not isinstance(condition, sc.Between):
             continue
-        factor = dict(condition.index.terms).get(one)
-        rest = sc.add(condition.index, sc.scale(one.index, -(factor or 0)))
+        factor = dict(condition.index.terms).get(letter)
+        rest = sc.add(condition.index, sc.scale(letter.index, -(factor or 0)))
         if not factor or not set(folded).isdisjoint(sc.letters_in(rest)):
             continue
         least = sc.add(sc.scale(rest, -1), condition.low)
@@ -317,18 +317,18 @@ def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[
         if last is not None:
             last = sc.floor_divide(last, by)
             high = last if high is None else _narrower(high, last, top=True)
-    return _divided(one, AxisSpan(low, high), conditions)
+    return _divided(letter, AxisSpan(low, high), conditions)
 
 
-def _divided(one: sc.Letter, span: AxisSpan, conditions: Sequence[sc.Condition]) -> AxisSpan:
+def _divided(letter: sc.Letter, span: AxisSpan, conditions: Sequence[sc.Condition]) -> AxisSpan:
     """Return the positions of a span at which an index is divisible, as between the inserted zeros of a transposed
     convolution."""
     for condition in conditions:
-        if not isinstance(condition, sc.Divisible) or one not in sc.letters_in(condition.index):
+        if not isinstance(condition, sc.Divisible) or letter not in sc.letters_in(condition.index):
             continue
-        ends = [sc.substituted(condition.index, {one: end}) for end in (span.low, span.high) if end is not None]
+        ends = [sc.substituted(condition.index, {letter: end}) for end in (span.low, span.high) if end is not None]
         aligned = len(ends) == 2 and all(not end.terms and end.const % condition.by == 0 for end in ends)
-        steps = aligned and span.step == 1 and abs(dict(condition.index.terms).get(one, 0)) == 1
+        steps = aligned and span.step == 1 and abs(dict(condition.index.terms).get(letter, 0)) == 1
         span = span._replace(step=condition.by) if steps else span._replace(loose=True)
     return span
 
@@ -347,14 +347,14 @@ def _reversed(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
     axis = node.attrs.get("axis", 1) % node.ndim
     if isinstance(node.shape[axis], int):
         return None
-    return [(0, tuple([whole(None) if i == axis else at(one) for i, one in enumerate(index)]))]
+    return [(0, tuple([whole(None) if i == axis else at(affine) for i, affine in enumerate(index)]))]
 
 
 def _ordered(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read]:
     """Return the reads of sorting ops: the order depends on all values along the axis."""
     x = node.args[0]
     axis = normalize_axis(node.attrs.get("axis", -1), x.ndim)
-    kept = iter(index if len(index) < x.ndim else [one for i, one in enumerate(index) if i != axis])
+    kept = iter(index if len(index) < x.ndim else [affine for i, affine in enumerate(index) if i != axis])
     return [(0, tuple([whole(size) if i == axis else at(next(kept)) for i, size in enumerate(x.shape)]))]
 
 
@@ -366,7 +366,7 @@ def _resized(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
         return None
     axes, _ = spatial_axes(node.ndim, node.attrs.get("data_format", "channels_last"))
     times = each(node.attrs.get("times"), len(axes))
-    place = [at(one) for one in index]
+    place = [at(affine) for affine in index]
     for axis, factor in zip(axes, times, strict=True):
         n, out = (1, factor) if factor is not None else (x.shape[axis], node.shape[axis])
         if not isinstance(n, int) or not isinstance(out, int):

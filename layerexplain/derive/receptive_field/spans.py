@@ -66,14 +66,14 @@ def through(span: AxisSpan, env: Mapping[sc.Letter, AxisSpan], size: Size = None
     moved = _moved(span, env)
     if moved is not None:
         return moved
-    for one in _all_letters(span):
-        if one in env and env[one].parts:
-            each = [through(span, {**env, one: part}, size) for part in env[one].parts]
-            return union(each, size, env[one].loose)
+    for letter in _all_letters(span):
+        if letter in env and env[letter].parts:
+            each = [through(span, {**env, letter: part}, size) for part in env[letter].parts]
+            return union(each, size, env[letter].loose)
     low = _end(span.low, env, top=False)
     high = None if span.high is None else _end(span.high, env, top=True)
     step, exact = _step(span, env)
-    loose = span.loose or not exact or any(env[one].at_most for one in _all_letters(span) if one in env)
+    loose = span.loose or not exact or any(env[letter].at_most for letter in _all_letters(span) if letter in env)
     # No position is below 0, so that 0 is always a valid lower end.
     return AxisSpan(sc.number(0) if low is None else low, high, loose=loose, step=step)
 
@@ -285,9 +285,9 @@ def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
     high = None if a.high is None or b.high is None else _outer(a.high, b.high, top=True)
     if low is None or (high is None and None not in (a.high, b.high)):
         return None
-    for one, other in ((a, b), (b, a)):
-        if (one.low, one.high) == (low, high) and not one.loose and _common_step(one, other) == one.step:
-            return one
+    for span, other in ((a, b), (b, a)):
+        if (span.low, span.high) == (low, high) and not span.loose and _common_step(span, other) == span.step:
+            return span
     step = _common_step(a, b)
     loose = a.loose or b.loose or _leaves_gap(a, b, step) or low not in (a.low, b.low) or high not in (a.high, b.high)
     return AxisSpan(low, high, loose=loose, step=step)
@@ -298,16 +298,16 @@ def _common_step(a: AxisSpan, b: AxisSpan) -> int:
     apart = sc.add(a.low, sc.scale(b.low, -1))
     if apart.terms:
         return 1
-    return gcd(apart.const, *[one.step for one in (a, b) if one.low != one.high]) or 1
+    return gcd(apart.const, *[span.step for span in (a, b) if span.low != span.high]) or 1
 
 
 def _leaves_gap(a: AxisSpan, b: AxisSpan, step: int) -> bool:
     """Return whether a position of the joined span, `step` apart, may belong to neither."""
-    if any(one.low != one.high and one.step != step for one in (a, b)):
+    if any(span.low != span.high and span.step != step for span in (a, b)):
         return True
-    for one, other in ((a, b), (b, a)):
-        if one.high is not None:
-            _, most = difference(other.low, one.high)
+    for span, other in ((a, b), (b, a)):
+        if span.high is not None:
+            _, most = difference(other.low, span.high)
             if most is None or most > step:
                 return True
     return False

@@ -65,10 +65,10 @@ def symbol(name: str, index: Sequence[Node] = ()) -> Node:
     power.
     """
     head, *rest = name.split("_")
-    if not head or (len(head) > 2 and head.isalpha() and head.islower() and not all([one.isdigit() for one in rest])):
+    if not head or (len(head) > 2 and head.isalpha() and head.islower() and not all([item.isdigit() for item in rest])):
         head, rest = name, []
     base = _letters(head)
-    suffix = row(*[one for part in rest if part for one in (COMMA, _letters(part))][1:]) if any(rest) else None
+    suffix = row(*[item for part in rest if part for item in (COMMA, _letters(part))][1:]) if any(rest) else None
     if not index:
         return base if suffix is None else ("sub", base, suffix)
     below = listed(index)
@@ -93,7 +93,7 @@ def constant(value: Any) -> Node:
     if isinstance(value, tuple):
         if (text := value_text(value)).startswith("constant"):
             return row(("f", "constant"), ("t", text.removeprefix("constant")))
-        return fence(listed([constant(one) for one in value]))
+        return fence(listed([constant(item) for item in value]))
     text = number_text(value)
     if isinstance(value, str) or text in ("nan", "None"):
         return ("f", text)
@@ -113,43 +113,43 @@ def attribute_note(name: str, attrs: Mapping[str, Any]) -> Node:
 
 def slice_key(key: Sequence[Any]) -> Node:
     """Return the key of a slice: `[…, 2:5]`."""
-    return fence(listed([_sliced(one) for one in key]), open="[", close="]")
+    return fence(listed([_sliced(item) for item in key]), open="[", close="]")
 
 
-def _sliced(one: Any) -> Node:
-    if one is None:
+def _sliced(item: Any) -> Node:
+    if item is None:
         return ("t", "new axis")
-    if one is Ellipsis:
+    if item is Ellipsis:
         return sign("…")
-    if not isinstance(one, slice):
-        return number(str(one))
-    parts = [one.start, one.stop, *[one.step] * (one.step is not None)]
+    if not isinstance(item, slice):
+        return number(str(item))
+    parts = [item.start, item.stop, *[item.step] * (item.step is not None)]
     written = [() if part is None else items(number(str(part))) for part in parts]
     return row(*written[0], *[node for part in written[1:] for node in (sign(":"), *part)])
 
 
 def index_tree(index: sc.Affine, names: Mapping[sc.Letter, str], value: Callable[[sc.Scalar], Node]) -> Node:
     """Return an index: `2i+u-1`, `⌊k/20⌋`. `value(scalar)` writes a looked-up value."""
-    found: list[Node] = []
+    results: list[Node] = []
     for factor, atom in index_parts(index, names):
         if factor < 0:
-            found.append(MINUS)
-        elif found:
-            found.append(sign("+"))
+            results.append(MINUS)
+        elif results:
+            results.append(sign("+"))
         if atom is None or abs(factor) != 1:
-            found.append(number(str(abs(factor))))
+            results.append(number(str(abs(factor))))
         if isinstance(atom, sc.Letter):
-            found.append(_letters(letter_name(atom, names)))
+            results.append(_letters(letter_name(atom, names)))
         elif isinstance(atom, sc.Lookup):
-            found.append(value(atom.value))
+            results.append(value(atom.value))
         elif atom is not None:
             of, by = index_tree(atom.of, names, value), number(str(atom.by))
             if atom.rest:
-                found.append(fence(of, sign("mod"), by))
+                results.append(fence(of, sign("mod"), by))
             else:
                 is_sum = any([part[0] == "o" for part in items(of)])
-                found.append(fence(bracketed(of, is_sum), sign("/"), by, open="⌊", close="⌋"))
-    return row(*found)
+                results.append(fence(bracketed(of, is_sum), sign("/"), by, open="⌊", close="⌋"))
+    return row(*results)
 
 
 def bracketed(tree: Node, needed: bool = True) -> Node:
@@ -233,7 +233,7 @@ class ScalarTypesetter:
     def typeset(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> Typeset:
         """Return a scalar with its binding strength."""
         if isinstance(e, sc.Element):
-            return Typeset(self.name_of(e.of, [self.index(one, names) for one in e.index]))
+            return Typeset(self.name_of(e.of, [self.index(affine, names) for affine in e.index]))
         if isinstance(e, sc.Apply):
             self.note(e.op.name, e.attrs)
             return combine(e.op.notation, [self.typeset(a, names) for a in e.args], name=e.op.name)
@@ -273,13 +273,13 @@ class ScalarTypesetter:
         body = self.typeset(e.body, inside)
         if e.conditions:
             self.notes.append(row(("t", "only where "), listed([self._condition(c, inside) for c in e.conditions])))
-        letters = [one for one in e.letters if one.size != 1]
+        letters = [letter for letter in e.letters if letter.size != 1]
         if not letters:
             return body
         over: list[Node] = []
-        for one in letters:
-            bound = () if one.size is None else (sign("<"), number(str(one.size)))
-            over += [*[COMMA, THIN] * bool(over), _letters(inside[one]), *bound]
+        for letter in letters:
+            bound = () if letter.size is None else (sign("<"), number(str(letter.size)))
+            over += [*[COMMA, THIN] * bool(over), _letters(inside[letter]), *bound]
         folded = ("under", FOLDS.get(e.kind, ("f", e.kind)), row(*over))
         return Typeset(row(folded, bracketed(body.tree, body.bind <= SUM)), SUM, ("+",))
 

@@ -393,16 +393,18 @@ def _lines(form: ElementForm, called: Mapping[Definition, str]) -> list[Node]:
         return element(part.of, [writer.index(time, names) for time in part.times])
 
     writer = ScalarTypesetter(element, form.names)
-    found: list[Node] = []
+    lines: list[Node] = []
     for group in equations(form):
         line: list[Node] = []
-        for one in group:
-            names = one.names
-            index = [writer.index(part, names) for part in one.index]
-            left = row(_word(one.name), fence(listed(index), open="[", close="]")) if index else _word(one.name)
-            line += [*[COMMA] * bool(line), left, EQUALS, writer.tree(one.value, names)]
-        found.append(row(*line))
-    return found
+        for equation in group:
+            names = equation.names
+            index = [writer.index(part, names) for part in equation.index]
+            left = (
+                row(_word(equation.name), fence(listed(index), open="[", close="]")) if index else _word(equation.name)
+            )
+            line += [*[COMMA] * bool(line), left, EQUALS, writer.tree(equation.value, names)]
+        lines.append(row(*line))
+    return lines
 
 
 def _word(name: str) -> Node:

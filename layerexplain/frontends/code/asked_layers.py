@@ -163,17 +163,17 @@ def _behind(text: str, first: _Mention, mentions: Sequence[_Mention]) -> list[_M
     """Return the layers that a text calls one after the other behind a first: `Conv2D(8, 3), Flatten(), Dense(2)`."""
     chain: list[_Mention] = []
     end = first.end if first.call is not None else len(text)
-    for one in sorted(mentions, key=lambda one: one.at):
-        if one.call is not None and one.at >= end and _LINK.fullmatch(text[end : one.at]):
-            chain.append(one)
-            end = one.end
+    for mention in sorted(mentions, key=lambda mention: mention.at):
+        if mention.call is not None and mention.at >= end and _LINK.fullmatch(text[end : mention.at]):
+            chain.append(mention)
+            end = mention.end
     return chain
 
 
 def _second(mention: _Mention, mentions: Sequence[_Mention], tree: ast.Module) -> list[str]:
     """Return the line on another layer that a text names, which the program does not have in it."""
     inside = {getattr(node, "attr", getattr(node, "id", "")) for node in walk(tree)}
-    other = next((one.type for one in mentions if one.type.rpartition(".")[2] not in inside), None)
+    other = next((item.type for item in mentions if item.type.rpartition(".")[2] not in inside), None)
     if other is None:
         return []
     return [f"the text names {_shown(other)} too: layerexplain layer {_shown(mention.type)} --vs {_shown(other)}"]
@@ -189,9 +189,9 @@ def _shown(type_: str) -> str:
 @cache
 def _names() -> tuple[re.Pattern[str], frozenset[str]]:
     """Return what finds the names of layers in a text, in any letters, and the names as they are written."""
-    of_torch = [one.removeprefix(TORCH) for one in types(TORCH.rstrip("."))]
-    names = frozenset([one for one in (*types(""), *of_torch) if "." not in one]) - {"InputLayer", "Input"}
-    words = "|".join(sorted(map(re.escape, {*_ALIASES, *[one.lower() for one in names]}), key=len, reverse=True))
+    of_torch = [kind.removeprefix(TORCH) for kind in types(TORCH.rstrip("."))]
+    names = frozenset([kind for kind in (*types(""), *of_torch) if "." not in kind]) - {"InputLayer", "Input"}
+    words = "|".join(sorted(map(re.escape, {*_ALIASES, *[name.lower() for name in names]}), key=len, reverse=True))
     behind = r"(?P<behind>\(|\s+(?:layer|module|cell)s?\b)?"
     return re.compile(rf"(?<![\w.]){_PREFIX}(?P<name>{words})(?![\w.]\w){behind}", re.IGNORECASE), names
 
@@ -199,7 +199,7 @@ def _names() -> tuple[re.Pattern[str], frozenset[str]]:
 def _mentions(text: str) -> list[_Mention]:
     """Return the layers that the prose of a text names, the surest first: those that it calls, those with the name of
     their module, those with the word layer behind them, those whose name no other word has."""
-    found: list[_Mention] = []
+    mentions: list[_Mention] = []
     pattern, names = _names()
     of_torch_text = _OF_TORCH.search(text) is not None
     of_prose: dict[int, bool] = {}
@@ -217,15 +217,15 @@ def _mentions(text: str) -> list[_Mention]:
             continue
         call, after = _call(text, match.start("name")) if signs[0] else (None, match.end("name"))
         is_bare = call is not None and not (call.args or call.keywords)
-        found.append(_Mention(1 if is_bare else signs.index(True), match.start(), type_, call, after))
-    return sorted(found, key=lambda one: one[:2])
+        mentions.append(_Mention(1 if is_bare else signs.index(True), match.start(), type_, call, after))
+    return sorted(mentions, key=lambda mention: mention[:2])
 
 
 def _type(written: str, prefix: str, of_torch_text: bool) -> str | None:
     """Return the type of a name, of Keras or of PyTorch by its letters, its prefix and the words of the text."""
     small = _ALIASES.get(written.lower(), (written.lower(),) * 2)[of_torch_text]
-    keras = next((one for one in types("") if one.lower() == small), None)
-    torch = next((one for one in types(TORCH.rstrip(".")) if one.removeprefix(TORCH).lower() == small), None)
+    keras = next((kind for kind in types("") if kind.lower() == small), None)
+    torch = next((kind for kind in types(TORCH.rstrip(".")) if kind.removeprefix(TORCH).lower() == small), None)
     if "nn." in prefix or (torch is not None and torch.removeprefix(TORCH) == written != keras):
         return torch or keras
     in_both = torch is not None and torch.removeprefix(TORCH) == written
@@ -260,9 +260,9 @@ def _program(text: str, chain: Sequence[_Mention], declaration: Declaration) -> 
     is_torch = mention.type.startswith(TORCH)
     written = _written(mention.type, call, _keywords(values))
     if others:
-        written = ", ".join([written, *[_written(one.type, one.call) for one in others if one.call is not None]])
+        written = ", ".join([written, *[_written(item.type, item.call) for item in others if item.call is not None]])
         written = f"nn.Sequential({written})" if is_torch else written
-    shapes = [*stated_inputs(rest), *[sizes_in(one) for one in _ON.findall(rest)]]
+    shapes = [*stated_inputs(rest), *[sizes_in(item) for item in _ON.findall(rest)]]
     note = ""
     if is_torch:
         config = _config(positional_arguments(declaration), call, values)
@@ -289,14 +289,14 @@ def _values(
     """Return the arguments that words give beside the call, and those that are taken from the example. Beside a call,
     which has what its asker sets, words count for arguments that it needs and where they are written as `units=3`."""
     arguments = declaration.arguments
-    is_set = {*positional_arguments(declaration)[: len(call.args)], *[one.arg for one in call.keywords]}
-    required = [name for name, one in arguments.items() if one.default is Argument.REQUIRED]
+    is_set = {*positional_arguments(declaration)[: len(call.args)], *[keyword.arg for keyword in call.keywords]}
+    required = [name for name, item in arguments.items() if item.default is Argument.REQUIRED]
     said: dict[str, object] = {}
     for name in arguments.keys() - is_set:
         value, words = _said(name, text) or (None, "")
         if words and (mention.call is None or name in required or "=" in words):
             said[name] = value
-    examples = {name: value for name, _, value in [one.partition("=") for one in example_of(declaration)[0]]}
+    examples = {name: value for name, _, value in [item.partition("=") for item in example_of(declaration)[0]]}
     missing = [name for name in required if name not in is_set and name not in said]
     if mention.call is not None and not {*missing} <= examples.keys():
         raise ValueError("an argument has no example")
@@ -340,7 +340,7 @@ def _said(name: str, text: str) -> tuple[int | str | bool | tuple[int, ...], str
 
 def _config(order: Sequence[str], call: ast.Call, values: Mapping[str, object]) -> dict[str, object]:
     """Return the arguments of a call as values; those that are no literals are left out."""
-    given = [*zip(order, call.args, strict=False), *[(one.arg or "", one.value) for one in call.keywords]]
+    given = [*zip(order, call.args, strict=False), *[(keyword.arg or "", keyword.value) for keyword in call.keywords]]
     config = {**values}
     for name, node in given:
         try:
@@ -365,7 +365,7 @@ def _torch_program(
 ) -> tuple[str, str]:
     """Return the program of a module, called on data that the text states or on an example, which is said."""
     name = type_.removeprefix(TORCH)
-    known = [one for one in shapes if None not in one]
+    known = [shape for shape in shapes if None not in shape]
     specs = asked_inputs(name, config) or [Spec((BATCH, *known[0][1:]) if known else (BATCH, 784), "float")]
     wholes: list[tuple[int | None, ...]] = []
     note = ""
@@ -373,7 +373,7 @@ def _torch_program(
         asked = tuple([size if isinstance(size, int) else None for size in spec.shape])
         if len(asked) == 3 and asked[1] == 1 and asked[2] is not None:  # a sequence: steps, batch, features
             asked = (None, None, asked[2])
-        whole = next((fits for one in known if (fits := _whole(one, asked)) is not None), None)
+        whole = next((fits for item in known if (fits := _whole(item, asked)) is not None), None)
         if whole is None and (spec.dtype != "float" or any(size is not None for size in asked)):
             return f"layer = {written}", ""  # its arguments say what it takes: other sizes are left open
         if whole is None:
@@ -383,17 +383,26 @@ def _torch_program(
             note = _NO_INPUT.format(whole)
         wholes.append(whole)
     data = [
-        f"torch.{'randn' if spec.dtype == 'float' else 'zeros'}{one!r}" for one, spec in zip(wholes, specs, strict=True)
+        f"torch.{'randn' if spec.dtype == 'float' else 'zeros'}{item!r}"
+        for item, spec in zip(wholes, specs, strict=True)
     ]
     return f"layer = {written}\nlayer({', '.join(data)})", note
 
 
 def _whole(shape: tuple[int | None, ...], asked: Sequence[object]) -> tuple[int | None, ...] | None:
     """Return a stated shape as a module takes it, with the batch; None where it does not fit."""
-    for one in (shape, (1, *shape), (1, *shape[-1:], *shape[:-1]), (shape[0], shape[-1], *shape[1:-1]), (1, 1, *shape)):
-        free = len(asked) == 2 and len(one) > 2 and one[-1] == asked[-1]  # a Linear takes any axes before its features
-        if free or (len(one) == len(asked) and all(a is None or a == b for a, b in zip(asked, one, strict=True))):
-            return one
+    for size in (
+        shape,
+        (1, *shape),
+        (1, *shape[-1:], *shape[:-1]),
+        (shape[0], shape[-1], *shape[1:-1]),
+        (1, 1, *shape),
+    ):
+        free = (
+            len(asked) == 2 and len(size) > 2 and size[-1] == asked[-1]
+        )  # a Linear takes any axes before its features
+        if free or (len(size) == len(asked) and all(a is None or a == b for a, b in zip(asked, size, strict=True))):
+            return size
     return None
 
 
@@ -401,11 +410,16 @@ def _keras_input(
     text: str, declaration: Declaration, call: ast.Call, shapes: Sequence[tuple[int | None, ...]]
 ) -> tuple[int | None, ...] | None:
     """Return the input of a layer of Keras without the batch: () where the call states it, None where nothing does."""
-    own = {one.arg for one in call.keywords}
+    own = {keyword.arg for keyword in call.keywords}
     if own & {"input_shape", "batch_input_shape"} or ("input_dim" in own and "input_dim" not in declaration.arguments):
         return ()
     inner = next(
-        (find(one.func.id) for one in call.args if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)), None
+        (
+            find(argument.func.id)
+            for argument in call.args
+            if isinstance(argument, ast.Call) and isinstance(argument.func, ast.Name)
+        ),
+        None,
     )
     rank = _rank(declaration) or (_rank(inner) if inner is not None else None)
     for shape in shapes:

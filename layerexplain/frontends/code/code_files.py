@@ -50,8 +50,8 @@ class PythonCode(Mapping[str, Declaration]):
         """Return the class with a name; None where the code does not define it."""
         value = self.reading.frame.names.get(name)
         if value is None:
-            found = self.reading.frame.names.values()
-            value = next((one for one in found if isinstance(one, Class) and one.name == name), None)
+            result = self.reading.frame.names.values()
+            value = next((item for item in result if isinstance(item, Class) and item.name == name), None)
         return value if isinstance(value, Class) else None
 
     def lend(self, name: str) -> File | None:
@@ -69,17 +69,17 @@ class PythonCode(Mapping[str, Declaration]):
     def names(self) -> list[str]:
         """Return the names of all classes that may be layers or models."""
         names = self.reading.frame.names
-        classes = {key: one for key, one in names.items() if isinstance(one, Class) and is_keras(one)}
-        return list(dict.fromkeys([*[one.name for one in classes.values()], *classes]))
+        classes = {key: name for key, name in names.items() if isinstance(name, Class) and is_keras(name)}
+        return list(dict.fromkeys([*[item.name for item in classes.values()], *classes]))
 
     def __getitem__(self, name: str) -> Declaration:
         if name not in self._known:
             cls = self.cls(name)
             self._known[name] = None if cls is None else self._declared(cls)
-        found = self._known[name]
-        if found is None:
+        declaration = self._known[name]
+        if declaration is None:
             raise KeyError(name)
-        return found
+        return declaration
 
     def _declared(self, cls: Class) -> Declaration | None:
         if is_layer(cls):
@@ -146,7 +146,7 @@ class Derived(Declaration):
     ) -> Definition:
         """Return that of the parent, with the arguments that the class gives it."""
         keras = self.code.library
-        given = {key: ready(keras, one) for key, one in arguments.items() if one is not None}
+        given = {key: ready(keras, value) for key, value in arguments.items() if value is not None}
         layer = layer_of(keras.interpreter.call(self.cls, [], given))
         if layer is None or layer.reason is not None or layer.declaration is not self.parent:
             raise NotKnown(f"what {self.type} makes of its arguments is not known ({self.code.where(self.cls.place)})")
@@ -198,7 +198,7 @@ def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
     functions: dict[str, str] = {}
     files = size = 0
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(one for one in folders if not one.startswith((".", "__pycache__")))
+        folders[:] = sorted(item for item in folders if not item.startswith((".", "__pycache__")))
         for name in sorted(names):
             path = os.path.join(place, name)
             if not name.endswith(".py") or name.endswith("_test.py") or not stat.S_ISREG(os.lstat(path).st_mode):
@@ -215,10 +215,10 @@ def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def read_python_layers(data: bytes, path: str) -> PythonCode:
     """Return the layers that a file of Python code defines, by class. Nothing of it is run."""
-    found = PythonCode(program(data, path))
-    if not found.names() and not any(isinstance(one, Function) for one in found.reading.frame.names.values()):
+    code = PythonCode(program(data, path))
+    if not code.names() and not any(isinstance(name, Function) for name in code.reading.frame.names.values()):
         raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed, or a function")
-    return found
+    return code
 
 
 def read_python_folder(folder: str) -> PythonFolder:

@@ -25,8 +25,8 @@ def with_classes(tree: ast.Module) -> tuple[str, ...]:
     class Net(nn.Module):
     """
     read = {node.id for node in walk(tree) if isinstance(node, ast.Name)}
-    loose = [one for one in tree.body if _is_attribute(one) or (_is_method(one) and _name(one) not in read)]
-    if not any(_is_attribute(one) or _name(one) in (*_BASES, "__init__") for one in loose):
+    loose = [item for item in tree.body if _is_attribute(item) or (_is_method(item) and _name(item) not in read)]
+    if not any(_is_attribute(item) or _name(item) in (*_BASES, "__init__") for item in loose):
         return ()
     kept: list[ast.stmt] = []
     owner: ast.ClassDef | None = None
@@ -52,7 +52,7 @@ def _name(statement: ast.stmt) -> str:
 
 
 def _is_method(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.FunctionDef) and [one.arg for one in statement.args.args[:1]] == ["self"]
+    return isinstance(statement, ast.FunctionDef) and [argument.arg for argument in statement.args.args[:1]] == ["self"]
 
 
 def _is_attribute(statement: ast.stmt) -> bool:
@@ -60,7 +60,7 @@ def _is_attribute(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         return isinstance(statement.value.func, ast.Attribute) and statement.value.func.attr == "__init__"
     targets = statement.targets if isinstance(statement, ast.Assign) else []
-    return bool(targets) and all(_is_of_self(one) for one in targets)
+    return bool(targets) and all(_is_of_self(target) for target in targets)
 
 
 def _is_of_self(target: ast.expr) -> bool:
@@ -74,18 +74,25 @@ def _is_of_self(target: ast.expr) -> bool:
 
 
 def _init(cls: ast.ClassDef) -> ast.FunctionDef | None:
-    return next((one for one in cls.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
+    return next(
+        (
+            statement
+            for statement in cls.body
+            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__"
+        ),
+        None,
+    )
 
 
 def _lacks(cls: ast.ClassDef, statement: ast.stmt) -> bool:
     """Return whether a statement may be a part of a class: a method that it lacks, or a line of its constructor where
     what computes does not stand there yet."""
     if isinstance(statement, ast.FunctionDef):
-        return all(_name(one) != statement.name or _is_bare(one) for one in cls.body)
+        return all(_name(other) != statement.name or _is_bare(other) for other in cls.body)
     init = _init(cls)
     if init is None or (isinstance(statement, ast.Expr) and not (_is_bare(init) and len(init.body) == 1)):
         return False
-    return _is_bare(init) or not any(_name(one) in _BASES for one in cls.body)
+    return _is_bare(init) or not any(_name(item) in _BASES for item in cls.body)
 
 
 def _is_bare(method: ast.stmt) -> bool:
@@ -142,38 +149,38 @@ def as_module(tree: ast.Module, modules: Collection[str], data: Collection[str])
     >>> as_module(ast.parse("y = a(x)"), {"a"}, {"x"}) is None
     True
     """
-    calls = [[node for node in walk(one) if _is_call_of(node, modules)] for one in tree.body]
-    places = [at for at, found in enumerate(calls) if found]
-    called = dict.fromkeys([node.func.id for found in calls for node in found])  # type: ignore[attr-defined]
-    if len(called) < 2 or any(isinstance(one, ast.ClassDef | ast.FunctionDef) for one in tree.body):
+    calls = [[node for node in walk(statement) if _is_call_of(node, modules)] for statement in tree.body]
+    places = [at for at, call in enumerate(calls) if call]
+    called = dict.fromkeys([node.func.id for call in calls for node in call])  # type: ignore[attr-defined]
+    if len(called) < 2 or any(isinstance(statement, ast.ClassDef | ast.FunctionDef) for statement in tree.body):
         return None
-    end = max([at for at, one in enumerate(tree.body) if at <= places[-1] or _goes_on(one)]) + 1
+    end = max([at for at, statement in enumerate(tree.body) if at <= places[-1] or _goes_on(statement)]) + 1
     before, inner = tree.body[: places[0]], tree.body[places[0] : end]
-    data = {*data, *[name for one in before if _is_of_torch(one) for name in _names(one, ast.Store)]}
+    data = {*data, *[name for statement in before if _is_of_torch(statement) for name in _names(statement, ast.Store)]}
     last = inner[-1]
     result = _result(last)
-    body = [one for one in inner if isinstance(one, ast.Assign)]
-    if result is None or len(body) < len([one for one in inner if not isinstance(one, ast.Expr)]):
+    body = [statement for statement in inner if isinstance(statement, ast.Assign)]
+    if result is None or len(body) < len([statement for statement in inner if not isinstance(statement, ast.Expr)]):
         return None
-    if len({*(stored := [name for one in tree.body for name in _names(one, ast.Store) if name in modules])}) < len(
-        stored
-    ):
+    if len(
+        {*(stored := [name for statement in tree.body for name in _names(statement, ast.Store) if name in modules])}
+    ) < len(stored):
         return None
     inputs: dict[str, None] = {}
     bound: set[str] = set()
     unread: set[str] = set()
     kept: list[ast.stmt] = []
-    for one in (*body, ast.Expr(result)):
-        read = _names(one, ast.Load)
+    for statement in (*body, ast.Expr(result)):
+        read = _names(statement, ast.Load)
         if not bound.union(data).intersection(read):  # it makes modules or data
-            before = [*before, one]
+            before = [*before, statement]
             continue
         inputs |= dict.fromkeys([name for name in read if name in data and name not in bound])
         if unread and unread.isdisjoint(read):
             return None
-        unread = {*_names(one, ast.Store)}
+        unread = {*_names(statement, ast.Store)}
         bound |= unread
-        kept.append(one)
+        kept.append(statement)
     if not inputs or not kept:
         return None
     parts = "".join(f"  self.{name} = {name}\n" for name in called)
@@ -191,7 +198,7 @@ def as_module(tree: ast.Module, modules: Collection[str], data: Collection[str])
 
 
 def _names(node: ast.AST, context: type[ast.expr_context]) -> list[str]:
-    return [one.id for one in walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, context)]
+    return [child.id for child in walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, context)]
 
 
 def _is_of_torch(statement: ast.stmt) -> bool:
@@ -270,16 +277,16 @@ def lines_of_others(tree: ast.Module, kept: str, written: str, error: int) -> tu
         at = max([number for number, line in enumerate(starts) if line < error], default=0)
     else:
         for method in ("compile", "fit"):
-            calls = [number for number, one in enumerate(programs) if _calls_method(one, method)]
+            calls = [number for number, program in enumerate(programs) if _calls_method(program, method)]
             at = calls[-1] if calls else at
-    inside = {line for one in programs[at] for line in _lines(one)}
-    dropped = {line for one in tree.body for line in _lines(one)} - inside
+    inside = {line for statement in programs[at] for line in _lines(statement)}
+    dropped = {line for statement in tree.body for line in _lines(statement)} - inside
     return dropped, [line for number, line in enumerate(starts) if number != at]
 
 
 def _first_line(statement: ast.stmt) -> int:
     decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *[one.lineno for one in decorators]])
+    return min([statement.lineno, *[decorator.lineno for decorator in decorators]])
 
 
 def _lines(statement: ast.stmt) -> range:
@@ -302,8 +309,8 @@ def _blocks(tree: ast.Module, kept: Sequence[str], written: Sequence[str]) -> It
 
 
 def _repeats(block: Sequence[ast.stmt], before: Sequence[ast.stmt]) -> bool:
-    known = {ast.dump(one) for one in walk(*before) if isinstance(one, ast.stmt)}
-    return all(ast.dump(one) in known for one in block)
+    known = {ast.dump(node) for node in walk(*before) if isinstance(node, ast.stmt)}
+    return all(ast.dump(statement) in known for statement in block)
 
 
 def _stored(statement: ast.stmt) -> list[str]:
@@ -311,26 +318,34 @@ def _stored(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.ClassDef | ast.FunctionDef):
         return [statement.name]
     targets = statement.targets if isinstance(statement, ast.Assign) else []
-    each = [part for one in targets for part in (one.elts if isinstance(one, ast.Tuple | ast.List) else [one])]
-    return [ast.unparse(one) for one in each if isinstance(one, ast.Name) or _is_of_self(one)]
+    each = [
+        part for target in targets for part in (target.elts if isinstance(target, ast.Tuple | ast.List) else [target])
+    ]
+    return [ast.unparse(node) for node in each if isinstance(node, ast.Name) or _is_of_self(node)]
 
 
 def _new_names(statements: Sequence[ast.stmt]) -> set[str]:
     """Return the names of classes and functions, and of what constructors make."""
-    found = set[str]()
-    for one in statements:
-        function = one.value.func if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call) else None
+    new_names = set[str]()
+    for statement in statements:
+        function = (
+            statement.value.func
+            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
+            else None
+        )
         name = ast.unparse(function).rpartition(".")[2] if isinstance(function, ast.Name | ast.Attribute) else ""
-        if isinstance(one, ast.ClassDef | ast.FunctionDef) or (name[:1].isupper() and not _MAKES_OTHERS.search(name)):
-            found.update(_stored(one))
-    return found
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef) or (
+            name[:1].isupper() and not _MAKES_OTHERS.search(name)
+        ):
+            new_names.update(_stored(statement))
+    return new_names
 
 
 def _made_again(before: Sequence[ast.stmt], block: Sequence[ast.stmt]) -> set[str]:
     """Return the names of what a block makes that the program before it has made already, and of Sequential models
     that it begins anew, with a layer that says the shape of their input."""
-    added = [_added(one) for one in before]
-    begun = [(name, layer) for one in block for name, layer in [_added(one)] if name]
+    added = [_added(statement) for statement in before]
+    begun = [(name, layer) for statement in block for name, layer in [_added(statement)] if name]
     first = dict(reversed(begun))
     again = {name for name, layer in first.items() if layer and any(name == known for known, _ in added)}
     return again | (_new_names(before) & _new_names(block))
@@ -342,30 +357,30 @@ def _added(statement: ast.stmt) -> tuple[str, bool]:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "add":
         return "", False
     layer = call.args[0] if call.args else None
-    names = {one.arg for one in layer.keywords} if isinstance(layer, ast.Call) else set()
+    names = {keyword.arg for keyword in layer.keywords} if isinstance(layer, ast.Call) else set()
     return ast.unparse(call.func.value), not _INPUT_SHAPES.isdisjoint(names)
 
 
 def _independent(statements: Sequence[ast.stmt], names: Collection[str]) -> list[ast.stmt]:
     """Return the statements that do not use these names, and what makes those of them that are used on."""
-    gone, found = {*names}, list[ast.stmt]()
-    for one in statements:
-        stored = _stored(one)
-        if isinstance(one, ast.Import | ast.ImportFrom):
-            found.append(one)
+    gone, result = {*names}, list[ast.stmt]()
+    for statement in statements:
+        stored = _stored(statement)
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            result.append(statement)
         elif stored and gone.issuperset(stored):
-            value = one.value if isinstance(one, ast.Assign) else None
+            value = statement.value if isinstance(statement, ast.Assign) else None
             if isinstance(value, ast.Call) and not (value.args or value.keywords):
-                found.append(one)  # `model = Sequential()`, to which both programs may add
-        elif isinstance(one, ast.ClassDef | ast.FunctionDef) or gone.isdisjoint(
-            [ast.unparse(each) for each in walk(one) if isinstance(each, ast.Name | ast.Attribute)]
+                result.append(statement)  # `model = Sequential()`, to which both programs may add
+        elif isinstance(statement, ast.ClassDef | ast.FunctionDef) or gone.isdisjoint(
+            [ast.unparse(each) for each in walk(statement) if isinstance(each, ast.Name | ast.Attribute)]
         ):
-            found.append(one)
+            result.append(statement)
         else:
             gone.update(stored)
-    return found
+    return result
 
 
 def _calls_method(statements: Sequence[ast.stmt], name: str) -> bool:
-    calls = [one.func for one in walk(*statements) if isinstance(one, ast.Call)]
-    return any(isinstance(one, ast.Attribute) and one.attr == name for one in calls)
+    calls = [node.func for node in walk(*statements) if isinstance(node, ast.Call)]
+    return any(isinstance(call, ast.Attribute) and call.attr == name for call in calls)

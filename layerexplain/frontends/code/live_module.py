@@ -77,7 +77,7 @@ def _in_python(message: str) -> str:
     'the input has no shape; Conv2d takes 3 channels, as in inputs=(1, 3, 28, 28)'
     """
     message = re.sub(r"\bline \d+: ", "", message)
-    message = re.sub(r"--input ([\d,]+\d)", lambda found: f"inputs=(1, {found[1].replace(',', ', ')})", message)
+    message = re.sub(r"--input ([\d,]+\d)", lambda match: f"inputs=(1, {match[1].replace(',', ', ')})", message)
     return message.removesuffix("; give it with --input").replace("--input", "inputs=…")
 
 
@@ -130,11 +130,11 @@ class _Writer:
 
     def _container(self, module: Any, kind: str) -> str:
         if kind == "ParameterList":
-            return f"nn.ParameterList([{', '.join([self._parameter(one) for one in module])}])"
-        items = [(name, self.module(one)) for name, one in module._modules.items() if one is not None]
+            return f"nn.ParameterList([{', '.join([self._parameter(item) for item in module])}])"
+        items = [(name, self.module(item)) for name, item in module._modules.items() if item is not None]
         if kind == "ModuleList":
-            return f"nn.ModuleList([{', '.join([one for _, one in items])}])"
-        pairs = ", ".join([f"({name!r}, {one})" for name, one in items])
+            return f"nn.ModuleList([{', '.join([item for _, item in items])}])"
+        pairs = ", ".join([f"({name!r}, {item})" for name, item in items])
         return f"nn.{kind}(OrderedDict([{pairs}]))"
 
     def _arguments(self, module: Any, kind: str) -> str | None:
@@ -144,7 +144,7 @@ class _Writer:
         declaration = find(f"{TORCH}{kind}")
         if declaration is None:
             return None
-        found = []
+        result = []
         for name, argument in declaration.arguments.items():
             value = _remembered(module, name)
             if value is _FORGOTTEN or inspect.ismethod(value):
@@ -154,21 +154,21 @@ class _Writer:
             if name in ("bias", "add_bias_kv") and not isinstance(value, bool):
                 value = value is not None
             if (text := self.value(value)) is not None:
-                found.append(f"{name}={text}")
-        return ", ".join(found)
+                result.append(f"{name}={text}")
+        return ", ".join(result)
 
     def _own(self, module: Any) -> str:
         """Write a module of a class of somebody's own: an empty one, and what it has."""
-        parts = {name: self.module(one) for name, one in module._modules.items() if one is not None}
+        parts = {name: self.module(item) for name, item in module._modules.items() if item is not None}
         cls = self._class(type(module), "forward")
         name = self._name(module, f"m{len(self.kept)}")
         self.lines.append(f"{name} = {cls}()")
         self.lines += [
-            f"{name}.{key} = {one}" if key.isidentifier() else f"{name}.add_module({key!r}, {one})"
-            for key, one in parts.items()
+            f"{name}.{key} = {part}" if key.isidentifier() else f"{name}.add_module({key!r}, {part})"
+            for key, part in parts.items()
         ]
-        for key, one in module._modules.items():
-            if one is None and key.isidentifier():
+        for key, other in module._modules.items():
+            if other is None and key.isidentifier():
                 self.lines.append(f"{name}.{key} = None")
         for key, tensor in module._parameters.items():
             text = "None" if tensor is None else self._parameter(tensor)
@@ -228,10 +228,10 @@ class _Writer:
         if depth > 6:
             return None
         if isinstance(value, list | tuple | set | frozenset) and len(value) <= _MOST_ITEMS:
-            parts = [self.value(one, depth + 1) for one in value]
+            parts = [self.value(item, depth + 1) for item in value]
             if None in parts:
                 return None
-            inside = ", ".join([str(one) for one in parts])
+            inside = ", ".join([str(part) for part in parts])
             if isinstance(value, list):
                 return f"[{inside}]"
             return (
@@ -242,8 +242,8 @@ class _Writer:
                 else "set()"
             )
         if isinstance(value, Mapping) and len(value) <= _MOST_ITEMS:
-            pairs = [(self.value(key, depth + 1), self.value(one, depth + 1)) for key, one in value.items()]
-            return "{" + ", ".join([f"{key}: {one}" for key, one in pairs if key and one]) + "}"
+            pairs = [(self.value(key, depth + 1), self.value(item, depth + 1)) for key, item in value.items()]
+            return "{" + ", ".join([f"{key}: {item}" for key, item in pairs if key and item]) + "}"
         if isinstance(value, FunctionType | type) or inspect.isbuiltin(value) or isinstance(value, ModuleType):
             return self._named(value, getattr(value, "__name__", "thing").rpartition(".")[2])
         if isinstance(value, torch.Tensor):
@@ -256,10 +256,10 @@ class _Writer:
         if not hasattr(value, "__dict__") or cls.__module__.partition(".")[0] in (*_LIBRARIES, "builtins"):
             return None
         name = self._name(value, f"o{len(self.kept)}")
-        computed = [key for one in cls.__mro__ for key, kept in vars(one).items() if isinstance(kept, property)]
+        computed = [key for item in cls.__mro__ for key, kept in vars(item).items() if isinstance(kept, property)]
         self.lines.append(f"{name} = {self._class(cls, *computed)}()")
-        for key, one in vars(value).items():
-            if key.isidentifier() and not key.startswith("__") and (text := self.value(one, 3)) is not None:
+        for key, item in vars(value).items():
+            if key.isidentifier() and not key.startswith("__") and (text := self.value(item, 3)) is not None:
                 self.lines.append(f"{name}.{key} = {text}")
         return name
 
@@ -315,7 +315,7 @@ class _Writer:
         name = self._name(cls, cls.__name__)
         torch = sys.modules["torch"]
         is_module = issubclass(cls, torch.nn.Module)
-        own = [one for one in cls.__mro__ if one is not object and one.__module__.partition(".")[0] != "builtins"]
+        own = [item for item in cls.__mro__ if item is not object and item.__module__.partition(".")[0] != "builtins"]
         own = own[: own.index(torch.nn.Module)] if is_module else own
         waiting, seen = [*methods], set[str]()
         bodies: list[str] = []
@@ -324,19 +324,19 @@ class _Writer:
             if method in seen or (is_module and method in ("__init__", "__call__")):
                 continue
             seen.add(method)
-            home = next((one for one in own if method in vars(one)), None)
+            home = next((item for item in own if method in vars(item)), None)
             if home is None:
                 continue
-            found = vars(home)[method]
-            function = inspect.unwrap(getattr(found, "fget", None) or getattr(found, "__func__", found))
+            result = vars(home)[method]
+            function = inspect.unwrap(getattr(result, "fget", None) or getattr(result, "__func__", result))
             tree = _tree(function) if isinstance(function, FunctionType) else None
             if not isinstance(tree, ast.FunctionDef):
-                if (text := self.value(found)) is not None:
+                if (text := self.value(result)) is not None:
                     bodies.append(f"{method} = {text}")
                 continue
             tree.name = method
             marks = {"property": property, "staticmethod": staticmethod, "classmethod": classmethod}
-            mark = next((word for word, kind in marks.items() if isinstance(found, kind)), "")
+            mark = next((word for word, kind in marks.items() if isinstance(result, kind)), "")
             bodies.append((f"@{mark}\n" if mark else "") + self._function(tree, function))
             waiting += [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
         if is_module and "forward" in methods and not any("def forward" in body for body in bodies):
@@ -355,7 +355,7 @@ class _Writer:
             if isinstance(node, ast.arg):
                 node.annotation = None
         closure = dict(
-            zip(function.__code__.co_freevars, [_content(one) for one in function.__closure__ or ()], strict=False)
+            zip(function.__code__.co_freevars, [_content(item) for item in function.__closure__ or ()], strict=False)
         )
         local = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         local |= {
@@ -390,20 +390,20 @@ def _content(cell: Any) -> Any:
 def _remembered(module: Any, name: str) -> Any:
     """Return the argument of a module, from where it keeps it."""
     for way in (_MADE_OF.get(name, name), name):
-        found = module
+        result = module
         for step in way.split("."):
-            found = getattr(found, step, _FORGOTTEN)
-        if found is not _FORGOTTEN:
-            return found
+            result = getattr(result, step, _FORGOTTEN)
+        if result is not _FORGOTTEN:
+            return result
     return _FORGOTTEN
 
 
 def _torch_class(cls: type) -> str | None:
     """Return the name of the class of PyTorch whose `forward` a class has."""
-    for one in cls.__mro__:
-        if one.__module__.startswith("torch.nn.modules"):
-            return one.__name__ if one.__name__ != "Module" else None
-        if "forward" in vars(one) or one.__module__.startswith("torch.nn"):
+    for other in cls.__mro__:
+        if other.__module__.startswith("torch.nn.modules"):
+            return other.__name__ if other.__name__ != "Module" else None
+        if "forward" in vars(other) or other.__module__.startswith("torch.nn"):
             return None
     return None
 

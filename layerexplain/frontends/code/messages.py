@@ -62,7 +62,7 @@ def _s(shape: Any) -> str:
 
 
 def _joined_shapes(text: str) -> str:
-    return " and ".join([f"({one})" for one in re.findall(r"shape=\(([^)]*)\)", text)]) or "others"
+    return " and ".join([f"({item})" for item in re.findall(r"shape=\(([^)]*)\)", text)]) or "others"
 
 
 FIT, LOSS = r".*\.fit\w*", r"(\w+\.)*(criterion|loss\w*|cross_entropy|nll_loss|BCE\w*|\w+_loss)"

@@ -92,8 +92,8 @@ _HEADS = (
 
 def line_of_error(text: str) -> int:
     """Return the line in which a text tells of its last error; 0 where it tells of none."""
-    found = [match.start() for match in re.finditer(r"\b[A-Z]\w*(?:Error|Exception)\b:?", text)]
-    return text.count("\n", 0, found[-1]) + 1 if found else 0
+    numbers = [match.start() for match in re.finditer(r"\b[A-Z]\w*(?:Error|Exception)\b:?", text)]
+    return text.count("\n", 0, numbers[-1]) + 1 if numbers else 0
 
 
 def without_magics(lines: list[str]) -> list[str]:
@@ -133,7 +133,7 @@ def repaired(text: str, *, prose: bool) -> Repaired:
     Python once is mended, and nothing else."""
     lines = text.split("\n")
     if prose:
-        plain = _EXAMPLE.sub(lambda found: "\n" * found[0].count("\n"), "\n".join(_plain(lines)))
+        plain = _EXAMPLE.sub(lambda match: "\n" * match[0].count("\n"), "\n".join(_plain(lines)))
         lines = unmarked(_without_errors(plain.split("\n")))
         lines = _fenced(lines)
         if any(_PROMPTED.match(line) for line in lines):
@@ -400,11 +400,11 @@ def _indented(lines: list[str], at: int, error: SyntaxError) -> bool:
     if "expected an indented block" in str(error.msg):
         return _with_block(lines, at, str(error.msg))
     indent = len(line) - len(line.lstrip())
-    before = next((one for one in reversed(lines[:at]) if one.strip()), "")
+    before = next((item for item in reversed(lines[:at]) if item.strip()), "")
     wanted = len(before) - len(before.lstrip())
     if "unindent" in str(error.msg):
-        levels = {len(one) - len(one.lstrip()) for one in lines[:at] if one.strip()}
-        wanted = max([one for one in levels if one <= indent], default=0)
+        levels = {len(item) - len(item.lstrip()) for item in lines[:at] if item.strip()}
+        wanted = max([level for level in levels if level <= indent], default=0)
     if wanted == indent:
         wanted = 0
     for number in range(at, len(lines)):
@@ -452,7 +452,7 @@ def is_prose(line: str) -> bool:
             break
     if re.search(r"[A-Za-z)\]][?!]$|[a-z]{2}\.$", bare):
         return True
-    names = [one for one in _WORDS_IN_A_ROW.finditer(bare) if not _has_keyword(bare, one)]
+    names = [match for match in _WORDS_IN_A_ROW.finditer(bare) if not _has_keyword(bare, match)]
     return len(names) > (bare.partition(" ")[0] in kwlist)
 
 

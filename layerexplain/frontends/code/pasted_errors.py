@@ -33,9 +33,9 @@ _QUOTED = re.compile(r"^-+> *\d+ (.*)$|^ *File \"[^\"]*\", line \d+.*\n(.*)$", r
 def _compiled(pattern: str) -> tuple[re.Pattern[str], dict[str, str]]:
     """Return a wording as an expression, and the kinds of its parts."""
     kinds = dict(_PART.findall(pattern))
-    found = _PART.sub(lambda part: KINDS[part[2]].replace("(", f"(?P<{part[1]}>", 1) if part[2] != "shape"
+    result = _PART.sub(lambda part: KINDS[part[2]].replace("(", f"(?P<{part[1]}>", 1) if part[2] != "shape"
                       else KINDS["shape"].replace("((", f"(?P<{part[1]}>(", 1), pattern)  # fmt: skip
-    return re.compile(found, re.DOTALL), kinds
+    return re.compile(result, re.DOTALL), kinds
 
 
 class Message(NamedTuple):
@@ -61,14 +61,14 @@ class Message(NamedTuple):
             own = written.rpartition(".")[2]
             today = next((name for name in (own, own.removeprefix("reduce_")) if is_known(f"ops.{name}")), "")
             parts.update(written=written, function=today, called=f": {written}")
-        causes = [said for one in self.row.causes if (said := _said(one, parts))]
+        causes = [said for cause in self.row.causes if (said := _said(cause, parts))]
         return f"{_said(self.row.fact, parts)}; {'; or '.join(causes)}"
 
 
 def _said(words: Words, parts: Parts) -> str:
     if not isinstance(words, str):
         return words(parts)
-    shown = {key: shape_text(one) if type(one) is tuple else one for key, one in parts.items()}
+    shown = {key: shape_text(part) if type(part) is tuple else part for key, part in parts.items()}
     return words.format_map(Parts(shown))
 
 
@@ -86,9 +86,9 @@ def messages(text: str) -> Iterator[Message]:
     for row in MESSAGES:
         for pattern in row.patterns:
             expression, kinds = _compiled(pattern)
-            if found := expression.search(text):
-                yield Message(row, Parts({key: _value(kinds.get(key, "text"), one or "")
-                                          for key, one in found.groupdict().items()}))  # fmt: skip
+            if match := expression.search(text):
+                yield Message(row, Parts({key: _value(kinds.get(key, "text"), value or "")
+                                          for key, value in match.groupdict().items()}))  # fmt: skip
                 break
 
 
@@ -97,7 +97,7 @@ def _value(kind: str, text: str) -> Any:
         return int(text)
     if kind in ("shape", "bare"):
         sizes = re.findall(r"None|\?|-?\d+", text)
-        return tuple([None if one in ("None", "?") else int(one) for one in sizes])
+        return tuple([None if size in ("None", "?") else int(size) for size in sizes])
     return text.strip()
 
 
@@ -112,12 +112,12 @@ def data_of_error(text: str) -> dict[str, Shape]:
     >>> data_of_error("ValueError: Shapes (None, 3) and (None, 1, 3) are incompatible")
     {'y': (None, 3)}
     """
-    found: dict[str, Shape] = {}
-    for one in messages(text):
+    results: dict[str, Shape] = {}
+    for message in messages(text):
         for name in ("X", "y"):
-            if name in one.parts:
-                found.setdefault(name, one.parts[name])
-    return found
+            if name in message.parts:
+                results.setdefault(name, message.parts[name])
+    return results
 
 
 # Where code raises it -------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def data_of_error(text: str) -> dict[str, Shape]:
 def pasted_fault(text: str, tree: ast.Module, layers: Configs, *, of_shapes: bool) -> LayerExplainError | None:
     """Return the fault that an error says which was pasted with code, with its line; None for one that is not known.
     One of shapes counts where not all shapes are known (`of_shapes`): else reading would have found it."""
-    message = next((one for one in messages(text) if of_shapes or not one.row.of_shapes), None)
+    message = next((item for item in messages(text) if of_shapes or not item.row.of_shapes), None)
     if message is None:
         return None
     name = _layer(message, layers)
@@ -151,7 +151,7 @@ def _layer(message: Message, layers: Configs) -> str:
     base = re.sub(r"(_input)?(_\d+)?$", "", named)
     alike = [name for name in layers if base and re.sub(r"_\d+$", "", name) == base]
     if row.layers:
-        fits = [name for name, one in layers.items() if message.is_of(*one)]
+        fits = [name for name, layer in layers.items() if message.is_of(*layer)]
         alike = fits if len(fits) == 1 or row.layers.endswith("$") else []
         alike = alike[-1:]
     return alike[0] if len(alike) == 1 else ""
@@ -161,37 +161,37 @@ def _call(message: Message, tree: ast.Module, layer: str) -> Any:
     """Return the node of the code that raises a message: the call of its layer, or of its function."""
     pattern, parts = message.row.calls, message.parts
     nodes = walk(tree)
-    calls = [one for one in nodes if isinstance(one, ast.Call)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     if pattern == "import":
         wanted = re.escape(parts.name or parts.module)
-        imports = [one for one in nodes if isinstance(one, ast.Import | ast.ImportFrom)]
-        return next((one for one in imports if re.search(rf"\b{wanted}\b", ast.unparse(one))), None)
+        imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        return next((item for item in imports if re.search(rf"\b{wanted}\b", ast.unparse(item))), None)
     if pattern == "foreign":
-        return next((one.func for one in _foreign(calls, nodes)), None)
+        return next((call.func for call in _foreign(calls, nodes)), None)
     if pattern:
         parts = Parts(parts, first=next(iter(re.findall(r"'(\w+)'", parts.given)), ""))
         pattern = re.sub(r"@(\w+)", lambda part: re.escape(str(parts[part[1]])), pattern)
         expression = re.compile(pattern if "\\(" in pattern else rf"(?:{pattern})(?:\(|$)")
         texts: list[tuple[Any, str]] = [
-            (one, f"{ast.unparse(one.func)}({','.join([f'{key.arg}=' for key in one.keywords])}") for one in calls
+            (call, f"{ast.unparse(call.func)}({','.join([f'{key.arg}=' for key in call.keywords])}") for call in calls
         ]
-        texts += [(one, ast.unparse(one)) for one in nodes if isinstance(one, ast.Attribute)]
-        if raising := [one for one, written in texts if expression.match(written)]:
-            return max(raising, key=lambda one: (isinstance(one, ast.Call), one.lineno))
+        texts += [(node, ast.unparse(node)) for node in nodes if isinstance(node, ast.Attribute)]
+        if raising := [item for item, written in texts if expression.match(written)]:
+            return max(raising, key=lambda item: (isinstance(item, ast.Call), item.lineno))
     base = re.sub(r"(_\d+)?$", "", parts.layer).replace("_", "")
-    of_type = [one for one in calls if ast.unparse(one.func).rpartition(".")[2].lower() == base]
+    of_type = [call for call in calls if ast.unparse(call.func).rpartition(".")[2].lower() == base]
     if base and len(of_type) == 1:
         return of_type[0]
     leaf = layer.rpartition(".")[2]
-    of_layer = [one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == leaf]
+    of_layer = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == leaf]
     if leaf and not leaf.isdecimal() and of_layer:
         return of_layer[-1]
     wanted = {parts[part] for part in message.row.arguments.values()}
     matching = [
-        one
-        for one in calls
-        if wanted and message.is_of(ast.unparse(one.func).rpartition(".")[2], {})
-        and wanted <= {each.value for each in walk(one) if isinstance(each, ast.Constant)}
+        call
+        for call in calls
+        if wanted and message.is_of(ast.unparse(call.func).rpartition(".")[2], {})
+        and wanted <= {each.value for each in walk(call) if isinstance(each, ast.Constant)}
     ]  # fmt: skip
     return matching[0] if len(matching) == 1 else None
 
@@ -205,21 +205,21 @@ def _foreign(calls: Sequence[ast.Call], nodes: Sequence[ast.AST]) -> Iterator[as
     """Yield the calls of functions of TensorFlow, NumPy and the backend on what has a name, and of functions that the
     code neither defines nor imports."""
     modules, known = {"tf": "tensorflow", "K": "keras.backend", "np": "numpy"}, set(dir(builtins))
-    for one in nodes:
-        if isinstance(one, ast.Import | ast.ImportFrom):
-            base = f"{one.module}." if isinstance(one, ast.ImportFrom) else ""
-            modules |= {name.asname or name.name: f"{base}{name.name}" for name in one.names}
-        elif isinstance(one, ast.FunctionDef | ast.ClassDef):
-            known.add(one.name)
-        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            known.add(one.id)
-    ends = [one.lineno for one in calls if re.fullmatch(r"(\w+\.)*Model", ast.unparse(one.func))]
-    for one in sorted(calls, key=lambda call: call.lineno):
-        root, _, rest = ast.unparse(one.func).partition(".")
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            modules |= {name.asname or name.name: f"{base}{name.name}" for name in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            known.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.add(node.id)
+    ends = [call.lineno for call in calls if re.fullmatch(r"(\w+\.)*Model", ast.unparse(call.func))]
+    for other in sorted(calls, key=lambda call: call.lineno):
+        root, _, rest = ast.unparse(other.func).partition(".")
         path = f"{modules.get(root, root)}.{rest}".rstrip(".")
         owner, _, function = path.rpartition(".")
         is_free = not rest and root not in known and root not in modules and function.islower()
-        on_names = any(isinstance(each, ast.Name) for arg in one.args for each in walk(arg))
+        on_names = any(isinstance(each, ast.Name) for arg in other.args for each in walk(arg))
         is_foreign = is_free or any(owner == each or owner.startswith(f"{each}.") for each in _FOREIGN)
         is_layer = ".keras." in f".{owner}.".replace(".keras.backend", "")
         if (
@@ -227,9 +227,9 @@ def _foreign(calls: Sequence[ast.Call], nodes: Sequence[ast.AST]) -> Iterator[as
             and function.islower()
             and is_foreign
             and not is_layer
-            and one.lineno <= max(ends, default=one.lineno)
+            and other.lineno <= max(ends, default=other.lineno)
         ):
-            yield one
+            yield other
 
 
 def _quoted_line(text: str, tree: ast.Module) -> int:
@@ -239,7 +239,7 @@ def _quoted_line(text: str, tree: ast.Module) -> int:
     for node in walk(tree):
         if isinstance(node, ast.stmt) and 0 < node.lineno <= len(lines):
             code[lines[node.lineno - 1].strip()] = node.lineno
-    quoted = [code.get((one[1] or one[2] or "").strip(), 0) for one in _QUOTED.finditer(text)]
+    quoted = [code.get((match[1] or match[2] or "").strip(), 0) for match in _QUOTED.finditer(text)]
     return next((line for line in reversed(quoted) if line), 0)
 
 
@@ -293,21 +293,21 @@ def column_counts(tree: ast.Module) -> dict[str, tuple[int | None, ...]]:
     >>> column_counts(ast.parse("X, y = 1, 2; X = df[['a', 'b']].values; y = data[:, 8]; Z = data[:, 0:8]"))
     {'X': (None, 2), 'y': (None,), 'Z': (None, 8)}
     """
-    found: dict[str, tuple[int | None, ...]] = {}
+    column_counts: dict[str, tuple[int | None, ...]] = {}
     for node in walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             value: ast.AST = node.value
             while isinstance(value, ast.Attribute | ast.Call):  # .values, .to_numpy(), .astype(float)
                 value = value.func if isinstance(value, ast.Call) else value.value
             if isinstance(value, ast.Subscript) and (columns := _columns(value.slice)) is not None:
-                found[node.targets[0].id] = columns
-    return found
+                column_counts[node.targets[0].id] = columns
+    return column_counts
 
 
 def _columns(key: ast.expr) -> tuple[int | None, ...] | None:
     """Return the shape of the columns that a key takes; None where it does not say how many."""
     match key:
-        case ast.List(elts=names) if names and all(isinstance(one, ast.Constant) for one in names):
+        case ast.List(elts=names) if names and all(isinstance(name, ast.Constant) for name in names):
             return None, len(names)
         case ast.Tuple(elts=[ast.Slice(lower=None, upper=None), ast.Constant(value=int())]):
             return (None,)
@@ -323,9 +323,9 @@ def _with_values(node: ast.AST) -> list[str]:
     """Return the names that a node gives a value which stands in the code: a literal, or the default of a parameter."""
     if isinstance(node, ast.arguments):
         own = [*node.posonlyargs, *node.args]
-        return [one.arg for one in (*own[len(own) - len(node.defaults) :], *node.kwonlyargs)]
+        return [parameter.arg for parameter in (*own[len(own) - len(node.defaults) :], *node.kwonlyargs)]
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple | ast.List):
-        return [one.id for one in walk(*node.targets) if isinstance(one, ast.Name)]
+        return [child.id for child in walk(*node.targets) if isinstance(child, ast.Name)]
     return []
 
 
@@ -339,13 +339,13 @@ def stated_shapes(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:
     nodes = walk(tree)
     known = {name for node in nodes for name in _with_values(node)}
     names = [
-        name for name in dict.fromkeys([one.id for one in nodes if isinstance(one, ast.Name)]) if name not in known
+        name for name in dict.fromkeys([node.id for node in nodes if isinstance(node, ast.Name)]) if name not in known
     ]
-    found: dict[str, tuple[int, ...]] = {}
+    stated_shapes: dict[str, tuple[int, ...]] = {}
     for name in names[:_MOST_NAMES]:
         for says in _SAYS:
             expression = rf"(?<![\w.])(?:{says.format(re.escape(name))}){_SHAPE}"
             if match := re.search(expression, text, re.MULTILINE):
-                found[name] = tuple([int(one) for one in re.findall(r"\d+", match[1])])
+                stated_shapes[name] = tuple([int(item) for item in re.findall(r"\d+", match[1])])
                 break
-    return found
+    return stated_shapes

@@ -243,7 +243,7 @@ class _PrintedModel:
     def _torch_type(self, name: str, written: str) -> str | None:
         """Return the longest type of PyTorch that a class has in its name, and whose arguments it prints."""
         names = [of.removeprefix(TORCH) for of in types(TORCH.rstrip("."))]
-        type_ = max([one for one in names if one.lower() in name.lower()], key=len, default=None)
+        type_ = max([other for other in names if other.lower() in name.lower()], key=len, default=None)
         call = None if type_ is None or not written else _call(f"torch.nn.{type_}", written, 1)
         declaration = None if type_ is None else find(of_torch(type_))
         if call is None or declaration is None or any(word.arg not in declaration.arguments for word in call.keywords):
@@ -267,8 +267,10 @@ def _call(function: str, written: str, line: int) -> ast.Call | None:
         return None
     if not isinstance(call, ast.Call):
         return None
-    call.args = [_text(one) for one in call.args]
-    call.keywords = [ast.keyword(one.arg, _text(one.value)) for one in call.keywords if one.arg is not None]
+    call.args = [_text(argument) for argument in call.args]
+    call.keywords = [
+        ast.keyword(keyword.arg, _text(keyword.value)) for keyword in call.keywords if keyword.arg is not None
+    ]
     return call
 
 
@@ -382,7 +384,7 @@ def _rows(text: str, header: re.Match[str]) -> list[_PrintedRow]:
 
 def _cells(line: str, starts: Sequence[int], is_boxed: bool) -> list[str] | None:
     if is_boxed:
-        parts = [one.strip() for one in re.split("[│┃|]", line)[1:-1]]
+        parts = [item.strip() for item in re.split("[│┃|]", line)[1:-1]]
         return parts if len(parts) == len(starts) else None
     if not line.strip() or not re.search(r"\w", line):
         return None
@@ -416,9 +418,9 @@ def _whole_type(start: str, name: str) -> str:
     >>> _whole_type("RepeatVecto", "repeat_vector_1"), _whole_type("", "max_pooling1d_2"), _whole_type("Con", "a")
     ('RepeatVector', 'MaxPooling1D', 'Con…')
     """
-    of_start = [one for one in types("") if one.startswith(start)]
+    of_start = [kind for kind in types("") if kind.startswith(start)]
     named = re.sub(r"_\d*$", "", name)
-    suited = [one for one in of_start if snake_case(one) == named] or (of_start if len(of_start) == 1 else [])
+    suited = [item for item in of_start if snake_case(item) == named] or (of_start if len(of_start) == 1 else [])
     return suited[0] if suited else start and f"{start}…"
 
 
@@ -442,9 +444,9 @@ class _TableReader:
                 [self._whole_name(name) for name in row.before] if self.is_connected else [rows[at - 1].name] * (at > 0)
             )
             used.update(before)
-            given = [shapes.get(one) for one in before]
+            given = [shapes.get(item) for item in before]
             layers.append(self._layer(row, given))
-            calls.append(Call(row.name, 0, _arguments([TensorRef(one) for one in before]), {}))
+            calls.append(Call(row.name, 0, _arguments([TensorRef(item) for item in before]), {}))
         start: tuple[TensorRef, ...] = tuple(map(TensorRef, inputs))
         if not inputs:
             first = self._first_input(rows[0])
@@ -482,7 +484,7 @@ class _TableReader:
         counts = [row.params for row in self.rows]
         if stated is None or None in counts:
             return []
-        total, added = int(stated[1].replace(",", "")), sum(one or 0 for one in counts)
+        total, added = int(stated[1].replace(",", "")), sum(count or 0 for count in counts)
         optimizer = re.search(r"Optimizer params: (\d[\d,]{0,18})", self.text)
         added += int(optimizer[1].replace(",", "")) if optimizer is not None else 0
         words = f"the table states {total:,} parameters in all; its rows add up to {added:,}"
@@ -516,10 +518,10 @@ class _TableReader:
         for kernel, channels in product((3, 5, 7, 2, 4, 1, 9, 11), (1, 3, 4, 2)):
             fits = kernel ** (len(row.shape) - 2) * channels in (each, each - 1)
             for more in (kernel - 1, 0) if fits else ():
-                sizes = [None if one is None else one + more for one in before[1:]]
+                sizes = [None if number is None else number + more for number in before[1:]]
                 candidates.append((*before[:1], *sizes, channels))
-        fitting = [one for one in dict.fromkeys(candidates) if self._config(row, [one]) is not None]
-        fitting = [one for one in fitting if one[-1] == fitting[0][-1]]
+        fitting = [candidate for candidate in dict.fromkeys(candidates) if self._config(row, [candidate]) is not None]
+        fitting = [item for item in fitting if item[-1] == fitting[0][-1]]
         fitting.sort(key=lambda shape: any((size or 0) % 4 for size in shape[1:-1]))
         if len(fitting) > 1:
             words = (
@@ -583,7 +585,7 @@ def _others(default: Any) -> tuple[Any, ...]:
     if default == "valid":
         return ("same",)
     if isinstance(default, int) or default is None:
-        return tuple([one for one in (2, 3, 4) if one != default]) if default is not None else ()
+        return tuple([item for item in (2, 3, 4) if item != default]) if default is not None else ()
     return (2, 3) if isinstance(default, tuple) and set(map(type, default)) == {int} else ()
 
 

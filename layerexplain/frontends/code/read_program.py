@@ -133,8 +133,8 @@ class Program:
         """Return the models that the program makes; of one that makes none those of its functions and classes. They are
         looked for again where more were made since."""
         if self._found is None or self._found[0] != len(self.interpreter.models):
-            found = self._all_models()
-            self._found = len(self.interpreter.models), found
+            models = self._all_models()
+            self._found = len(self.interpreter.models), models
         return [*self._found[1]]
 
     def _all_models(self) -> list[FoundModel]:
@@ -142,7 +142,7 @@ class Program:
             return self._models()
         except Exhausted as error:
             self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
-            return distinct([FoundModel(one.name, one) for one in self.interpreter.models if not is_empty(one)])
+            return distinct([FoundModel(other.name, other) for other in self.interpreter.models if not is_empty(other)])
 
     def _models(self) -> list[FoundModel]:
         self._implied_model()
@@ -154,29 +154,29 @@ class Program:
                 bound.setdefault(id(layer), name)
         self.follow(models)
         nested = {part for model in models for part in parts_of(model)}
-        found = [
+        result = [
             FoundModel(bound.get(id(model), model.name), model, id(model) not in bound)
             for model in models
             if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not is_empty(model)
         ]
-        return distinct(found, set(bound.values())) if found else self._from_definitions()
+        return distinct(result, set(bound.values())) if result else self._from_definitions()
 
-    def whole(self, found: list[FoundModel]) -> FoundModel | None:
+    def whole(self, models: list[FoundModel]) -> FoundModel | None:
         """Return the one of several models that holds all others; None where there is none."""
-        for one in found:
-            parts = parts_of(one.value)
-            if all(other is one or id(other.value) in parts for other in found):
-                return one
+        for model in models:
+            parts = parts_of(model.value)
+            if all(other is model or id(other.value) in parts for other in models):
+                return model
         return None
 
-    def main(self, found: list[FoundModel]) -> FoundModel:
+    def main(self, models: list[FoundModel]) -> FoundModel:
         """Return the one of several models that is meant where none is named: the one that holds all others, else the
         last that is fitted, that is compiled, or that is made."""
-        if (whole := self.whole(found)) is not None:
+        if (whole := self.whole(models)) is not None:
             return whole
-        fitted = [one for one in found if one.value.fitted is not None]
-        compiled = [one for one in found if one.value.compiled is not None]
-        return (fitted or compiled or found)[-1]
+        fitted = [other for other in models if other.value.fitted is not None]
+        compiled = [other for other in models if other.value.compiled is not None]
+        return (fitted or compiled or models)[-1]
 
     def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
@@ -190,7 +190,7 @@ class Program:
                 first = library.own_calls.parameter_names(model)[0]
                 if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
                     parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
-                    result = {key: library.recorder.new_input(f"{first}_{key}", one) for key, one in parts}
+                    result = {key: library.recorder.new_input(f"{first}_{key}", item) for key, item in parts}
                     given: ProgramValue = result if isinstance(shape, dict) else list(result.values())
                 else:
                     given = library.recorder.new_input(first, why if shape is None else shape)
@@ -216,19 +216,19 @@ class Program:
     def _from_definitions(self) -> list[FoundModel]:
         """Return the models of functions and classes that the program defines and does not use; of functions that
         return nothing, such as `main()`, where no other gives one."""
-        found: list[FoundModel] = []
-        defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
+        models: list[FoundModel] = []
+        defined = [(name, other) for name, other in self.frame.names.items() if isinstance(other, Function | Class)]
         for name, value in defined[: 20 * MOST_TRIED]:
-            if len(found) >= MOST_TRIED:
+            if len(models) >= MOST_TRIED:
                 break
             builds = isinstance(value, Function) and not name.startswith("_") and _builds(value)
             if builds or (isinstance(value, Class) and (what := base_of(value)) is not None and what.kind == "model"):
-                found += self._from_call(name, value, [], {})
-        for name, value in [] if found else defined[: 20 * MOST_TRIED]:
+                models += self._from_call(name, value, [], {})
+        for name, value in [] if models else defined[: 20 * MOST_TRIED]:
             if isinstance(value, Function) and _builds(value, returns=False) and not value.signature.required:
                 with suppress(SourceError):
-                    found += self._from_call(name, value, [], {})
-        return distinct(found)
+                    models += self._from_call(name, value, [], {})
+        return distinct(models)
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
         """Return the models that a call of a function or a user-defined class gives."""
@@ -247,9 +247,9 @@ class Program:
             model = keras.parts.factory.make_model("Model", [inputs, result], {"name": name})
             created = [model] if isinstance(model, ModelValue) else []
         if not created:
-            created = [one for one in self.interpreter.models[before:][-1:] if not is_empty(one)]
+            created = [other for other in self.interpreter.models[before:][-1:] if not is_empty(other)]
         self.follow(created)
-        return [FoundModel(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
+        return [FoundModel(name if len(created) == 1 else f"{name}.{other.name}", other) for other in created]
 
     def requested(self, request: str) -> FoundModel:
         """Return the model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
@@ -257,12 +257,12 @@ class Program:
 
     def names(self) -> list[str]:
         """Return the names of the models of the program, in order."""
-        return [one.name for one in (self._is_torch() and self._torch_models) or self.models()]
+        return [item.name for item in (self._is_torch() and self._torch_models) or self.models()]
 
     def _is_torch(self) -> bool:
         """Return whether the program is one of PyTorch."""
-        classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
-        of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
+        classes = [name for name in self.frame.names.values() if isinstance(name, Class)]
+        of_torch = any((root := cls.root()) is not None and root.path.startswith("torch.nn.") for cls in classes)
         return (
             of_torch
             or self.interpreter.kept(TorchProgram).makes_modules
@@ -294,8 +294,8 @@ class Program:
         from layerexplain.frontends.code.library import torch_runs
 
         try:
-            found = self._named_torch_models if request else self._torch_models
-            return torch_runs.torch_model(self, found, request)
+            results = self._named_torch_models if request else self._torch_models
+            return torch_runs.torch_model(self, results, request)
         except Exhausted as error:
             raise SourceError(f"the program {error}") from None
 
@@ -308,88 +308,92 @@ class Program:
             function = self.interpreter.value(tree.func, self.frame)
             if isinstance(function, Unknown):
                 raise self._no_name(ast.unparse(tree.func))
-            args = [self.interpreter.value(one, self.frame) for one in tree.args]
-            kwargs = {one.arg: self.interpreter.value(one.value, self.frame) for one in tree.keywords if one.arg}
-            found = self._from_call(ast.unparse(tree.func), function, args, kwargs)
+            args = [self.interpreter.value(argument, self.frame) for argument in tree.args]
+            kwargs = {
+                keyword.arg: self.interpreter.value(keyword.value, self.frame)
+                for keyword in tree.keywords
+                if keyword.arg
+            }
+            models = self._from_call(ast.unparse(tree.func), function, args, kwargs)
         else:
             known = self.models()
-            for one in known:
-                if request == one.name:
-                    return one
+            for model in known:
+                if request == model.name:
+                    return model
             value = self.frame.names.get(request)
             layer = layer_of(value)
             if isinstance(layer, ModelValue):
                 return FoundModel(request, layer)
             if value is None or not isinstance(value, Function | Class):
-                for one in known:
-                    if request == one.value.name:
-                        return one
+                for model in known:
+                    if request == model.value.name:
+                        return model
                 raise self._no_name(request)
-            found = self._from_call(request, value, [], {})
-        if not found:
+            models = self._from_call(request, value, [], {})
+        if not models:
             raise SourceError(f"{request} returns no model")
-        return found[-1]
+        return models[-1]
 
     def _no_name(self, name: str) -> SourceError:
-        known = [one.name for one in self.models()]
+        known = [other.name for other in self.models()]
         known += [key for key, value in self.frame.names.items() if isinstance(value, Function | Class)]
         hint = did_you_mean(name, known) or f"it has {', '.join(dict.fromkeys(known[:12])) or 'no model'}"
         return SourceError(f"has no '{name}'; {hint}")
 
     # What they are ------------------------------------------------------------------------------------------------
 
-    def model(self, found: FoundModel) -> Model:
+    def model(self, result: FoundModel) -> Model:
         """Return the model as a file would have given it, with its grade."""
         interpreter = self.interpreter
         effects = interpreter.effects
         effects.record_pending()
-        emitter = Emitter(graphs_of(found.value))
+        emitter = Emitter(graphs_of(result.value))
         try:
-            model = emitter.model(found.value)
-            last, met = last_change(interpreter, found.value)
+            model = emitter.model(result.value)
+            last, met = last_change(interpreter, result.value)
         except Exhausted as error:
-            raise SourceError(f"{found.name} {error}") from None
-        gaps = [(self.located(one), "") for one in effects.gaps
-                  if effects.precedes(one, last) or one in met]  # fmt: skip
-        gaps += [(self.located(one), layer) for one, layer in emitter.gaps]
+            raise SourceError(f"{result.name} {error}") from None
+        gaps = [(self.located(gap), "") for gap in effects.gaps
+                  if effects.precedes(gap, last) or gap in met]  # fmt: skip
+        gaps += [(self.located(unknown), layer) for unknown, layer in emitter.gaps]
         assumed = [
-            one._replace(line=self.locate(Place("", one.line)).line)
-            for one in (*effects.assumptions, *(() if interpreter.is_notebook else effects.undefined.values()))
-            if effects.precedes(one, last) or one in met
+            assumption._replace(line=self.locate(Place("", assumption.line)).line)
+            for assumption in (*effects.assumptions, *(() if interpreter.is_notebook else effects.undefined.values()))
+            if effects.precedes(assumption, last) or assumption in met
         ]
         chosen, name_errors = self.name_errors(assumed, gaps)
         notes = [
             *notes_of(chosen, gaps),
-            *self._missing_notes(found.value, emitter.missing),
+            *self._missing_notes(result.value, emitter.missing),
             *interpreter.notes,
             *emitter.notes,
         ]
-        if found.value.changed_in_training is not None:
+        if result.value.changed_in_training is not None:
             notes.append(
-                self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).recorder.keras_2)
+                self._changed_in_training(*result.value.changed_in_training, graphs_of(result.value).recorder.keras_2)
             )
         notes += [*imports_of(self), *self.notes_of_text(assumed, gaps)]
         shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
         shapes = {} if self.text.is_changed else shapes
         if shapes:
-            graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
-        faults, others = reaching(interpreter, found.value, bool(gaps), self.faults([*emitter.faults, *name_errors]))
-        times = [one.created_at for one in interpreter.models if not one.is_inner]
+            graphs_of(result.value).recorder.framework.check_error(result.value, shapes)
+        faults, others = reaching(interpreter, result.value, bool(gaps), self.faults([*emitter.faults, *name_errors]))
+        times = [other.created_at for other in interpreter.models if not other.is_inner]
         # An error ends the program in the making of its last model.
         if (
             self.text.pasted
             and not self.text.is_changed
             and not faults
-            and found.value.created_at >= max(times, default=0)
+            and result.value.created_at >= max(times, default=0)
         ):
             faults = self._pasted_faults(model, is_open=bool(gaps))
             pasted = [] if faults or shapes else self._pasted_faults(model, is_open=True)
-            notes += [self._noted_error(one) for one in pasted]
-        notes += [Note("fault", None, str(one)) for one in others]
+            notes += [self._noted_error(item) for item in pasted]
+        notes += [Note("fault", None, str(item)) for item in others]
         model = model._replace(
-            name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,
+            name=result.name if _AUTOMATIC.fullmatch(result.value.name) else result.value.name,
             format="code",
-            keras_version="2" if graphs_of(found.value).recorder.keras_2 else None,
+            keras_version="2" if graphs_of(result.value).recorder.keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
             grade="open" if faults else grade_of(chosen, gaps),
@@ -397,23 +401,29 @@ class Program:
             declarations=declarations(model),
         )
         names: tuple[str, ...] = ()
-        if any(one.lacks == "shape" for one, _ in gaps):
+        if any(unknown.lacks == "shape" for unknown, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
-        again, with_values = partial(self._read_again, found, names), partial(self._read_with, found)
+        again, with_values = partial(self._read_again, result, names), partial(self._read_with, result)
         code = SourceCode(self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values)
-        model = model._replace(fit_data=found.value.fitted, source_code=code)
-        compiled = found.value.compiled
+        model = model._replace(fit_data=result.value.fitted, source_code=code)
+        compiled = result.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
     def notes_of_text(self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
         """Return notes on the text beside a model that hangs on these choices and gaps: names that it does not define,
         lines that were repaired, and each shape that it states and that stands for a value that is not known."""
-        notes = self._undefined_later({*[one.words for one in assumed], *[one.name for one, _ in gaps]})
+        notes = self._undefined_later(
+            {*[assumption.words for assumption in assumed], *[unknown.name for unknown, _ in gaps]}
+        )
         notes += [Note("repaired", None, words) for words in self.text.repaired]
         arrays = {name: value for name, value in self.interpreter.settings.items() if isinstance(value, Array)}
-        used = [name for name, one in arrays.items() if self.frame.names.get(name, one) is one and name in self.stated]
+        used = [
+            name for name, array in arrays.items() if self.frame.names.get(name, array) is array and name in self.stated
+        ]
         said = {name: shape_text(self.stated[name]) for name in used}
-        said |= {name: f"{one:,}" for name, one in self.numbers.items() if self.frame.names.get(name, one) == one}
+        said |= {
+            name: f"{number:,}" for name, number in self.numbers.items() if self.frame.names.get(name, number) == number
+        }
         stated = [f"{name} is {words}, as the text says" for name, words in said.items()]
         return [*notes, *[Note("stated", None, words) for words in stated]]
 
@@ -446,54 +456,55 @@ class Program:
             return list(assumed), []
         sizes = {root_of(name) for name in missing_sizes(self.text.tree, gaps)}
         errors = [effects.undefined[name] for name in used if name not in sizes and name in effects.undefined]
-        wrong = [one for one in assumed if one in errors and not one.settled]
+        wrong = [assumption for assumption in assumed if assumption in errors and not assumption.settled]
         faults: list[LayerExplainError] = [
-            SourceError(one.words.removesuffix("; it is assumed to be defined"), line=one.line) for one in wrong
+            SourceError(assumption.words.removesuffix("; it is assumed to be defined"), line=assumption.line)
+            for assumption in wrong
         ]
-        return [one for one in assumed if one not in wrong], faults
+        return [assumption for assumption in assumed if assumption not in wrong], faults
 
     def _undefined_later(self, said: Collection[str]) -> list[Note]:
         """Return the note on names of a script that are not defined and that its model does not depend on: Python stops
         at the first one. What was pasted is a part of a program. `said` are names and sentences of other notes."""
-        undefined, known = self.interpreter.effects.undefined, {root_of(one) for one in said}
-        later = [(name, one) for name, one in undefined.items() if one.words not in said and name not in known]
+        undefined, known = self.interpreter.effects.undefined, {root_of(item) for item in said}
+        later = [(name, value) for name, value in undefined.items() if value.words not in said and name not in known]
         if not later or self.interpreter.is_notebook or not (self.path or "").endswith(".py"):
             return []
-        names = [f"{name} (line {one.line})" for name, one in later]
+        names = [f"{name} (line {assumption.line})" for name, assumption in later]
         shown = in_a_row(names[:5]) + (", …" if len(names) > 5 else "")
         verb = "are" if len(names) > 1 else "is"
         words = f"{shown} {verb} not defined or imported in this code: a NameError in Python, behind the model"
         return [Note("undefined-later", None, words)]
 
-    def _read_again(self, found: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
+    def _read_again(self, model: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
         """Return a model with inputs of given shapes: the program is read once more. None where one of them is not
         given."""
         if not names or not all(name in shapes for name in names):
             return None
         sizes = [(None, *shapes[name]) for name in names]
-        shapes_of = {found.value.place: sizes if len(sizes) > 1 else sizes[0]}
-        return self._again(shapes=shapes_of).same_model(found)
+        shapes_of = {model.value.place: sizes if len(sizes) > 1 else sizes[0]}
+        return self._again(shapes=shapes_of).same_model(model)
 
-    def _read_with(self, found: FoundModel, values: Mapping[str, int]) -> Model | None:
+    def _read_with(self, model: FoundModel, values: Mapping[str, int]) -> Model | None:
         """Return a model with values for names that the program does not define."""
-        return self.with_values(values).same_model(found)
+        return self.with_values(values).same_model(model)
 
     def with_values(self, values: Mapping[str, int]) -> Program:
         """Return the program with values for names that it does not define: it is read once more."""
         sizes = with_shapes(self.text.tree, values)
         return self._again(given={**self.given, **sizes}, stand_ins=self.stand_ins.union(sizes))
 
-    def with_stated_input(self, found: FoundModel) -> Model:
+    def with_stated_input(self, result: FoundModel) -> Model:
         """Return a model; one whose input has no shape in the code on the first shape that the text states and that it
         takes."""
-        model = self.model(found)
-        if found.value.input_shape is not None or model.grade != "open" or not self.text.pasted or self.shapes:
+        model = self.model(result)
+        if result.value.input_shape is not None or model.grade != "open" or not self.text.pasted or self.shapes:
             return model
         stated = stated_inputs(self.text.pasted, self.text.tree)[:_MOST_SHAPES]
         first = next((layer.type for layer in model.layers if layer.type != "InputLayer"), "")
-        for shape in dict.fromkeys(filter(None, [_without_batch(one, first) for one in stated])):
-            shapes = {found.value.place: (None, *shape)}
-            other = self._again(shapes=shapes).same_model(found)
+        for shape in dict.fromkeys(filter(None, [_without_batch(item, first) for item in stated])):
+            shapes = {result.value.place: (None, *shape)}
+            other = self._again(shapes=shapes).same_model(result)
             if other is not None and not other.faults and other.grade != "open":
                 words = f"the input is {shape_text((None, *shape))}, as the text says"
                 return other._replace(notes=(*other.notes, Note("stated", None, words)))
@@ -509,38 +520,38 @@ class Program:
         text = self.text._replace(tree=tree, is_changed=True)
         return self._again(text=text)
 
-    def same_model(self, found: FoundModel) -> Model | None:
+    def same_model(self, model: FoundModel) -> Model | None:
         """Return the model that another reading of the program has found; None where this one has none."""
-        models = [self.requested(found.asked)] if found.asked else self.models()
-        same = [one for one in models if one.name == found.name and one.value.place == found.value.place]
+        models = [self.requested(model.asked)] if model.asked else self.models()
+        same = [other for other in models if other.name == model.name and other.value.place == model.value.place]
         return self.model(same[0]) if same else None
 
     def results_inside(self) -> list[PlacedResult]:
         """Return what each statement inside of the `call` of a layer or a model of the program gives, in order."""
-        found: list[PlacedResult] = []
+        results: list[PlacedResult] = []
         for framework in self.interpreter.frameworks:
             library = cast("GraphsOfLibrary", framework).graphs
             for node in library.recorder.nodes_inside:
                 place = self.locate(node.place)
                 specs = library.shapes.results(node) or [None]
                 shapes = tuple([None if spec is None else as_recorded(spec)[0] for spec in specs])
-                found.append(PlacedResult(place.line, place.column, place.file, shapes))
-        return found
+                results.append(PlacedResult(place.line, place.column, place.file, shapes))
+        return results
 
     def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
         """Return the errors of the program, and others, where they stand in the source."""
-        found = [*self.interpreter.effects.faults, *others]
-        for error in found:
+        faults = [*self.interpreter.effects.faults, *others]
+        for error in faults:
             if error.source is None and error.line is not None:
                 place = self.locate(Place("", error.line))
                 error.source, error.line = place.file or None, place.line
-        return found
+        return faults
 
     def where(self, place: Place) -> str:
         """Return a place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
-        found = self.locate(place)
-        name = found.file or (os.path.basename(self.path) if self.path is not None else "")
-        return f"{name}:{found.line}" if name else f"line {found.line}"
+        result = self.locate(place)
+        name = result.file or (os.path.basename(self.path) if self.path is not None else "")
+        return f"{name}:{result.line}" if name else f"line {result.line}"
 
     def locate(self, place: Place) -> Place:
         """Return where a place in the text that is read stands in the source: in which cell of a notebook."""
@@ -568,15 +579,15 @@ class Program:
     def _missing_notes(self, model: ModelValue, in_layers: Sequence[tuple[Unknown, str]]) -> list[Note]:
         """Return a note for each value that is missing in what a model is compiled with, or in what starts, penalizes
         and constrains weights: all formulas and shapes are there without it."""
-        missing = [*in_layers, *[(one, "") for one in missing_in(model.compiled)]]
-        return [Note("open-setting", layer or None, words_of(self.located(one))) for one, layer in missing]
+        missing = [*in_layers, *[(unknown, "") for unknown in missing_in(model.compiled)]]
+        return [Note("open-setting", layer or None, words_of(self.located(unknown))) for unknown, layer in missing]
 
 
 def imports_of(program: Program) -> list[Note]:
     """Return a note that names the files whose values may stand in a report though nobody named them."""
-    found = program.interpreter.imported.items()
+    result = program.interpreter.imported.items()
     own = os.path.abspath(program.path) if program.path is not None else ""
-    names = [name for path, name in found if path != own and not program.modules.is_named(path)]
+    names = [name for path, name in result if path != own and not program.modules.is_named(path)]
     words = f"the code imports {', '.join(names)}; this report may use values from there"
     return [Note("imports", None, words)] if names else []
 
@@ -601,9 +612,9 @@ _AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
 def _builds(function: Function, returns: bool = True) -> bool:
     """Return whether a function may give a model: it returns something, and names of Keras stand in it. Without
     `returns` whether it may make one and keep it to itself."""
-    names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in walk(function.node)
-             if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
+    names = {node.attr if isinstance(node, ast.Attribute) else node.id for node in walk(function.node)
+             if isinstance(node, ast.Attribute | ast.Name)}  # fmt: skip
     from layerexplain.frontends.code.library.keras_names import MODELS, layer_names
 
-    gives = any(isinstance(one, ast.Return) and one.value is not None for one in walk(function.node))
+    gives = any(isinstance(node, ast.Return) and node.value is not None for node in walk(function.node))
     return gives is returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))

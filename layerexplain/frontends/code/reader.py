@@ -38,51 +38,51 @@ from layerexplain.frontends.code.read_program import Program
 def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...], *, whole: bool = True) -> Program:
     text = text_of(data, path)
     text = text if whole or text.alone is None else text.alone
-    found = _with_arrays(_with_printed(Program(text, path, dict(given))))
-    if found.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
-        return found
+    program = _with_arrays(_with_printed(Program(text, path, dict(given))))
+    if program.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
+        return program
     # A package that is too large to be read whole: its modules are read when a name of theirs is used.
     return Program(text, path, dict(given), lazy=True)
 
 
-def _with_printed(found: Program) -> Program:
+def _with_printed(program: Program) -> Program:
     """Return a program that makes no model with the module in front of it that its text has printed."""
-    if found.text.printed is None:
-        return found
+    if program.text.printed is None:
+        return program
     with suppress(SourceError):
-        if found.names():
-            return found
-    return Program(found.text.with_printed(), found.path, found.given, found.modules)
+        if program.names():
+            return program
+    return Program(program.text.with_printed(), program.path, program.given, program.modules)
 
 
-def _with_calls(found: Program) -> Program | None:
+def _with_calls(program: Program) -> Program | None:
     """Return a program that calls several modules of PyTorch itself with a class that calls them; None for others, and
     where that class cannot be followed."""
-    if not found.text.pasted or not found.interpreter.kept(TorchProgram).makes_modules:
+    if not program.text.pasted or not program.interpreter.kept(TorchProgram).makes_modules:
         return None
-    values = found.frame.names
-    modules = [name for name, one in values.items() if isinstance(one, BuiltIn)]
-    tree = as_module(found.text.tree, modules, [name for name, one in values.items() if isinstance(one, Array)])
+    values = program.frame.names
+    modules = [name for name, value in values.items() if isinstance(value, BuiltIn)]
+    tree = as_module(program.text.tree, modules, [name for name, value in values.items() if isinstance(value, Array)])
     if tree is None:
         return None
-    called = Program(found.text._replace(tree=tree), found.path, found.given, found.modules)
+    called = Program(program.text._replace(tree=tree), program.path, program.given, program.modules)
     with suppress(SourceError):
         model = called.torch_model("")
         return called if model is not None and not model.faults and model.calls else None
     return None
 
 
-def _with_arrays(found: Program) -> Program:
+def _with_arrays(program: Program) -> Program:
     """Return a program that makes no model and calls layers of Keras on arrays with these as inputs of a model; one
     that calls modules of PyTorch one after the other with a class that does so."""
-    if (called := _with_calls(found)) is not None:
+    if (called := _with_calls(program)) is not None:
         return called
-    if not found.interpreter.calls_arrays or not found.interpreter.is_excerpt:
-        return found
+    if not program.interpreter.calls_arrays or not program.interpreter.is_excerpt:
+        return program
     with suppress(SourceError):
-        if found.names():
-            return found
-    return Program(found.text, found.path, found.given, found.modules, arrays_are_inputs=True)
+        if program.names():
+            return program
+    return Program(program.text, program.path, program.given, program.modules, arrays_are_inputs=True)
 
 
 def program(
@@ -169,8 +169,8 @@ def _model_in(reading: Program, request: str, path: str | None) -> Model:
         return model
     if request:
         return reading.model(reading.requested(request))
-    found = reading.models()
-    if not found:
+    models = reading.models()
+    if not models:
         faults = reading.faults()
         if faults:
             raise faults[0]
@@ -183,11 +183,11 @@ def _model_in(reading: Program, request: str, path: str | None) -> Model:
             error.fact += "; no model is built before that"
             raise error
         raise SourceError(_without_model(reading))
-    main = reading.main(found)
+    main = reading.main(models)
     model = reading.with_stated_input(main)
     if model.faults:
         mend(reading.text.tree, model, lambda tree: reading.changed(tree).same_model(main))
-    return with_others(model, [one.name for one in found if one is not main], path)
+    return with_others(model, [other.name for other in models if other is not main], path)
 
 
 def _without_model(reading: Program) -> str:
@@ -198,11 +198,11 @@ def _without_model(reading: Program) -> str:
         first = unknown[0]
         why = f" (line {first.line}: {first.reason})"
     classes = [value for value in reading.frame.names.values() if isinstance(value, Class)]
-    lacking = [(one, base) for one in classes for base in one.bases if isinstance(base, Unknown)]
+    lacking = [(item, base) for item in classes for base in item.bases if isinstance(base, Unknown)]
     for cls, base in lacking[:1]:
         name = f"the base class {base.name or ''}".strip()
         why += f"; what {cls.name} is depends on {name} (line {cls.place.line}): {base.reason}"
-    own = next((one.name for one in classes if (root := one.root()) and root.last == "Layer"), None)
+    own = next((item.name for item in classes if (root := item.root()) and root.last == "Layer"), None)
     if own is not None:
         why += f"; it defines the layer {own}: call it on an input, for example {own}(…)(keras.Input((8, 16)))"
     why = why or "; give the code that makes one: keras.Sequential([…]), keras.Model(inputs, outputs) or a class of one"

@@ -68,7 +68,7 @@ _LONGEST = 100
 
 def _statement(tree: ast.Module, repair: Repair) -> str:
     """Return the changed statement as Python writes it; of a long one the changed part."""
-    around = [one for one in _path(tree, repair.node) if isinstance(one, ast.stmt)]
+    around = [node for node in _path(tree, repair.node) if isinstance(node, ast.stmt)]
     own = ast.unparse(repair.new)
     if isinstance(repair.new, ast.stmt) or not around:
         return own
@@ -92,9 +92,9 @@ def replaced(tree: ast.Module, node: ast.AST, new: ast.AST) -> ast.Module:
     >>> ast.unparse(replaced(tree, tree.body[0].value.args[0], ast.Constant(2))), ast.unparse(tree)
     ('x.view(2)', 'x.view(1)')
     """
-    for one in walk(new):
-        if "lineno" in one._attributes and not hasattr(one, "lineno"):
-            ast.copy_location(one, node)
+    for child in walk(new):
+        if "lineno" in child._attributes and not hasattr(child, "lineno"):
+            ast.copy_location(child, node)
     return cast(ast.Module, _with(tree, node, new))
 
 
@@ -106,19 +106,19 @@ def _with(root: ast.AST, node: ast.AST, new: ast.AST) -> ast.AST:
             if value is child:
                 setattr(changed, field, new)
             elif isinstance(value, list):
-                setattr(changed, field, [new if one is child else one for one in value])
+                setattr(changed, field, [new if item is child else item for item in value])
         new = changed
     return new
 
 
 def _bare(node: ast.AST) -> ast.AST:
     """Return a copy of a node without what others keep with it."""
-    found = copy(node)
+    result = copy(node)
     kept = {*node._fields, *node._attributes}
-    for name in [*found.__dict__]:
+    for name in [*result.__dict__]:
         if name not in kept:
-            del found.__dict__[name]
-    return found
+            del result.__dict__[name]
+    return result
 
 
 # What is tried ------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def _repairs(nodes: Sequence[ast.AST], fault: LayerExplainError) -> Iterator[Rep
 
 def _dropped(nodes: Sequence[ast.AST]) -> Iterator[Repair]:
     """Yield assignments of results that nothing keeps."""
-    for node in walk(*[one for one in nodes if isinstance(one, ast.FunctionDef)]):
+    for node in walk(*[child for child in nodes if isinstance(child, ast.FunctionDef)]):
         if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
             continue
         call = node.value
@@ -152,15 +152,15 @@ def _names(nodes: Sequence[ast.AST], text: str) -> Iterator[Repair]:
     if missing is None:
         return
     name = missing[1]
-    own = {one.attr: one for one in nodes if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store)}
-    for one in nodes:
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store) and one.id.removeprefix("self_") == name:
+    own = {node.attr: node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.removeprefix("self_") == name:
             new = ast.Attribute(ast.Name("self", ast.Load()), name, ast.Store())
-            yield Repair(one, new, f"{one.id} is a local name, and no attribute")
-    for one in nodes:
-        other = nearest(name, own) if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Load) else None
-        if isinstance(one, ast.Attribute) and one.attr == name and other is not None:
-            yield Repair(one, ast.Attribute(one.value, other, ast.Load()), f"__init__ assigns self.{other}")
+            yield Repair(node, new, f"{node.id} is a local name, and no attribute")
+    for node in nodes:
+        other = nearest(name, own) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) else None
+        if isinstance(node, ast.Attribute) and node.attr == name and other is not None:
+            yield Repair(node, ast.Attribute(node.value, other, ast.Load()), f"__init__ assigns self.{other}")
 
 
 def _returns(nodes: Sequence[ast.AST]) -> Iterator[Repair]:
@@ -168,9 +168,9 @@ def _returns(nodes: Sequence[ast.AST]) -> Iterator[Repair]:
     for node in nodes:
         if isinstance(node, ast.FunctionDef) and node.name in ("forward", "call"):
             inside = walk(*node.body, closed=(ast.FunctionDef, ast.Lambda))
-            stored = [one for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
-            if stored and not any(isinstance(one, ast.Return) for one in inside):
-                last = max(stored, key=lambda one: one.lineno)
+            stored = [child for child in inside if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)]
+            if stored and not any(isinstance(child, ast.Return) for child in inside):
+                last = max(stored, key=lambda name: name.lineno)
                 new = cast(ast.FunctionDef, _bare(node))
                 new.body = [*node.body, ast.Return(ast.Name(last.id, ast.Load()))]
                 line = node.body[-1].end_lineno or 0

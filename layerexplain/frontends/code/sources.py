@@ -62,13 +62,17 @@ class Text(NamedTuple):
         if self.printed is None:
             return self
         name = self.printed.name
-        later = [one for one in self.tree.body if not (isinstance(one, ast.Assign) and _names(one) == [name])]
+        later = [
+            statement
+            for statement in self.tree.body
+            if not (isinstance(statement, ast.Assign) and _names(statement) == [name])
+        ]
         tree = ast.Module([*self.printed.statements, *later], [])
         return self._replace(tree=tree, repaired=(*self.printed.notes, *self.repaired), printed=None)
 
 
 def _names(assign: ast.Assign) -> list[str]:
-    return [one.id if isinstance(one, ast.Name) else "" for one in assign.targets]
+    return [target.id if isinstance(target, ast.Name) else "" for target in assign.targets]
 
 
 def count_tokens(text: str, before: int = 0) -> int:
@@ -133,25 +137,25 @@ def read_text(data: bytes, path: str | None) -> Text:
         return Text(_with_columns(tree, text, written), here, said, pasted=pasted, size=tokens)
     except SyntaxError as error:
         first = error
-    found = repaired(text, prose=not is_script)
-    if found.tree is None:
-        raise _syntax(found.error or first, text, written)
+    result = repaired(text, prose=not is_script)
+    if result.tree is None:
+        raise _syntax(result.error or first, text, written)
     if is_script:
-        return Text(_with_columns(found.tree, found.text, written), here, found.said, size=tokens)
+        return Text(_with_columns(result.tree, result.text, written), here, result.said, size=tokens)
 
     def question(read: str, pasted: str, said: Sequence[str], alone: Text | None = None) -> Text:
         tree = parsed(read)
         said = (*said, *without_unshown(tree), *with_classes(tree))
         return Text(_with_columns(tree, read, written), here, said, pasted=pasted, size=tokens, alone=alone)
 
-    dropped, others = lines_of_others(found.tree, found.text, text, line_of_error(text))
+    dropped, others = lines_of_others(result.tree, result.text, text, line_of_error(text))
     alone = None
     if dropped:
         places = ", ".join([f"line {line}" for line in others])
         note = f"the text has {len(others) + 1} programs; not read: that of {places}; paste it alone" if others else ""
-        read, pasted = _without(found.text, dropped), _without(text, dropped)
-        alone = question(read, pasted, (*found.said, *([note] if note else [])))
-    return question(found.text, text, found.said, alone)
+        read, pasted = _without(result.text, dropped), _without(text, dropped)
+        alone = question(read, pasted, (*result.said, *([note] if note else [])))
+    return question(result.text, text, result.said, alone)
 
 
 def _without(text: str, numbers: set[int]) -> str:
@@ -205,8 +209,8 @@ def notebook_text(document: Any) -> Text:
         try:
             tree: ast.Module | None = parsed(clean)
         except SyntaxError:
-            found = repaired(clean, prose=False)
-            tree, clean = found.tree, found.text
+            result = repaired(clean, prose=False)
+            tree, clean = result.tree, result.text
         if tree is None:
             left_out.append(f"cell {number} is not Python and is left out")
             continue
@@ -228,7 +232,7 @@ def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
     if read == written and read.isascii():
         return tree
     lines = list(zip(read.split("\n"), written.split("\n"), strict=False))
-    changed = {number for number, (one, other) in enumerate(lines, 1) if one != other or not one.isascii()}
+    changed = {number for number, (item, other) in enumerate(lines, 1) if item != other or not item.isascii()}
     tables = {number: _columns(*lines[number - 1]) for number in changed}
     for node in walk(tree) if changed else ():
         if getattr(node, "lineno", 0) in changed:
@@ -316,9 +320,9 @@ class Modules:
         if level:
             return self._below(_above(file.folder, level - 1, self._top(file.folder)), parts, program)
         for base in self._places(parts[0] if parts else "", file, program):
-            found = self._below(base, parts, program)
-            if found is not None:
-                return found
+            result = self._below(base, parts, program)
+            if result is not None:
+                return result
         return None
 
     def is_named(self, path: str) -> bool:
@@ -381,14 +385,14 @@ def _is_inside(path: str, folder: str) -> bool:
 @lru_cache(maxsize=4096)
 def package_of(folder: str) -> str | None:
     """Return the folder of the whole package that a folder belongs to; None outside of packages."""
-    found = None
+    result = None
     for _ in range(_MOST_LEVELS):
         marker = os.path.join(folder, "__init__.py")
         if not os.path.isfile(marker) or os.path.islink(marker):
             break
-        found = folder
+        result = folder
         folder = os.path.dirname(os.path.abspath(folder))
-    return found
+    return result
 
 
 @lru_cache(maxsize=256)
@@ -414,5 +418,5 @@ def package_folder(name: str) -> str | None:
     except (ImportError, ValueError, AttributeError):
         return None
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    found = next((path for place in places if os.path.isdir(path := os.path.join(place, *rest))), None)
-    return found
+    package_folder = next((path for place in places if os.path.isdir(path := os.path.join(place, *rest))), None)
+    return package_folder

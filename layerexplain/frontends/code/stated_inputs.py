@@ -46,7 +46,7 @@ def stated_of_several(text: str) -> list[tuple[int | None, ...]]:
     [(1, 88, 88), (4,)]
     """
     match = _SUMMARY_OF_SEVERAL.search(text[:_LONGEST])
-    return [] if match is None else [sizes_in(one) for one in re.findall(_TUPLE, match[1])]
+    return [] if match is None else [sizes_in(item) for item in re.findall(_TUPLE, match[1])]
 
 
 def prose_beside(text: str, tree: ast.Module) -> str:
@@ -74,7 +74,7 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
     ([(3, 32, 32)], [(28, 28)])
     """
     text = text[:_LONGEST]
-    found = [sizes_in(match[1]) for match in _SUMMARY.finditer(text)]
+    results = [sizes_in(match[1]) for match in _SUMMARY.finditer(text)]
     if tree is not None:
         text = prose_beside(text, tree)
     for match in _ANY_SHAPE.finditer(text):
@@ -84,8 +84,8 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
         is_other = _OTHER.search(said[0] if said else before.rpartition("\n")[2][-25:])
         is_message = "Error" in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if (said or is_behind) and not is_other and not is_message:
-            found.append(sizes_in(match[0]))
-    return list(dict.fromkeys(found))[:_MOST_SHAPES]
+            results.append(sizes_in(match[0]))
+    return list(dict.fromkeys(results))[:_MOST_SHAPES]
 
 
 _DATA = re.compile(r"(?:x|data|inputs?|features|images|train_?x|x_?train(?:ing)?|train_data|trainx)$", re.IGNORECASE)
@@ -101,9 +101,9 @@ def stated_data(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:
     {'X': (85880, 32)}
     """
     nodes = walk(tree)
-    read = [one.value.id for one in nodes if isinstance(one, ast.Attribute) and one.attr == "shape"
-            if isinstance(one.value, ast.Name) and _DATA.match(one.value.id)]  # fmt: skip
-    local = {one.arg for one in nodes if isinstance(one, ast.arg)}
+    read = [node.value.id for node in nodes if isinstance(node, ast.Attribute) and node.attr == "shape"
+            if isinstance(node.value, ast.Name) and _DATA.match(node.value.id)]  # fmt: skip
+    local = {node.arg for node in nodes if isinstance(node, ast.arg)}
     read = [name for name in read if name not in local]
     for shape in stated_inputs(text, tree) if read else ():
         sizes = tuple([size for size in shape if size is not None])
@@ -119,7 +119,7 @@ def sizes_in(written: str) -> tuple[int | None, ...]:
     ((None, 28, 28), (3, 4))
     """
     sizes = re.findall(r"None|\d{1,9}", written)
-    return tuple([None if one == "None" else int(one) for one in sizes])
+    return tuple([None if size == "None" else int(size) for size in sizes])
 
 
 def fitting_inputs(
@@ -133,18 +133,18 @@ def fitting_inputs(
     >>> fitting_inputs([(32, 32, 3), (64, 64)], (3, None, None)), fitting_inputs([(5, 3, 10)], (None, 10), 1)
     ([(3, 32, 32), (3, 64, 64)], [(5, 10)])
     """
-    found = []
+    result = []
     rank = len(asked)
     for shape in stated:
-        one = (*shape[:axis], *shape[axis + 1 :]) if len(shape) == rank + 1 else shape
-        one = (asked[0], *one) if asked[:1] in ((1,), (3,)) and len(one) == rank - 1 > 1 else one
-        if len(one) == rank > 2 and one[0] != asked[0] == one[-1]:
-            one = (one[-1], *one[:-1])
+        item = (*shape[:axis], *shape[axis + 1 :]) if len(shape) == rank + 1 else shape
+        item = (asked[0], *item) if asked[:1] in ((1,), (3,)) and len(item) == rank - 1 > 1 else item
+        if len(item) == rank > 2 and item[0] != asked[0] == item[-1]:
+            item = (item[-1], *item[:-1])
         if rank == 1 and len(shape) > 2 and shape[-1] == asked[0]:
-            found.append(shape[1:])
-        if len(one) == rank and all(a is None or a == b for a, b in zip(asked, one, strict=True)):
-            found.append(one)
-    return list(dict.fromkeys(found))
+            result.append(shape[1:])
+        if len(item) == rank and all(a is None or a == b for a, b in zip(asked, item, strict=True)):
+            result.append(item)
+    return list(dict.fromkeys(result))
 
 
 # Numbers ------------------------------------------------------------------------------------------------------------
@@ -167,31 +167,31 @@ def stated_numbers(text: str, tree: ast.Module) -> dict[str, int]:
     values = {name.id for node in nodes if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
               for name in walk(*node.targets) if isinstance(name, ast.Name)}  # fmt: skip
     arguments = [node for node in nodes if isinstance(node, ast.arguments)]
-    values |= {one.arg for node in arguments for one in node.args[len(node.args) - len(node.defaults) :]}
+    values |= {argument.arg for node in arguments for argument in node.args[len(node.args) - len(node.defaults) :]}
     names = [node.id for node in nodes if isinstance(node, ast.Name)]
-    names += [one.arg for node in arguments for one in node.args]
+    names += [argument.arg for node in arguments for argument in node.args]
     text = text[:_LONGEST]
     prose = prose_beside(text, tree)
-    found: dict[str, int] = {}
-    for name in [one for one in dict.fromkeys(names) if len(one) > 2 and one not in called | values][:_MOST_NAMES]:
+    stated_numbers: dict[str, int] = {}
+    for name in [item for item in dict.fromkeys(names) if len(item) > 2 and item not in called | values][:_MOST_NAMES]:
         for expression in _expressions(name):
             if match := re.search(expression, text if expression.startswith("^") else prose, re.MULTILINE):
-                found[name] = int(match[1].replace(",", ""))
+                stated_numbers[name] = int(match[1].replace(",", ""))
                 break
-    return found
+    return stated_numbers
 
 
 def _expressions(name: str) -> list[str]:
     """Return what finds the number of a name: by the name itself, by its words, and by what it counts."""
     words = name.lower().split("_")
-    found = [
+    expressions = [
         rf"(?<![\w.]){re.escape(name)}{_SAYS}{_COUNT}",
         rf"^[ \t]*{re.escape(name)} *= *[^#\n]*\)[ \t]*# *{_COUNT}[ \t]*$",
     ]
     if len(words) > 1:
-        found.append(rf"(?i:\b{'[ -]'.join(map(re.escape, words))}(?:{_SAYS}| )){_COUNT}")
+        expressions.append(rf"(?i:\b{'[ -]'.join(map(re.escape, words))}(?:{_SAYS}| )){_COUNT}")
     if len(words) > 1 and words[0] in ("num", "n", "nb", "number"):
-        found.append(rf"(?<![\w.]){_COUNT} (?:different |output )?{re.escape(words[-1])}\b")
+        expressions.append(rf"(?<![\w.]){_COUNT} (?:different |output )?{re.escape(words[-1])}\b")
     if "vocab" in name.lower():
-        found.append(rf"(?i:\bvocab(?:ulary)?(?: size)?(?: (?:is|of|has|with|contains))*) {_COUNT}")
-    return found
+        expressions.append(rf"(?i:\bvocab(?:ulary)?(?: size)?(?: (?:is|of|has|with|contains))*) {_COUNT}")
+    return expressions

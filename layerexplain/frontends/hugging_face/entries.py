@@ -44,8 +44,8 @@ def names_configuration(text: str) -> bool:
     """
     text = text[:LONGEST]
     keys = {match["key"] for match in ENTRY.finditer(text)}
-    has_width = any(one in keys for one in WIDTHS)
-    if has_width and any(one in keys for one in DEPTHS):
+    has_width = any(item in keys for item in WIDTHS)
+    if has_width and any(item in keys for item in DEPTHS):
         return True
     worded = {key for key, pattern in WORDED.items() if pattern.search(text)}
     has_width = has_width or "hidden_size" in worded

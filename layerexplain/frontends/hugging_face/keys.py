@@ -196,8 +196,8 @@ def keys_not_read(row: Architecture, document: Mapping[str, Any]) -> list[str]:
 @cache
 def _keys_read(model_type: str, text_type: str) -> frozenset[str]:
     row = architecture(model_type, text_type)
-    trees: list[ast.AST] = [tree_of(one) for one in (row.model, row.images) if one]
-    trees += [expression_of(one) for one in (*row.must, *sum(row.inputs.values(), ())) if isinstance(one, str)]
+    trees: list[ast.AST] = [tree_of(item) for item in (row.model, row.images) if item]
+    trees += [expression_of(item) for item in (*row.must, *sum(row.inputs.values(), ())) if isinstance(item, str)]
     reached: set[str] = set()
     while trees:
         used = uses(trees.pop())
@@ -320,8 +320,8 @@ def _needed(row: Architecture, condition: str, settings: Values) -> str:
     whole, part = value_of(divides[1], settings), value_of(divides[2], settings)
     cure = ""
     if type(whole) is int is type(part) and 0 < whole < _MOST_TRIED and not divides[2].isdecimal():
-        divisors = [one for one in range(1, whole + 1) if whole % one == 0]
-        cure = f"; the nearest is {min(divisors, key=lambda one: abs(one - part))}"
+        divisors = [number for number in range(1, whole + 1) if whole % number == 0]
+        cure = f"; the nearest is {min(divisors, key=lambda number: abs(number - part))}"
     return f"{shown.get(divides[2], divides[2])} to divide {shown[divides[1]]}, got {got}{cure}"
 
 
@@ -331,7 +331,7 @@ def _own_name(row: Architecture, name: str) -> str:
     if not isinstance(expression, str):
         return name
     used = uses(expression_of(expression))
-    first = next((one for one in (*used.conditions, *used.tensors) if one != name), None)
+    first = next((condition for condition in (*used.conditions, *used.tensors) if condition != name), None)
     return name if first is None else _own_name(row, first)
 
 
@@ -355,10 +355,10 @@ _SIZES = frozenset(
 def _field(row: Architecture, name: str, expression: Any, settings: Values) -> Any:
     if isinstance(expression, str):
         used = uses(expression_of(expression))
-        for one in (*used.tensors, *used.conditions):
-            if one not in settings:
-                known = did_you_mean(one, settings, before="; ")
-                raise SourceError(f"{row.type} needs {one}, which the configuration does not have{known}")
+        for tensor in (*used.tensors, *used.conditions):
+            if tensor not in settings:
+                known = did_you_mean(tensor, settings, before="; ")
+                raise SourceError(f"{row.type} needs {tensor}, which the configuration does not have{known}")
     try:
         value = value_of(expression, settings)
     except (FormulaError, LayerExplainError) as error:

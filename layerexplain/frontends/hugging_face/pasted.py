@@ -97,22 +97,22 @@ def _json_in(text: str) -> dict[str, Any]:
 
 def _entries(text: str) -> dict[str, Any]:
     """Return the known keys that a text gives a value, the first value of each."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for match in ENTRY.finditer(text):
         key, written = match["key"], match["value"]
-        if key in KIND_OF and key not in found:
+        if key in KIND_OF and key not in entries:
             value = {"true": True, "false": False, "null": None, "none": None}.get(written.lower(), written)
             if isinstance(value, str):
                 value = value[1:-1] if value[0] in "\"'" else float(value) if re.search(r"[.eE]", value) else int(value)
             if KIND_OF[key].fits(value):
-                found[key] = value
-    return found
+                entries[key] = value
+    return entries
 
 
 def _worded(text: str) -> dict[str, Any]:
     """Return the sizes that prose gives in words, by the keys that configurations have for them."""
-    found = {key: match["value"] for key, pattern in WORDED.items() if (match := pattern.search(text))}
-    return {key: int(value.replace(",", "")) for key, value in found.items()}
+    results = {key: match["value"] for key, pattern in WORDED.items() if (match := pattern.search(text))}
+    return {key: int(value.replace(",", "")) for key, value in results.items()}
 
 
 def _with_type(document: dict[str, Any], text: str) -> tuple[dict[str, Any], str]:

@@ -75,7 +75,7 @@ class Wiring:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             raise ArgumentError("the formula of a block consists of sums and of calls of layers")
         role = node.func.id
-        tensors = [self._tensor(one) for one in node.args]
+        tensors = [self._tensor(argument) for argument in node.args]
         if role in self.chains:
             first, *rest = tensors
             for layer in self.chains[role]():
@@ -221,9 +221,9 @@ class _Reading:
         wiring = Wiring(lambda role: self._layer(role, self.values, self.prefix), chains, self.values)
         formulas = [self.row.model]
         for reading in filter(None, (self, self.vision)):
-            for one, axes in reading.row.inputs.items():
+            for tensor, axes in reading.row.inputs.items():
                 sizes = tuple([value_of(size, reading.values) for size in axes])
-                wiring.input(one, sizes, "int32" if one.endswith("tokens") else "float32")
+                wiring.input(tensor, sizes, "int32" if tensor.endswith("tokens") else "float32")
         if self.vision is not None:
             formulas.append(self.row.images)
         elif self.row.text:
@@ -274,7 +274,7 @@ class _Reading:
     def _blocks(self, stack: Stack) -> list[Layer]:
         return [
             self._block(stack, number)
-            for number in range(*[value_of(one, self.values) for one in (stack.first, stack.number)])
+            for number in range(*[value_of(item, self.values) for item in (stack.first, stack.number)])
         ]
 
     def _block(self, stack: Stack, number: int) -> Layer:
@@ -285,15 +285,15 @@ class _Reading:
             values[name] = listed[number] if number < len(listed) else value_of(default, values)
         values |= rotary_of(values, self.values["rotary_width"], values.get("layer_type"))._asdict()
         wiring = Wiring(lambda role: self._layer(role, values, ""), {}, values)
-        for one in ("x", *stack.inputs):
+        for item in ("x", *stack.inputs):
             of_pairs = (self.values["heads"], None, None)
-            wiring.input(one, of_pairs if one == "distances" else (None, self.values["width"]))
+            wiring.input(item, of_pairs if item == "distances" else (None, self.values["width"]))
         name = f"{self.prefix}{stack.name}.{number}"
         return Layer(name, "Block", "model", {}, wiring.model(name, stack.formula))
 
 
 def _spread(listed: Sequence[Any]) -> Sequence[Any]:
     """Return a list with a value for each layer; GPT-Neo's has runs, `[[["global", "local"], 12]]`."""
-    if not any([isinstance(one, list | tuple) for one in listed]):
+    if not any([isinstance(item, list | tuple) for item in listed]):
         return listed
-    return [one for names, times in listed for _ in range(min(times, MOST_LAYERS)) for one in names][:MOST_LAYERS]
+    return [name for names, times in listed for _ in range(min(times, MOST_LAYERS)) for name in names][:MOST_LAYERS]

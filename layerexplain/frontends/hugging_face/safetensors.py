@@ -40,18 +40,20 @@ class _Listed(NamedTuple):
 def safetensors_weights(folder: str, names: Any) -> WeightFile | None:
     """Return the weights in the safetensors files of a folder that holds files of these names; None where there are
     none. Raises SourceError for a header that is damaged, and for shards that are missing."""
-    found: dict[str, _Listed] = {}
+    results: dict[str, _Listed] = {}
     for name in _files(folder, names):
         for path, listed in _header(file_beside_links(folder, name), name).items():
-            if path in found:
+            if path in results:
                 raise SourceError(f"has the tensor {path[:80]!r} in two files")
-            found[path] = listed
-            if len(found) > MOST_TENSORS:
+            results[path] = listed
+            if len(results) > MOST_TENSORS:
                 raise SourceError(f"has more than {MOST_TENSORS:,} tensors; no model has that many")
-    if not found:
+    if not results:
         return None
-    listing = WeightListing("paths", "safetensors", tensors=tuple([one.tensor for one in found.values()]))
-    return WeightFile("safetensors", listing, raw={path: one.values for path, one in found.items()}, has_model=True)
+    listing = WeightListing("paths", "safetensors", tensors=tuple([item.tensor for item in results.values()]))
+    return WeightFile(
+        "safetensors", listing, raw={path: value.values for path, value in results.items()}, has_model=True
+    )
 
 
 def file_beside_links(folder: str, name: str) -> str:
@@ -124,5 +126,5 @@ def _tensor(key: str, value: Any, data: Piece, name: str) -> _Listed:
 
 def _sizes(value: Any) -> list[int] | None:
     """Return a list of whole numbers; None for anything else."""
-    are_sizes = isinstance(value, list) and all([type(one) is int and 0 <= one <= 10**18 for one in value])
+    are_sizes = isinstance(value, list) and all([type(item) is int and 0 <= item <= 10**18 for item in value])
     return value if are_sizes else None

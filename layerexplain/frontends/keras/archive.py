@@ -100,13 +100,13 @@ def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, m
     """
     from layerexplain.frontends.keras.h5_service import H5Target
 
-    found = member_data(archive, file, member)
-    if isinstance(found, bytes):
-        return H5Target(None, data=found)
+    result = member_data(archive, file, member)
+    if isinstance(result, bytes):
+        return H5Target(None, data=result)
     if path is not None:
         whole = H5Target.from_source(path)
         if whole.served is not None:
-            return H5Target(None, served=whole.served.part(found, member.file_size))
-        return H5Target(path, found, member.file_size)
-    file.seek(found)
+            return H5Target(None, served=whole.served.part(result, member.file_size))
+        return H5Target(path, result, member.file_size)
+    file.seek(result)
     return H5Target(None, data=file.read(member.file_size))

@@ -271,7 +271,9 @@ def _functional(config: Mapping[str, Any], context: ConfigContext) -> Model:
     name = name_in(config) or "functional"
     forms = [form_of_ends(config.get(key, []), keras3=keras3) for key in ("input_layers", "output_layers")]
     model = Model(name, "Functional", tuple(layers), calls, inputs, outputs, _trainable(config), recorded)
-    return model._replace(input_form=forms[0], output_form=forms[1]) if any(one is not None for one in forms) else model
+    return (
+        model._replace(input_form=forms[0], output_form=forms[1]) if any(form is not None for form in forms) else model
+    )
 
 
 def _sequential(item: Mapping[str, Any], config: Any, context: ConfigContext, *, top: bool) -> Model:

@@ -78,7 +78,7 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
 def _in_model_order(call: Call, model: Model) -> Call:
     """Call a nested model with its inputs in their order."""
     names = [ref.layer for ref in model.inputs]
-    return call._replace(args=tuple([in_model_order(one, model.input_form, names) for one in call.args]))
+    return call._replace(args=tuple([in_model_order(argument, model.input_form, names) for argument in call.args]))
 
 
 class _NodeReader:
@@ -114,8 +114,8 @@ class _NodeReader:
                 return self.keras_tensor(value.get("config"), layer)
             if isinstance(class_name, str):
                 return self.constant(value, layer)
-            found = {str(key): self.argument(item, layer, old=old) for key, item in value.items()}
-            return slice(*[found[key] for key in _SLICE]) if old and value.keys() == {*_SLICE} else found
+            results = {str(key): self.argument(item, layer, old=old) for key, item in value.items()}
+            return slice(*[results[key] for key in _SLICE]) if old and value.keys() == {*_SLICE} else results
         if not isinstance(value, (list, tuple)):
             return value
         if old and _is_triple(value) and len(value) == 3 and value[0] in self.layers:
@@ -168,9 +168,9 @@ class _NodeReader:
                 # Before Keras 3 initial states (and constants) stand in the first argument, behind the sequence.
                 constants = layer.config.get("num_constants") or 0
                 last = len(first) - constants if type(constants) is int and 0 < constants < len(first) else len(first)
-                for name, found in (("initial_state", first[1:last]), ("constants", first[last:])):
-                    if found and kwargs.get(name) is None:  # a Bidirectional writes that it was given none by name
-                        kwargs[name] = found
+                for name, results in (("initial_state", first[1:last]), ("constants", first[last:])):
+                    if results and kwargs.get(name) is None:  # a Bidirectional writes that it was given none by name
+                        kwargs[name] = results
                 first = first[0]
         return (first,), kwargs
 

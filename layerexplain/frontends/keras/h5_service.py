@@ -233,11 +233,11 @@ def _exchange(
 
     def message() -> dict[str, Any]:
         """Return the next message that is no question for bytes of the file."""
-        while "need" in (found := read_message(answers)):
-            part = serve(*found["need"])
+        while "need" in (message := read_message(answers)):
+            part = serve(*message["need"])
             write_message(requests, {"bytes": len(part)}, part)
             requests.flush()
-        return found
+        return message
 
     value = message()
     while "done" in value:

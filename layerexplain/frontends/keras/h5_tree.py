@@ -46,7 +46,7 @@ def list_tree(root: Any) -> H5Tree:
     """Return the tree below an open h5py group. Raises SourceError for one that is too large or nested too deeply."""
     import h5py
 
-    found: list[list[Dataset | Note]] = []
+    results: list[list[Dataset | Note]] = []
     addresses: dict[tuple[str, ...], int] = {(): 0}
     names: dict[tuple[str, ...], str] = {}
     # A group is known by its address in the file; asking for all of `h5o.get_info` would take most of the time.
@@ -65,7 +65,7 @@ def list_tree(root: Any) -> H5Tree:
         if name:
             names[parts] = name
         own: list[Dataset | Note] = []
-        found.append(own)
+        results.append(own)
         for raw, kind, address in _links(group):
             path = (*parts, raw.decode("utf-8", "backslashreplace"))
             refused = _refused(raw, kind, path)
@@ -86,9 +86,9 @@ def list_tree(root: Any) -> H5Tree:
                 walk(path, member)
 
     walk((), root.id)
-    rows = [one for group in found for one in group]
-    datasets = tuple([one for one in rows if isinstance(one, Dataset)])
-    notes = tuple([one for one in rows if isinstance(one, Note)])
+    rows = [note for group in results for note in group]
+    datasets = tuple([row for row in rows if isinstance(row, Dataset)])
+    notes = tuple([row for row in rows if isinstance(row, Note)])
     return H5Tree(datasets, tuple(_in_file_order(addresses)), names, notes)
 
 
@@ -118,11 +118,11 @@ def _links(group: Any) -> list[tuple[bytes, int, Any]]:
     that."""
     import h5py
 
-    found: list[tuple[bytes, int, Any]] = []
+    links: list[tuple[bytes, int, Any]] = []
     kept = group.get_create_plist().get_link_creation_order() & h5py.h5p.CRT_ORDER_TRACKED
     order = h5py.h5.INDEX_CRT_ORDER if kept else h5py.h5.INDEX_NAME
-    group.links.iterate(lambda name, link: found.append((name, link.type, link.u)), info=True, idx_type=order)
-    return found
+    group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True, idx_type=order)
+    return links
 
 
 def _refused(raw: bytes, kind: int, path: tuple[str, ...]) -> Note | None:
@@ -186,14 +186,14 @@ def configuration(root: Any, most: int) -> tuple[bytes | None, str | None, str |
 
 def text_attribute(owner: Any, name: str) -> str | None:
     """Return a text attribute of an open group or dataset; None where there is none, or where it is not a text."""
-    found = _texts(owner, name, MAX_ATTRIBUTE_BYTES)
-    return _decoded(found[0]) if found is not None and len(found) == 1 else None
+    results = _texts(owner, name, MAX_ATTRIBUTE_BYTES)
+    return _decoded(results[0]) if results is not None and len(results) == 1 else None
 
 
 def names_attribute(owner: Any, name: str) -> list[str] | None:
     """Return a list of names; None where there is none."""
-    found = _joined(owner, name, MAX_ATTRIBUTE_BYTES)
-    return None if found is None else [_decoded(one) for one in found]
+    results = _joined(owner, name, MAX_ATTRIBUTE_BYTES)
+    return None if results is None else [_decoded(item) for item in results]
 
 
 def has_attribute(owner: Any, name: str) -> bool:
@@ -210,9 +210,9 @@ def _decoded(text: bytes) -> str:
 def _joined(owner: Any, name: str, most: int) -> list[bytes] | None:
     """Return the texts of an attribute, or of name0, name1, … where they were too long for one; None where there is
     none."""
-    found = _texts(owner, name, most)
-    if found is not None:
-        return found
+    results = _texts(owner, name, most)
+    if results is not None:
+        return results
     joined: list[bytes] = []
     for number in range(_MAX_CHUNKS):
         part = _texts(owner, f"{name}{number}", most)

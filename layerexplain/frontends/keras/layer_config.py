@@ -108,7 +108,7 @@ def _with_own_flag(model: Model, config: dict[str, Any]) -> tuple[Model, dict[st
 def _hands_on_nothing(type_name: str, config: Mapping[str, Any]) -> bool:
     """Return whether `trainable: false` freezes nothing of a layer that Keras 3 loads: the layers that own its weights
     have flags of their own, in its configuration or as it makes them."""
-    holds_layers = any(isinstance(one, Layer) for one in values_inside([*config.values()]))
+    holds_layers = any(isinstance(item, Layer) for item in values_inside([*config.values()]))
     return holds_layers or facts_of(type_name).trains_inside
 
 

@@ -36,7 +36,7 @@ def read_live_model(model: Any) -> Model:
     read = read_config(document, keras_version=version)
     if any([note.code == "no-graph" for note in read.notes]):
         listed = {layer.name for layer in read.layers}
-        below = [_with_layers(one) for one in _inner_layers(model) if one.name not in listed]
+        below = [_with_layers(layer) for layer in _inner_layers(model) if layer.name not in listed]
         read = read_graphless(document, below, keras_version=version)
     read = _with_optimizer(read._replace(format="keras-model"), model)
     read = read._replace(
@@ -64,7 +64,7 @@ def _with_layers(layer: Any) -> dict[str, Any]:
             keras = sys.modules[_package(layer)]
             item = parse_json(json.dumps(keras.saving.serialize_keras_object(layer)), "serialize_keras_object()")
         has_graph = type(layer).__module__.split(".", 1)[0] == _package(layer)
-    return item if has_graph else {**item, "below": [_with_layers(one) for one in _inner_layers(layer)]}
+    return item if has_graph else {**item, "below": [_with_layers(other) for other in _inner_layers(layer)]}
 
 
 def _package(model: Any) -> str:
@@ -93,8 +93,8 @@ def _with_frozen_parts(layers: tuple[Layer, ...], model: Any) -> tuple[Layer, ..
     """Return the layers of a live model, those of a user-defined class under its name. Of one whose inner layers have
     flags of their own, the variables say whether it is frozen: set on the layer, the flag reaches them; given when it
     was made, it does not."""
-    objects = {getattr(one, "name", None): one for one in _layers_of(model)}
-    found = []
+    objects = {getattr(item, "name", None): item for item in _layers_of(model)}
+    result = []
     for layer in layers:
         own = objects.get(layer.name)
         if own is not None and layer.model is not None:
@@ -102,13 +102,13 @@ def _with_frozen_parts(layers: tuple[Layer, ...], model: Any) -> tuple[Layer, ..
             type_ = type(own).__name__ if is_own_layer(own) and not hasattr(own, "layers") else layer.type
             layer = layer._replace(type=type_, model=inner)
         elif own is not None and any(
-            isinstance(one, Layer) and facts_of(one.type).trains_inside for one in values_inside(layer)
+            isinstance(item, Layer) and facts_of(item.type).trains_inside for item in values_inside(layer)
         ):
-            flags = [getattr(one, "trainable", True) for one in getattr(own, "variables", ())]
+            flags = [getattr(item, "trainable", True) for item in getattr(own, "variables", ())]
             if flags and not any(flags):
                 layer = layer._replace(config={**layer.config, "trainable": False})
-        found.append(layer)
-    return tuple(found)
+        result.append(layer)
+    return tuple(result)
 
 
 def _with_optimizer(read: Model, model: Any) -> Model:
@@ -119,8 +119,10 @@ def _with_optimizer(read: Model, model: Any) -> Model:
         return read
     with suppress(Exception):  # an optimizer of one's own may raise anything
         optimizer_item = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
-        found = with_training(read, {"optimizer": optimizer_item}).training
-        return read._replace(training=read.training._replace(optimizer=None if found is None else found.optimizer))
+        training = with_training(read, {"optimizer": optimizer_item}).training
+        return read._replace(
+            training=read.training._replace(optimizer=None if training is None else training.optimizer)
+        )
     return read
 
 
@@ -207,7 +209,7 @@ def _with_objects(items: Sequence[Any], layers: Sequence[Any]) -> Iterator[tuple
     """Yield the items of a configuration, each with its layer, else None: found by its name; where an item of a
     Sequential has none, as the configuration of a user-defined class may, by its place."""
     named = {str(layer.name): layer for layer in layers}
-    given = [one for one in items if not (isinstance(one, dict) and one.get("class_name") == "InputLayer")]
+    given = [entry for entry in items if not (isinstance(entry, dict) and entry.get("class_name") == "InputLayer")]
     by_place = (
         {id(item): layer for item, layer in zip(given, layers, strict=False)} if len(given) == len(layers) else {}
     )

@@ -105,7 +105,7 @@ def _taken(wiring: _Wiring, name: str, entry: Mapping[str, Any], merged: str) ->
     several = entry.get("inputs") or []
     if entry.get("input") is not None or not several:
         return wiring.find(entry.get("input"), name)
-    refs = [wiring.find(one, name) for one in _list(several, "inputs")]
+    refs = [wiring.find(item, name) for item in _list(several, "inputs")]
     return refs[0] if len(refs) == 1 else wiring.merge(merged, _merge_config(entry), refs)
 
 
@@ -133,7 +133,7 @@ def _branch(wiring: _Wiring, item: Any) -> TensorRef:
     if layer.type == "InputLayer":
         return wiring.input(layer.name or "input", layer.config)
     if layer.model is not None:
-        inner = {one.name: one for one in layer.model.layers}
+        inner = {inner_layer.name: inner_layer for inner_layer in layer.model.layers}
         configs = [inner[ref.layer].config for ref in layer.model.inputs]
     else:
         configs = [{"batch_shape": first_input_shape(class_name, config), "dtype": "float32"}]
@@ -159,8 +159,8 @@ def _object(value: Any, key: str) -> Mapping[str, Any]:
 
 def _entries(config: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the entries of the list `key`, by their names."""
-    for one in _list(config.get(key, []), key):
-        entry = _object(one, key)
+    for item in _list(config.get(key, []), key):
+        entry = _object(item, key)
         if not name_in(entry):
             raise SpecError(f"name is {kind_of_value(entry.get('name'))}; a text is needed")
         yield name_in(entry), entry

@@ -181,7 +181,7 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
     if not own:
         return model
     configs = [(layer, {**layer.config, "variables": tuple(own.get(layer.name, ()))}) for layer in model.layers]
-    layers = [one._replace(kind="custom", config=config) if one.name in own else one for one, config in configs]
+    layers = [layer._replace(kind="custom", config=config) if layer.name in own else layer for layer, config in configs]
     return model._replace(layers=(*layers, *_owners(nobodys, everyone)))
 
 
@@ -190,19 +190,22 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
 
 def _export(saved: SavedModel, name: str) -> Model:
     """Return the signatures and variables of a SavedModel without layers."""
-    signatures = [one for one in saved.signatures if not one.name.startswith("__")]
-    first = sorted(signatures, key=lambda one: one.name != "serving_default")[:1]
+    signatures = [signature for signature in saved.signatures if not signature.name.startswith("__")]
+    first = sorted(signatures, key=lambda function: function.name != "serving_default")[:1]
     inputs = [
         Layer(tensor, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype})
-        for one in first
-        for tensor, (dtype, shape) in one.inputs.items()
+        for function in first
+        for tensor, (dtype, shape) in function.inputs.items()
     ]
     variables = _variables(saved)
     message = (
         "the file stores no graph of layers, as Keras 3's export() writes it: only what it serves and its variables "
         "are known; save the model as .keras"
     )
-    notes = [Note("no-graph", None, message), *[Note("signature", None, _signature_text(one)) for one in signatures]]
+    notes = [
+        Note("no-graph", None, message),
+        *[Note("signature", None, _signature_text(signature)) for signature in signatures],
+    ]
     layers = (*inputs, *_owners(variables, {layer.name for layer in inputs}))
     calls = tuple([Call(layer.name, 0, (), {}) for layer in inputs])
     refs = tuple([TensorRef(layer.name) for layer in inputs])
@@ -216,8 +219,8 @@ def _variables(saved: SavedModel) -> list[StoredVariable]:
     listed = objects[0].children.get("variables", len(objects)) if objects else 0
     children = objects[listed].children if listed < len(objects) else {}
     numbers = [children[key] for key in sorted([key for key in children if key.isdecimal()], key=int)]
-    found = [objects[number].variable for number in numbers or range(len(objects)) if number < len(objects)]
-    return [variable for variable in found if variable is not None]
+    variables = [objects[number].variable for number in numbers or range(len(objects)) if number < len(objects)]
+    return [variable for variable in variables if variable is not None]
 
 
 def _owners(variables: list[StoredVariable], taken: set[str]) -> list[Layer]:
@@ -312,19 +315,21 @@ def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
     data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
-    found: list[tuple[int, str, str, bytes]] = []
+    results: list[tuple[int, str, str, bytes]] = []
     for message in messages(data, 1):
-        one = dict(fields(message))
-        found.append((signed(one.get(2)), _checked_path(text(one.get(3))), text(one.get(4)), _bytes(one.get(5))))
-        _must_be_few(len(found), MAX_SAVED_OBJECTS, "objects")
-    return _of_keras(found)
+        entry = dict(fields(message))
+        results.append(
+            (signed(entry.get(2)), _checked_path(text(entry.get(3))), text(entry.get(4)), _bytes(entry.get(5)))
+        )
+        _must_be_few(len(results), MAX_SAVED_OBJECTS, "objects")
+    return _of_keras(results)
 
 
-def _of_keras(found: list[tuple[int, str, str, bytes]]) -> list[KerasNode]:
+def _of_keras(results: list[tuple[int, str, str, bytes]]) -> list[KerasNode]:
     """Return the layers and models among objects (number, path, identifier, metadata), each before what hangs below
     it."""
     nodes = []
-    for number, path, identifier, metadata in found:
+    for number, path, identifier, metadata in results:
         if identifier.startswith(KERAS_IDENTIFIER) and identifier not in NO_LAYERS:
             what = f"the metadata of {path[:80]!r}"
             facts = parse_json(metadata, what) if metadata else {}
@@ -352,11 +357,11 @@ def _object(data: memoryview) -> SavedObject:
         if not isinstance(value, memoryview):
             continue
         if number == 1:
-            found = dict(fields(value))
-            children[text(found.get(2))] = signed(found.get(1))
+            results = dict(fields(value))
+            children[text(results.get(2))] = signed(results.get(1))
         elif number == 4:
-            found = dict(fields(value))
-            identifier, metadata = text(found.get(1)), _bytes(found.get(3))
+            results = dict(fields(value))
+            identifier, metadata = text(results.get(1)), _bytes(results.get(3))
         elif number == 7:
             variable = _variable(value)
     return SavedObject({name: child for name, child in children.items() if child >= 0}, identifier, metadata, variable)
@@ -364,11 +369,11 @@ def _object(data: memoryview) -> SavedObject:
 
 def _variable(data: memoryview) -> StoredVariable | None:
     """Return a variable of an object graph; None where its rank is not stated."""
-    found = dict(fields(data))
-    shape = _shape(found.get(2))
+    results = dict(fields(data))
+    shape = _shape(results.get(2))
     if shape is None:
         return None
-    return StoredVariable(text(found.get(6)), shape, _dtype(found.get(1)), signed(found.get(3)) != 0)
+    return StoredVariable(text(results.get(6)), shape, _dtype(results.get(1)), signed(results.get(3)) != 0)
 
 
 def _dtype(value: Value | None) -> str:
@@ -392,13 +397,13 @@ def _shape(value: Value | None) -> Shape | None:
 
 
 def _signature(entry: bytes) -> ServedFunction:
-    found = dict(fields(entry))
+    results = dict(fields(entry))
     tensors: dict[int, dict[str, tuple[str, Shape | None]]] = {1: {}, 2: {}}
-    if isinstance(found.get(2), memoryview):
-        for number, value in fields(_bytes(found[2])):
+    if isinstance(results.get(2), memoryview):
+        for number, value in fields(_bytes(results[2])):
             if number in tensors and isinstance(value, memoryview):
                 pair = dict(fields(value))
                 info = dict(fields(_bytes(pair.get(2))))
                 tensors[number][text(pair.get(1))] = (_dtype(info.get(2)), _shape(info.get(3)))
                 _must_be_few(len(tensors[number]), MAX_SERVED, "tensors in a function that it serves")
-    return ServedFunction(text(found.get(1)), tensors[1], tensors[2])
+    return ServedFunction(text(results.get(1)), tensors[1], tensors[2])

@@ -44,7 +44,7 @@ def saved_model_weights(folder: str) -> tuple[WeightListing, Mapping[str, RawVal
     checkpoint = read_checkpoint(variables, _STEM)
     tensors = list(_of_layers(checkpoint, keras_nodes_in(folder)))
     taken = {tensor.path for tensor in tensors}
-    tensors += [one for one in _others(checkpoint) if one.path not in taken]
+    tensors += [tensor for tensor in _others(checkpoint) if tensor.path not in taken]
     places = {f"/{key}": RawValues((entry.place,), entry.dtype) for key, entry in checkpoint.entries.items()}
     return WeightListing("names", "saved-model", tensors=tuple(tensors)), places
 
@@ -77,17 +77,17 @@ def _variables(checkpoint: Checkpoint, number: int) -> Iterator[TrackedObject]:
         return
     seen, waiting = {number}, [number]
     for at in waiting:  # grows as it is read
-        found = checkpoint.objects[at]
-        if found.key:
-            yield found
-        waiting += [child for child in found.children.values() if child not in seen]
-        seen.update(found.children.values())
+        tracked_object = checkpoint.objects[at]
+        if tracked_object.key:
+            yield tracked_object
+        waiting += [child for child in tracked_object.children.values() if child not in seen]
+        seen.update(tracked_object.children.values())
 
 
 def _others(checkpoint: Checkpoint) -> Iterator[StoredTensor]:
     """Yield what no layer lists: the state of optimizers and metrics, and the variables of objects that are not Keras
     models, by their names."""
-    names = {one.key: one.name for one in checkpoint.objects if one.key}
+    names = {tracked_object.key: tracked_object.name for tracked_object in checkpoint.objects if tracked_object.key}
     for key, entry in checkpoint.entries.items():
         parts = tuple((names.get(key) or key.partition("/.ATTRIBUTES")[0]).split("/"))
         parts = (*parts[:-1], plain_name(parts[-1]))
@@ -127,7 +127,7 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
     with open_regular(in_folder(folder, SAVED_MODEL)) as file:
         objects = read_saved_model_proto(file).objects
     wheres: dict[str, str] = {}
-    found: dict[str, tuple[StoredVariable, ...]] = {}
+    results: dict[str, tuple[StoredVariable, ...]] = {}
     for node in keras_nodes_in(folder):
         if not 0 <= node.number < len(objects):
             continue
@@ -137,8 +137,8 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
             wheres.setdefault(node.path, "")
             continue
         where = wheres[node.path] = f"{wheres[above]}/{name}".lstrip("/")
-        found.setdefault(where, tuple(_below(objects, node.number)))
-    return found
+        results.setdefault(where, tuple(_below(objects, node.number)))
+    return results
 
 
 def _below(objects: Sequence[SavedObject], root: int) -> Iterator[StoredVariable]:
@@ -151,9 +151,9 @@ def _below(objects: Sequence[SavedObject], root: int) -> Iterator[StoredVariable
             if child in seen or child >= len(objects) or name in _LISTS:
                 continue
             seen.add(child)
-            one = objects[child]
-            if one.variable is not None:
+            saved_object = objects[child]
+            if saved_object.variable is not None:
                 if role_of(path, name) == "parameter":
-                    yield one.variable._replace(name="/".join((*path, name)))
-            elif one.identifier not in NO_LAYERS:
+                    yield saved_object.variable._replace(name="/".join((*path, name)))
+            elif saved_object.identifier not in NO_LAYERS:
                 waiting.append((child, (*path, name)))

@@ -59,16 +59,16 @@ def all_layers(model: Model) -> Iterator[PlacedLayer]:
         yield placed
         inside: list[tuple[Steps, Layer, bool]] = []
         if layer.model is not None:
-            inside = [((LayerNamed(one.name),), one, False) for one in layer.model.layers]
+            inside = [((LayerNamed(inner_layer.name),), inner_layer, False) for inner_layer in layer.model.layers]
         for key, value in layer.config.items():
             if isinstance(value, Layer):
                 copies = key == "layer" and has_two_ways(layer.type)
                 inside.append((("forward_layer" if copies else key,), value, copies))
             elif isinstance(value, list | tuple):
                 items = enumerate(value)
-                inside += [((*list_steps((key,)), i), one, False) for i, one in items if isinstance(one, Layer)]
-        for steps, one, copied in reversed(inside):
-            waiting.append(PlacedLayer((*placed.steps, *steps), one, placed.steps, placed.is_copied or copied))
+                inside += [((*list_steps((key,)), i), item, False) for i, item in items if isinstance(item, Layer)]
+        for steps, item, copied in reversed(inside):
+            waiting.append(PlacedLayer((*placed.steps, *steps), item, placed.steps, placed.is_copied or copied))
 
 
 def with_shared_objects(model: Model) -> Model:
@@ -83,7 +83,7 @@ def with_live_objects(model: Model, live: Any) -> Model:
     listed: dict[Steps, dict[Any, Any]] = {}
     first: dict[int, Steps] = {}
     same: set[Steps] = set()
-    found: list[SharedObject] = []
+    shared: list[SharedObject] = []
     for steps, _, holder, _ in all_layers(model):
         if holder not in objects or holder in same:
             same |= {steps} if holder in same else set()
@@ -92,7 +92,9 @@ def with_live_objects(model: Model, live: Any) -> Model:
         for step in steps[len(holder) :]:
             if isinstance(step, LayerNamed):
                 if holder not in listed:
-                    listed[holder] = {getattr(one, "name", None): one for one in _items(_attribute(current, "layers"))}
+                    listed[holder] = {
+                        getattr(item, "name", None): item for item in _items(_attribute(current, "layers"))
+                    }
                 current = listed[holder].get(step.name)
             else:
                 current = (
@@ -103,8 +105,8 @@ def with_live_objects(model: Model, live: Any) -> Model:
         objects[steps] = current
         if first.setdefault(id(current), steps) != steps:
             same.add(steps)
-            found.append(SharedObject(steps, (first[id(current)],)))
-    return model._replace(shared=tuple(found)) if found else model
+            shared.append(SharedObject(steps, (first[id(current)],)))
+    return model._replace(shared=tuple(shared)) if shared else model
 
 
 def _attribute(holder: Any, name: str) -> Any:
@@ -132,7 +134,7 @@ class _ObjectNumbers:
         )
 
     def resolved(self) -> tuple[list[SharedObject], list[Note]]:
-        found: list[SharedObject] = []
+        shared: list[SharedObject] = []
         notes: list[Note] = []
         firsts: dict[int, int] = {}
         same: set[Steps] = set()
@@ -155,8 +157,8 @@ class _ObjectNumbers:
                 earlier = self._alike_before(at) if lost else []
             if earlier:
                 same.add(placed.steps)
-                found.append(SharedObject(placed.steps, tuple([self.layers[i].steps for i in earlier])))
-        return found, notes
+                shared.append(SharedObject(placed.steps, tuple([self.layers[i].steps for i in earlier])))
+        return shared, notes
 
     def _alike_before(self, at: int) -> list[int]:
         """Return the objects without a number that may be the one whose number was lost."""

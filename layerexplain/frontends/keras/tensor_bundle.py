@@ -43,8 +43,8 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
 
 def messages(data: bytes | memoryview, number: int) -> Iterator[memoryview]:
     """Yield the values of all fields of one number that hold bytes."""
-    for found, value in fields(data):
-        if found == number and isinstance(value, memoryview):
+    for result, value in fields(data):
+        if result == number and isinstance(value, memoryview):
             yield value
 
 
@@ -70,8 +70,8 @@ def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tup
         file.seek(start, os.SEEK_SET)
         return memoryview(file.read(end - start))
 
-    for found, wire, at, stop, _ in _heads(part, start, end):
-        if found == number and wire == BYTES:
+    for result, wire, at, stop, _ in _heads(part, start, end):
+        if result == number and wire == BYTES:
             yield at, stop
 
 
@@ -179,23 +179,23 @@ def read_checkpoint(folder: str, stem: str) -> Checkpoint:
     graph: Piece | None = None
     files: dict[int, tuple[str, int]] = {}
     for key, value in table.items():
-        found = dict(fields(value))
-        number = signed(found.get(3))
+        results = dict(fields(value))
+        number = signed(results.get(3))
         if number not in files:
             path = file_beside(folder, f"{stem}.data-{number:05d}-of-{shards:05d}")
             files[number] = path, size_of(path)
         path, size = files[number]
-        place = Piece(path, signed(found.get(4)), signed(found.get(5)))
+        place = Piece(path, signed(results.get(4)), signed(results.get(5)))
         if place.start < 0 or place.size < 0 or place.start + place.size > size:
             raise SourceError(
                 f"{key[:80]!r} lies outside of {os.path.basename(path)}; was the checkpoint copied whole?"
             )
-        dtype = DTYPES.get(signed(found.get(1)), "")
+        dtype = DTYPES.get(signed(results.get(1)), "")
         if key == _OBJECTS:
             graph = place
             continue
-        shape = _shape(found.get(2))
-        if 7 not in found and math.prod(shape) * ITEM_BYTES.get(dtype, -1) == place.size:
+        shape = _shape(results.get(2))
+        if 7 not in results and math.prod(shape) * ITEM_BYTES.get(dtype, -1) == place.size:
             entries[key] = BundleEntry(dtype, shape, place)
     return Checkpoint(entries, _objects(graph) if graph is not None else ())
 
@@ -273,7 +273,7 @@ def _objects(place: Piece) -> tuple[TrackedObject, ...]:
         file.seek(place.start)
         data = memoryview(file.read(place.size))
     _, at = read_varint(data, 0)  # the length of the text
-    found: list[TrackedObject] = []
+    tracked_objects: list[TrackedObject] = []
     for message in messages(data[at + _CHECKSUM :], 1):
         children: dict[str, int] = {}
         name = key = ""
@@ -285,10 +285,10 @@ def _objects(place: Piece) -> tuple[TrackedObject, ...]:
                 children[text(part.get(2))] = signed(part.get(1))
             elif text(part.get(1)) == _VALUE:
                 name, key = text(part.get(2)), text(part.get(3))
-        found.append(TrackedObject(children, name, key))
-        if len(found) > MAX_SAVED_OBJECTS:
+        tracked_objects.append(TrackedObject(children, name, key))
+        if len(tracked_objects) > MAX_SAVED_OBJECTS:
             raise SourceError(f"the checkpoint has more than {MAX_SAVED_OBJECTS:,} objects; no model needs that many")
-    count = len(found)
-    if any(not 0 <= child < count for one in found for child in one.children.values()):
+    count = len(tracked_objects)
+    if any(not 0 <= child < count for tracked_object in tracked_objects for child in tracked_object.children.values()):
         raise SourceError("an object of the checkpoint names one that is not there; is the file damaged?")
-    return tuple(found)
+    return tuple(tracked_objects)

@@ -105,8 +105,8 @@ def _packed(part: memoryview) -> list[str]:
     """Return the whole numbers of a ListValue, which stand packed in its field 3."""
     from layerexplain.frontends.keras.tensor_bundle import fields, numbers, signed
 
-    found = [[value] if isinstance(value, int) else numbers(value) for number, value in fields(part) if number == 3]
-    return [str(signed(one)) for several in found for one in several]
+    results = [[value] if isinstance(value, int) else numbers(value) for number, value in fields(part) if number == 3]
+    return [str(signed(number)) for several in results for number in several]
 
 
 def _attribute(value: Any) -> Any:

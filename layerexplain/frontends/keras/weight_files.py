@@ -136,7 +136,7 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 8)
     place = source if isinstance(source, bytes) else named_source(source)
     name = "<bytes>" if isinstance(place, bytes) else place
     try:
-        found = _Opening(patience).weight_file(place)
+        file = _Opening(patience).weight_file(place)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
     except FileNotFoundError:
@@ -144,7 +144,7 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 8)
     except DAMAGE as error:
         raise SourceError(f"cannot be read ({first_line(error)})", source=name) from None
     try:
-        yield found
+        yield file
     except SourceError as error:
         raise error.with_place(source=name) from None
 
@@ -191,15 +191,15 @@ class _Opening(NamedTuple):
             files = {name: _shard(folder, name) for name in names}
             return self._classes(files, "weights-shards", has_model=False)
         if head.lstrip()[:1] == b"{" and b'"model_type"' in head + file.read(MAX_CONFIG_BYTES):
-            return self.weight_file(folder) if any(one.endswith(SAFETENSORS) for one in names_in(folder)) else None
+            return self.weight_file(folder) if any(item.endswith(SAFETENSORS) for item in names_in(folder)) else None
         file.seek(0)
         return self._of_tfjs(file, folder) if head.lstrip()[:1] == b"{" else None
 
     def _of_saved_model(self, folder: str) -> WeightFile | None:
         from layerexplain.frontends.keras.saved_values import saved_model_weights
 
-        found = saved_model_weights(folder)
-        return None if found is None else WeightFile("saved-model", found[0], raw=found[1], has_model=True)
+        result = saved_model_weights(folder)
+        return None if result is None else WeightFile("saved-model", result[0], raw=result[1], has_model=True)
 
     def _of_tfjs(self, file: IO[bytes], folder: str) -> WeightFile | None:
         data = file.read(MAX_CONFIG_BYTES + 1)
@@ -207,8 +207,8 @@ class _Opening(NamedTuple):
             return None
         from layerexplain.frontends.keras.weight_layouts import tfjs_weights
 
-        found = tfjs_weights(parse_json(data, "model.json"), folder)
-        return None if found is None else WeightFile("tfjs-layers", found[0], raw=found[1], has_model=True)
+        result = tfjs_weights(parse_json(data, "model.json"), folder)
+        return None if result is None else WeightFile("tfjs-layers", result[0], raw=result[1], has_model=True)
 
     def _of_archive(self, file: IO[bytes], path: str | None) -> WeightFile | None:
         with zipfile.ZipFile(file) as archive:

@@ -64,20 +64,24 @@ class WeightListing(NamedTuple):
 def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
     """Return the listing of an open file as JSON has it; `classes` says that its layout is known to be the class
     layout."""
-    found = _class_layout(root) if classes else _any_layout(root)
-    return {**found._asdict(), "objects": list(found.objects), "names": list(found.names.items())}
+    weight_listing = _class_layout(root) if classes else _any_layout(root)
+    return {
+        **weight_listing._asdict(),
+        "objects": list(weight_listing.objects),
+        "names": list(weight_listing.names.items()),
+    }
 
 
 def as_listing(value: Mapping[str, Any]) -> WeightListing:
     """Return the listing that `list_weights` gave, from JSON."""
-    fields = {key: _as_tuples(one) for key, one in value.items()}
-    fields["tensors"] = tuple([StoredTensor(*one) for one in fields["tensors"]])
-    fields["notes"] = tuple([Note(*one) for one in fields["notes"]])
+    fields = {key: _as_tuples(item) for key, item in value.items()}
+    fields["tensors"] = tuple([StoredTensor(*item) for item in fields["tensors"]])
+    fields["notes"] = tuple([Note(*item) for item in fields["notes"]])
     return WeightListing(**fields | {"objects": frozenset(fields["objects"]), "names": dict(fields["names"])})
 
 
 def _as_tuples(value: Any) -> Any:
-    return tuple([_as_tuples(one) for one in value]) if isinstance(value, list) else value
+    return tuple([_as_tuples(item) for item in value]) if isinstance(value, list) else value
 
 
 # Groups named after classes: .keras and .weights.h5 ---------------------------------------------------------------
@@ -309,7 +313,7 @@ def _weight(weight: Any, reach: _Reach, layers: frozenset[str]) -> tuple[StoredT
     if pieces is None:
         raise SourceError(f"{name[:80]!r} is cut off in the weight files; were they copied whole?")
     scale, least = (quantized.get(key) for key in ("scale", "min"))
-    numbers = [float(one) if isinstance(one, int | float) else None for one in (scale, least)]
+    numbers = [float(item) if isinstance(item, int | float) else None for item in (scale, least)]
     values = RawValues(pieces, stored, numbers[0], numbers[1] or 0.0)
     if stored == "float16" and dtype == "float32":
         values = values._replace(scale=1.0)

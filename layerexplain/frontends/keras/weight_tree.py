@@ -118,12 +118,12 @@ class WeightTree:
         of layers; with a row for the variables of the group itself, where it has some. `depth` is how deep it is in
         other groups of layers."""
         names = FreeNames()
-        found = []
+        layers = []
         own = self._direct.get(root, [])
         if own:
-            found.append(self._row(names.take("weights"), LOOSE, root, own))
-        found += [self._layer(group, names, depth) for group in self._objects(root)]
-        return tuple(found)
+            layers.append(self._row(names.take("weights"), LOOSE, root, own))
+        layers += [self._layer(group, names, depth) for group in self._objects(root)]
+        return tuple(layers)
 
     def _objects(self, group: Groups) -> Iterator[Groups]:
         """Yield the objects in a group, those of its lists in their places."""
@@ -208,7 +208,7 @@ class WeightTree:
         """Return the objects that were never built: the file has nothing for them, and they are of a class that has
         weights. Where it has nothing at all, these are also the objects of unknown classes."""
         nothing = not self._weighty
-        found = set()
+        result = set()
         for group in self.stored.groups:
             if not group or group in self._weighty or role_of(group, "") != "parameter" or not self._is_object(group):
                 continue
@@ -216,8 +216,8 @@ class WeightTree:
             type_ = self._types.get(name)
             known = type_ is not None or name in self._models
             if type_ in _LATER or (nothing and (type_ in _PERHAPS_LATER or not known)):
-                found.add(group)
-        return found
+                result.add(group)
+        return result
 
     def _type_by_names(self, group: Groups) -> str:
         """Return the class of an object, as far as names and arrays show it."""

@@ -57,9 +57,9 @@ def read_definitions(data: bytes, source: str) -> dict[str, Declaration]:
     if "define" not in keys:
         faults.add("has no `define:`, which lists custom layers", root.line)
     else:
-        found = read_define(keys["define"], faults, {}, source)
+        results = read_define(keys["define"], faults, {}, source)
     raise_any(faults.found())
-    return found
+    return results
 
 
 def read_define(
@@ -214,14 +214,14 @@ class _Reader:
             self.lines.setdefault("x", self.node.line)
             return {"x": None}, 0
         if node.kind == "list":
-            pairs = [(one, YamlNode("scalar", None, one.line)) for one in node.value]
+            pairs = [(item, YamlNode("scalar", None, item.line)) for item in node.value]
             self.parts["inputs"] = YamlNode("mapping", pairs, node.line)
         tensors: dict[str, tuple[str, ...] | None] = {}
         optional = 0
         for name, value in self._named("inputs"):
             may_lack = value.kind == "mapping"
             if may_lack:
-                keys = {str(key.value): one for key, one in value.value}
+                keys = {str(key.value): item for key, item in value.value}
                 if keys.keys() - {"axes", "optional"} or keys.get("optional", value).value is not True:
                     self.fault(f"the input '{name}' is a mapping; write {{axes: […], optional: true}}", value.line)
                 value = keys.get("axes", YamlNode("scalar", None, value.line))
@@ -286,8 +286,8 @@ class _Reader:
             self.fault(f"the weight {symbol} has no axes; write them, like {symbol}: [inputs, units]", node.line)
             return None
         listed = axes.value if axes.kind == "list" else [axes]
-        sizes = tuple([self._size(one, f"axis {i} of the weight {symbol}") for i, one in enumerate(listed)])
-        values = {key: one.value for key, one in given.items() if key in _WEIGHT_KEYS[1:]}
+        sizes = tuple([self._size(item, f"axis {i} of the weight {symbol}") for i, item in enumerate(listed)])
+        values = {key: item.value for key, item in given.items() if key in _WEIGHT_KEYS[1:]}
         for key, value in values.items():
             wanted = bool if key in ("trainable", "positive") else str
             if not isinstance(value, wanted) or given[key].kind != "scalar":
@@ -336,7 +336,7 @@ class _Reader:
         if isinstance(value, Layer):
             return self._computed(value)
         if isinstance(value, list | tuple):
-            return tuple([self._value(one, None) for one in value])
+            return tuple([self._value(item, None) for item in value])
         used = computed_names(value, self.lines)
         if not used:
             return value
@@ -383,11 +383,11 @@ class _Reader:
         """Return the names that a part lists, which the formula assigns."""
         node = self.parts[part]
         listed = node.value if node.kind == "list" else [node]
-        names = [str(one.value) for one in listed]
-        for name, one in zip(names, listed, strict=True):
+        names = [str(item.value) for item in listed]
+        for name, item in zip(names, listed, strict=True):
             if used is not None and name not in used.assigned:
                 hint = did_you_mean(name, [*used.assigned]) or f"it assigns {', '.join(used.assigned)}"
-                self.fault(f"the {_NAMED[part]} '{name}' is not assigned by the formula; {hint}", one.line)
+                self.fault(f"the {_NAMED[part]} '{name}' is not assigned by the formula; {hint}", item.line)
         if not names or len(set(names)) < len(names):
             self.fault(
                 f"`{part}` needs the names of {'the results' if part == 'results' else 'tensors'}, each once", node.line
@@ -444,7 +444,7 @@ def _example(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return how the layer is shown with no model: what it needs, and shapes in which an axis has one size
     everywhere."""
-    given = [f"{name}={one.check.example}" for name, one in arguments.items() if one.default is Argument.REQUIRED]
+    given = [f"{name}={value.check.example}" for name, value in arguments.items() if value.default is Argument.REQUIRED]
     sizes: dict[str, str] = {}
     shapes = []
     for axes in tensors.values():

@@ -77,14 +77,14 @@ def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int],
             return 0
         if name not in counts:
             values = values_inside([*layers[name].layers.values()])
-            inside = [one.type for one in values if isinstance(one, Layer)]
+            inside = [value.type for value in values if isinstance(value, Layer)]
             if len(way) > MOST_INSIDE:
                 return MOST_INSIDE
-            found = sum([1 + (count(one, (*way, name)) if one in layers else 0) for one in inside])
-            if found > MOST_INSIDE >= max([counts.get(one, 0) for one in inside], default=0):
-                words = f"{name} holds {found:,} layers, including nested ones; up to {MOST_INSIDE} are explained"
+            result = sum([1 + (count(item, (*way, name)) if item in layers else 0) for item in inside])
+            if result > MOST_INSIDE >= max([counts.get(item, 0) for item in inside], default=0):
+                words = f"{name} holds {result:,} layers, including nested ones; up to {MOST_INSIDE} are explained"
                 faults.add(words, lines[name])
-            counts[name] = found
+            counts[name] = result
         return counts[name]
 
     for name in layers:

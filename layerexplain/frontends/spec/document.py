@@ -83,9 +83,9 @@ def read_yaml_spec(
     except LayerExplainError as error:
         faults.keep(error, None)
         model = None
-    found = tuple([with_declarations(fault, sizes) for fault in faults.found()])
-    if model is None or not all(isinstance(fault, ArgumentError) for fault in found):
-        raise_any(found)
+    results = tuple([with_declarations(fault, sizes) for fault in faults.found()])
+    if model is None or not all(isinstance(fault, ArgumentError) for fault in results):
+        raise_any(results)
     if model is None:
         raise SpecError("contains no model; `input:` and `layers:` are needed")
     named: dict[str, Missing] = dict.fromkeys(sizes, "size")
@@ -96,7 +96,7 @@ def read_yaml_spec(
         framework="torch" if any(layer.type.startswith("torch.") for layer in model.layers) else "keras",
         strict=True,
         notes=tuple(reader.notes),
-        faults=(*found, *_without_batch(model)),
+        faults=(*results, *_without_batch(model)),
         declarations=reader.own,
         shared=tuple(reader.objects.shared),
     )
@@ -227,9 +227,9 @@ class _SpecReader:
             if key not in _KEYS:
                 hint = did_you_mean(key, _KEYS) or f"a model has {', '.join(_KEYS[:6])}"
                 self.faults.add(f"unknown key '{key}'; {hint}", node.line)
-        for one, several in (("input", "inputs"), ("output", "outputs")):
-            if one in keys and several in keys:
-                self.faults.add(f"`{one}` and `{several}`; write one of them", keys[several][0].line)
+        for item, several in (("input", "inputs"), ("output", "outputs")):
+            if item in keys and several in keys:
+                self.faults.add(f"`{item}` and `{several}`; write one of them", keys[several][0].line)
 
     def _items(self, node: YamlNode) -> list[Item]:
         if node.kind != "list":
@@ -411,7 +411,9 @@ class _SpecReader:
         """Return a mask, or a list of them, in which null stands for a tensor without one."""
         if node.kind != "list":
             return self._tensor(node, graph)
-        return [None if one.kind == "scalar" and one.value is None else self._tensor(one, graph) for one in node.value]
+        return [
+            None if item.kind == "scalar" and item.value is None else self._tensor(item, graph) for item in node.value
+        ]
 
     def _tensor(self, node: YamlNode, graph: _Graph, key: str = "from") -> Any:
         if node.kind == "list" and node.value:

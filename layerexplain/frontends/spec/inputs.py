@@ -119,7 +119,7 @@ def input_of_nested(layer: Layer, first: Layer | None = None) -> Layer:
     nested = None if first is None else first.model
     if nested is None or len(nested.inputs) != 1:
         return layer
-    own = next(one for one in nested.layers if one.name == nested.inputs[0].layer)
+    own = next(inner_layer for inner_layer in nested.layers if inner_layer.name == nested.inputs[0].layer)
     return layer._replace(config=own.config)
 
 

@@ -314,12 +314,12 @@ def _wrapped(type_name: str, arguments: dict[str, YamlNode], maker: Maker) -> di
     inner = _wrapped_argument(type_name, maker)
     if inner is None or inner in arguments:
         return arguments
-    found = [key for key in arguments if _is_type(key, maker) or key[:1].isupper()]
-    if len(found) != 1:
+    results = [key for key in arguments if _is_type(key, maker) or key[:1].isupper()]
+    if len(results) != 1:
         return arguments
-    node = arguments[found[0]]
-    layer = YamlNode("mapping", [(YamlNode("scalar", found[0], node.line), node)], node.line)
-    return {inner: layer, **{key: value for key, value in arguments.items() if key != found[0]}}
+    node = arguments[results[0]]
+    layer = YamlNode("mapping", [(YamlNode("scalar", results[0], node.line), node)], node.line)
+    return {inner: layer, **{key: value for key, value in arguments.items() if key != results[0]}}
 
 
 def _argument(key: str, node: YamlNode, maker: Maker) -> Any:
@@ -361,7 +361,7 @@ def inner_layer(node: YamlNode, maker: Maker) -> Any:
 def _again(item: Item, maker: Maker) -> Layer | None:
     """Return the layer that another one holds where it is one of another place."""
     node = item.wishes["reuse"]
-    others = {key: one for key, one in item.wishes.items() if key != "reuse"}
+    others = {key: value for key, value in item.wishes.items() if key != "reuse"}
     refuse_wishes(item._replace(wishes=others), "a wrapped layer", "it belongs to the wrapper", maker.faults)
     if maker.objects is None:
         maker.faults.add("the wrapper copies this layer, and each copy gets its own weights; write it out", node.line)

@@ -53,7 +53,7 @@ def written_setting(type_: str, argument: str, kind: str, value: Any) -> Any:
     from layerexplain.frontends.code.library import keras_names  # most specs need no list of names
 
     if not keras_names.is_known(path):
-        known = [one for one in keras_names.names_in(f"{kind}s") if one[:1].isupper()]
+        known = [item for item in keras_names.names_in(f"{kind}s") if item[:1].isupper()]
         hint = did_you_mean(str(name), known) or f"for example {_EXAMPLES[kind]}"
         raise ArgumentError(f"{wanted}, got {argument}={name}; {hint}")
     if given is None or isinstance(given, Mapping):
@@ -138,9 +138,9 @@ class Objects:
     def find(self, node: YamlNode, faults: SpecFaults) -> Layer | None:
         """Return the layer that `reuse: /…` names; None, with a fault, where there is none."""
         known = self._by_path()
-        found = known.get(str(node.value))
-        if found is not None:
-            return found[1]._replace(line=node.line)
+        result = known.get(str(node.value))
+        if result is not None:
+            return result[1]._replace(line=node.line)
         hint = did_you_mean(str(node.value), known) or "write a path from the top, like /encoder/dense"
         faults.add(f"`reuse: {node.value}` names no layer before it; {hint}", node.line)
         return None
@@ -232,9 +232,9 @@ def read_training(keys: Mapping[str, tuple[YamlNode, YamlNode]], model: Model, f
             given[key] = _read(key, to_python(node), outputs if key == "loss" else set(), node, faults)
     metrics = given.get("metrics")
     given["metrics"] = (
-        {name: [as_object(one) for one in _listed(some)] for name, some in metrics.items()}
+        {name: [as_object(item) for item in _listed(some)] for name, some in metrics.items()}
         if isinstance(metrics, dict) and set(metrics) & outputs
-        else [as_object(one) for one in _listed(metrics)]
+        else [as_object(item) for item in _listed(metrics)]
     )
     return with_training(model, given)
 
@@ -246,9 +246,9 @@ def _listed(value: Any) -> list[Any]:
 def _read(key: str, value: Any, outputs: set[str], node: YamlNode, faults: SpecFaults) -> Any:
     """Return what is written as a configuration has it: a name, an object, or either for each output."""
     if isinstance(value, dict) and set(value) & outputs:
-        return {name: _read(key, one, set(), node, faults) for name, one in value.items()}
+        return {name: _read(key, item, set(), node, faults) for name, item in value.items()}
     if isinstance(value, list):
-        return [_read(key, one, set(), node, faults) for one in value]
+        return [_read(key, item, set(), node, faults) for item in value]
     setting = as_object(value)
     try:
         check_part(key, setting)

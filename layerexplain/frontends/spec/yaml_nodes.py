@@ -263,7 +263,7 @@ def _syntax(text: str, error: Any) -> SpecError:
         key = content.strip().partition(":")[0]
         above = lines[line - 2]
         if key in OF_ITEMS:  # which stand beside the type, not among its arguments
-            above = next((one for one in reversed(lines[: line - 1]) if one.lstrip().startswith("- ")), above)
+            above = next((item for item in reversed(lines[: line - 1]) if item.lstrip().startswith("- ")), above)
         named = above.strip().removeprefix("- ")
         fact = f"`{key}:` is indented deeper than `{before}`, which already has a value; "
         fact += f"begin it in column {above.index(named) + 1}, below `{named.partition(':')[0]}`"

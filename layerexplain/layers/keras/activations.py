@@ -47,7 +47,7 @@ def usual_name(activation: Any) -> Any:
         return "linear"
     name = activation if isinstance(activation, str) else getattr(activation, "name", "")
     function = _BY_NAME.get(name) if isinstance(activation, str) else _IN_FILES.get(name)
-    return next((usual for usual, one in _BY_NAME.items() if one is function), activation)
+    return next((usual for usual, value in _BY_NAME.items() if value is function), activation)
 
 
 def activate(activation: Any, z: Expr) -> Expr:

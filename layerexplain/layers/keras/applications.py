@@ -36,8 +36,8 @@ def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) 
     if not training or not drop_path_rate:
         return x
 
-    one = x[:, *[slice(0, 1)] * (x.ndim - 1)]
-    keep = floor(1 - drop_path_rate + uniform_like(one))
+    expression = x[:, *[slice(0, 1)] * (x.ndim - 1)]
+    keep = floor(1 - drop_path_rate + uniform_like(expression))
     return x / (1 - drop_path_rate) * named("keep", keep, "0 or 1, drawn for each example")
 
 

@@ -103,7 +103,9 @@ def example_of(declaration: Declaration) -> tuple[tuple[str, ...], tuple[str, ..
         # A value may have blanks: each argument but the first begins behind one, with its name and `=`.
         return tuple(_split(arguments)), tuple(inputs.split())
     given = [
-        f"{name}={one.check.example}" for name, one in declaration.arguments.items() if one.default is Argument.REQUIRED
+        f"{name}={value.check.example}"
+        for name, value in declaration.arguments.items()
+        if value.default is Argument.REQUIRED
     ]
     count = 1 if declaration.tensors else 2
     return tuple(given), (_shape_for(declaration),) * count
@@ -124,5 +126,7 @@ def _shape_for(declaration: Declaration) -> str:
         return "10" if declaration.kind == "loss" else "784x10"
     if declaration.ndim is not None:
         return SHAPES.get(declaration.ndim, "784")
-    family = next(name for name, entries in layer_types().items() if declaration.type in [one[0] for one in entries])
+    family = next(
+        name for name, entries in layer_types().items() if declaration.type in [entry[0] for entry in entries]
+    )
     return SHAPES[3] if family in _SEQUENCES else SHAPES[4] if family in _IMAGES else SHAPES[2]

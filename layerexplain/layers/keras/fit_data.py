@@ -173,8 +173,8 @@ def last_recurrent(layers: Iterable[tuple[str, str]]) -> str:
     >>> last_recurrent([("conv1d", "Conv1D"), ("gru", "GRU"), ("dense", "Dense")]), last_recurrent([("dense", "Dense")])
     ('gru', '')
     """
-    found = [name for name, type_ in layers if (one := find(type_)) is not None and one.takes_states]
-    return found[-1] if found else ""
+    results = [name for name, type_ in layers if (declaration := find(type_)) is not None and declaration.takes_states]
+    return results[-1] if results else ""
 
 
 def targets_words(
@@ -212,7 +212,7 @@ def _cut_or_padded(output: Shape, got: Shape) -> str:
     more = [a - b for a, b in zip(places, wanted, strict=True) if isinstance(a, int) and isinstance(b, int)]
     if len(more) < len(places) or not any(more) or min(more) < 0 < max(more):
         return ""
-    sides = [(abs(one) // 2, abs(one) - abs(one) // 2) for one in more]
+    sides = [(abs(number) // 2, abs(number) - abs(number) // 2) for number in more]
     same = len({*sides}) == 1 and sides[0][0] == sides[0][1]
     amount = sides[0][0] if same else sides[0] if len(sides) == 1 else tuple(sides)
     layer, cuts = ("Cropping", "cuts") if max(more) > 0 else ("ZeroPadding", "pads")
@@ -240,35 +240,35 @@ def _of_targets(loss: Loss, output: Shape, got: Shape, name: str, recurrent: str
     wanted = loss.targets_shape(output)
     joined = one_for_all_places(output, recurrent)
     by_example = "if there is one target for each example"
-    found: list[str] = []
+    results: list[str] = []
     if line := _cut_or_padded(output, got):
-        found.append(line)
+        results.append(line)
     elif len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
-        found.append(f"{joined}, {by_example}")
+        results.append(f"{joined}, {by_example}")
     elif loss.targets.kind == "one-hot" and own != units and (own == 1 or len(got) == len(output) - 1):
-        found.append(f"`{name} = keras.utils.to_categorical({name}, {units})`")
+        results.append(f"`{name} = keras.utils.to_categorical({name}, {units})`")
         if len(output) == 3 and len(got) == 2 and own is not None:
-            found.append(f"{joined}, {by_example}")
+            results.append(f"{joined}, {by_example}")
     elif loss.sparse and len(got) == len(output) and own == units:
-        found.append(f"`{name} = {name}.argmax(axis=-1)`")
+        results.append(f"`{name} = {name}.argmax(axis=-1)`")
     elif (needed := len(got) + (loss.sparse and own != 1)) > len(output):
         steps = f"give '{recurrent}' return_sequences=True, or " if needed == 3 and recurrent else ""
         each = "step" if needed == 3 else "place"
-        found.append(f"{steps}leave out Flatten and global pooling, if there is a target for each {each}")
+        results.append(f"{steps}leave out Flatten and global pooling, if there is a target for each {each}")
     elif len(got) in (len(output), len(output) - 1) and not loss.sparse:
         count = own if len(got) == len(output) else 1
         if loss.of == "probabilities" and (units, count) == (1, 2):
-            found.append(f"`{name} = {name}[:, 1:]`, if these are two classes, one-hot")
+            results.append(f"`{name} = {name}[:, 1:]`, if these are two classes, one-hot")
         if isinstance(count, int) and count != units:
-            found.append(f"give the last layer {count} unit{'s' * (count != 1)}, such as Dense({count})")
+            results.append(f"give the last layer {count} unit{'s' * (count != 1)}, such as Dense({count})")
         if loss.targets.kind == "one-hot" and isinstance(units, int) and count == units + 1:
             said = f"if the classes are numbered 1 to {units}, to_categorical gives an empty column for 0"
-            found.append(f"{said}: `{name} = {name}[:, 1:]`")
+            results.append(f"{said}: `{name} = {name}[:, 1:]`")
     other = loss_of(_OTHER_LOSS.get(loss_name(loss), ""))
     if other is not None and not other.refuses(got, output):
         takes = "class numbers" if other.sparse else "one-hot rows"
-        found.append(f"compile with {loss_name(other)}, which takes {takes}")
-    return found or [f"its targets are {in_a_row([loss.targets(output)])}"]
+        results.append(f"compile with {loss_name(other)}, which takes {takes}")
+    return results or [f"its targets are {in_a_row([loss.targets(output)])}"]
 
 
 # Compiled -----------------------------------------------------------------------------------------------------------

@@ -114,11 +114,11 @@ def torch_output_padding(at: LayerInModel) -> str | None:
     """The paddings with which PyTorch returns the same, of one axis where all are alike."""
     node = next(node for node in nodes(at.definition) if node.op.name == "conv_transpose")
     slides = windows(node)
-    found = [
+    results = [
         _torch_paddings(w, more)
         for w, more in zip(slides, each(node.attrs.get("output_padding"), len(slides)), strict=True)
     ]
-    only = found[0] if found and all([one == found[0] for one in found]) else None
+    only = results[0] if results and all([item == results[0] for item in results]) else None
     if only is None:
         return None
     before, more, fits = only

@@ -364,13 +364,13 @@ def two_copies(at: LayerInModel) -> str | None:
     halves = [0, 0]
     for w in at.definition.weights:
         halves[w.attrs["at"][:1] == ("backward_layer",)] += product(w.shape) or 0
-    one, two = halves
+    number, two = halves
     # Keras writes the copy that it made into every file.
     if other is None or alike(inner, other):
-        text = f"Two copies of the {inner.type}, with separate weights: 2 × {one:,} = {one + two:,} parameters."
+        text = f"Two copies of the {inner.type}, with separate weights: 2 × {number:,} = {number + two:,} parameters."
     else:
         both = f"Two different layers, {inner.type} forwards and {other.type} backwards"
-        text = f"{both}: {one:,} + {two:,} = {one + two:,} parameters."
+        text = f"{both}: {number:,} + {two:,} = {number + two:,} parameters."
     text += _merging(at.argument("merge_mode"), at.y.shape[-1])
     turned = bool(inner.config.get("go_backwards"))
     if turned:
@@ -397,9 +397,9 @@ def _merging(mode: str | None, width: Any) -> str:
 
 @hint("GRU", "Bidirectional", "RNN")
 def gru_biases(at: LayerInModel) -> str | None:
-    inner = [one for one in (at.argument("layer"), at.argument("backward_layer"), at.argument("cell")) if one]
+    inner = [item for item in (at.argument("layer"), at.argument("backward_layer"), at.argument("cell")) if item]
     bias = any(w.attrs["name"] == "bias" and len(w.shape) == 2 for w in at.definition.weights)
-    if not bias or not all(getattr(one, "type", "") in ("GRU", "GRUCell") for one in inner):
+    if not bias or not all(getattr(item, "type", "") in ("GRU", "GRUCell") for item in inner):
         return None
     return (
         "reset_after=True, the default: one bias is added to the product with the input and another to the product "
@@ -414,8 +414,8 @@ def states(at: LayerInModel) -> str | None:
     if len(names) < 2:
         return None
     taken = [f'"{at.name}[{i}]"' if i else at.name for i in range(len(names))]
-    listed = [f"{one} ({name})" for one, name in zip(taken, names, strict=True)]
-    kept = ", ".join(one for one, name in zip(taken, names, strict=True) if not name.startswith("y"))
+    listed = [f"{item} ({name})" for item, name in zip(taken, names, strict=True)]
+    kept = ", ".join(item for item, name in zip(taken, names, strict=True) if not name.startswith("y"))
     handed = f" from: [target, {kept}] gives the states to another layer." if kept else ""
     return f"Returns {len(names)} results: {in_a_row(names)}. A spec takes them as {in_a_row(listed)}.{handed}"
 

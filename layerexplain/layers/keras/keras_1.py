@@ -64,5 +64,5 @@ def batch_normalization_0(x: Expr, *, axis: AxisArgument | None = None, epsilon:
     mean = weight("running_mean", "μ", axes, trainable=False)
     deviation = weight("running_std", "σ", axes, trainable=False, positive=True)
     if at is not None:
-        g, b, mean, deviation = (laid(one, (at,), x.ndim) for one in (g, b, mean, deviation))
+        g, b, mean, deviation = (laid(expression, (at,), x.ndim) for expression in (g, b, mean, deviation))
     return named("x_hat", (x - mean) / (deviation + epsilon)) * g + b

@@ -166,8 +166,8 @@ def loss_of(name: str) -> Loss | None:
     True
     """
     known = part_of("losses", name)
-    found = None if known is None else find(known)
-    return found if isinstance(found, Loss) else None
+    result = None if known is None else find(known)
+    return result if isinstance(result, Loss) else None
 
 
 # What all losses have in common -----------------------------------------------------------------------------------

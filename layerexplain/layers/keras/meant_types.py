@@ -56,16 +56,16 @@ def as_typed(name: str, known: Iterable[str]) -> tuple[str, dict[str, str]]:
     """
     from layerexplain.layers.keras.activations import NAMES
 
-    if found := same_word(name, known):
-        return found, {}
+    if result := same_word(name, known):
+        return result, {}
     return ("Activation", {"activation": name.lower()}) if name.lower() in NAMES else (name, {})
 
 
 def meant_type(name: str, known: Iterable[str]) -> str:
     """The type of the `known` ones that a name stands for, or ""."""
     types = sorted(known)
-    if found := same_word(name, types):
-        return found
+    if result := same_word(name, types):
+        return result
     word = _word(name)
     by_word = {_word(type_): type_ for type_ in reversed(types)}
     synonym = SYNONYMS.get(word) or SYNONYMS.get(word.removesuffix("layer"))
@@ -82,7 +82,7 @@ def _spelt_out(word: str, types: Iterable[str]) -> str:
     """The type whose initials a word is, or ""."""
     if len(word) < _LEAST_INITIALS:
         return ""
-    return next((one for one in types if "".join(filter(str.isupper, one)).lower() == word), "")
+    return next((kind for kind in types if "".join(filter(str.isupper, kind)).lower() == word), "")
 
 
 def what_is_meant(name: str, known: Iterable[str]) -> str:
@@ -106,6 +106,8 @@ def _word(name: str) -> str:
 def _nearest(word: str, by_word: dict[str, str]) -> str:
     from difflib import SequenceMatcher, get_close_matches
 
-    near = {found: SequenceMatcher(None, found, word).ratio() for found in get_close_matches(word, by_word, 8, _NEAR)}
-    best = [found for found, ratio in near.items() if ratio >= max(near.values()) - _AS_NEAR]
-    return by_word[min(best, key=lambda found: ("2d" not in found, -near[found]))] if best else ""
+    near = {
+        result: SequenceMatcher(None, result, word).ratio() for result in get_close_matches(word, by_word, 8, _NEAR)
+    }
+    best = [result for result, ratio in near.items() if ratio >= max(near.values()) - _AS_NEAR]
+    return by_word[min(best, key=lambda result: ("2d" not in result, -near[result]))] if best else ""

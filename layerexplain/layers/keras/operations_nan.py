@@ -83,10 +83,10 @@ def _extreme(x: Expr, axis: AxisArgument, keepdims: bool, sign: int) -> Expr:
 
 
 def _place(x: Expr, axis: Int | None, keepdims: bool, of: str) -> Expr:
-    found = place(without_nan(x, float("-inf" if of == "max" else "inf")), axis, keepdims, of)
+    expression = place(without_nan(x, float("-inf" if of == "max" else "inf")), axis, keepdims, of)
     if x.dtype not in FLOATS:
-        return found
-    return e.where(reduce.all_(e.isnan(x), axis=axis, keepdims=keepdims), -1, found)
+        return expression
+    return e.where(reduce.all_(e.isnan(x), axis=axis, keepdims=keepdims), -1, expression)
 
 
 # Quantiles ------------------------------------------------------------------------------------------------------

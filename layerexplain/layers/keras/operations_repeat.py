@@ -44,8 +44,8 @@ tf.shape, tf.compat.v1.shape, tf.raw_ops.Shape(x, out_type: Ignored): shape_of(x
 
 def flipped(x: Expr, axis: Any) -> Expr:
     """The elements in the opposite order along some axes, along all if none is given."""
-    for one in normalize_axes(axis, x.ndim):
-        x = m.reverse(x, axis=one)
+    for other in normalize_axes(axis, x.ndim):
+        x = m.reverse(x, axis=other)
     return x
 
 

@@ -67,8 +67,8 @@ class InnerDeclaration(NamedTuple):
     @property
     def inner(self) -> "InnerDeclaration":
         """The optimizer that makes the step: the one that it wraps, or itself."""
-        found = self.arguments.get("inner_optimizer")
-        return found if isinstance(found, InnerDeclaration) else self
+        result = self.arguments.get("inner_optimizer")
+        return result if isinstance(result, InnerDeclaration) else self
 
     def with_rate(self, rate: float) -> "InnerDeclaration":
         """Return it with another learning rate."""
@@ -341,7 +341,7 @@ def polynomial_decay(
 @schedule("PiecewiseConstantDecay")
 def piecewise_constant_decay(step: Expr, *, boundaries: Numbers, values: Numbers) -> Expr:
     """Keeps one learning rate up to each boundary, and the last one from then on."""
-    bounds, rates = (one if isinstance(one, tuple) else (one,) for one in (boundaries, values))
+    bounds, rates = (item if isinstance(item, tuple) else (item,) for item in (boundaries, values))
     if len(bounds) != len(rates) - 1:
         raise ArgumentError(
             f"PiecewiseConstantDecay needs one more of values than of boundaries, got {len(rates)} and {len(bounds)}"

@@ -349,10 +349,10 @@ def multi_optimizer(
     """Hands each weight to one of several optimizers, by the path of its variable."""
     chosen = _chosen(optimizer_map)
     by = f": {', '.join([f'{name} {which}' for name, which in chosen])}" if chosen else ""
-    one = chosen[0][0] if chosen else "Adam"
+    item = chosen[0][0] if chosen else "Adam"
     raise ArgumentError(
         f"MultiOptimizer gives each weight to one of its optimizers, by the path of its variable{by}; each has a "
-        f"formula of its own: layerexplain layer {one} --input 784x10"
+        f"formula of its own: layerexplain layer {item} --input 784x10"
     )
 
 
@@ -361,9 +361,9 @@ def _chosen(optimizer_map: Any) -> list[tuple[str, str]]:
     config = getattr(optimizer_map, "config", {})
     patterns = config.get("optimizer_map")
     written = patterns if isinstance(patterns, Mapping) else {}
-    pairs = [(one, f"for '{pattern}'") for pattern, one in written.items()]
+    pairs = [(value, f"for '{pattern}'") for pattern, value in written.items()]
     pairs.append((config.get("default_optimizer"), "for all others"))
-    return [(one.name, which) for one, which in pairs if hasattr(one, "name")]
+    return [(item.name, which) for item, which in pairs if hasattr(item, "name")]
 
 
 register_optimizer("LossScaleOptimizer", loss_scale)

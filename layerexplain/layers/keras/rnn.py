@@ -185,12 +185,12 @@ def _states_of_last_call(sizes: Mapping[str, StateSize], places: Sequence[tuple[
 
     Reference: keras.layers.RNN.states, one `rnn_state` for each state of the cell.
     """
-    found = []
+    expressions = []
     for i, (name, size) in enumerate(sizes.items()):
         inside = [("units", size)] if isinstance(size, int) else [(f"axis {a}", n) for a, n in enumerate(size, start=1)]
         at: tuple[str | int, ...] = ("states", *(places[i] if places else (i,)))
-        found.append(state_variable(f"{name}_last", "rnn_state", [("batch", BATCH), *inside], at=at))
-    return found
+        expressions.append(state_variable(f"{name}_last", "rnn_state", [("batch", BATCH), *inside], at=at))
+    return expressions
 
 
 def drawn(

@@ -189,7 +189,7 @@ def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> S
     output, *new = definition.results.values()
     if len(new) != len(states.sizes):
         raise ArgumentError(f"{cell.type} needs to return its output and {len(states.sizes)} states, got {len(new)}")
-    shown = next((i for i, one in enumerate(new) if one is output), None)
+    shown = next((i for i, expression in enumerate(new) if expression is output), None)
     if shown is None:
         raise ArgumentError(f"the output of {cell.type} is none of its states, which RNN is not explained with")
     return states._replace(shown=shown)

@@ -132,7 +132,7 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
     """x[…] as TensorFlow writes it: bit i of the masks says how entry i is meant; without steps each is 1."""
     starts, stops = whole_numbers(starts, "strided_slice"), whole_numbers(stops, "strided_slice")
     steps = [1] * len(starts) if steps is None else whole_numbers(steps, "strided_slice")
-    no_start, no_stop, ellipsis, new_axis, one = masks
+    no_start, no_stop, ellipsis, new_axis, number = masks
     key: list[Any] = []
     for i, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
         bit = 1 << i
@@ -140,7 +140,7 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
             key.append(Ellipsis)
         elif new_axis & bit:
             key.append(None)
-        elif one & bit:
+        elif number & bit:
             key.append(start)
         else:
             first = None if no_start & bit or (start == 0 and step > 0) else start

@@ -158,9 +158,9 @@ def attend(
         z = linear(x, W)
         parts.append(z if b is None else z + b)
     if heads.extra_key:
-        for i, one in enumerate(weights.extra, start=1):
+        for i, expression in enumerate(weights.extra, start=1):
             shape = (parts[i].shape[0], 1, heads.width) if heads.batch_first else (1, parts[i].shape[1], heads.width)
-            parts[i] = concatenate(parts[i], broadcast_to(one, shape=shape), axis=1 - at)
+            parts[i] = concatenate(parts[i], broadcast_to(expression, shape=shape), axis=1 - at)
         masks = (_one_more(masks[0]), _one_more(masks[1]))
     if heads.zero_key:
         parts[1:] = [pad_along(part, {1 - at: (0, 1)}) for part in parts[1:]]
@@ -207,10 +207,10 @@ def _takes_one(sequences: int, masks: Sequence[int]) -> Callable[[Callable[..., 
                 t if t is None else t[key] if i < sequences else t[None] if i in masks else t
                 for i, t in enumerate(given)
             ]
-            found, back = formula(*lifted, **arguments), tuple([0 if one is None else one for one in key])
-            if not isinstance(found, Mapping):
-                return found[back]
-            return {name: one[0] if name == "A" else one[back] for name, one in found.items()}
+            result, back = formula(*lifted, **arguments), tuple([0 if item is None else item for item in key])
+            if not isinstance(result, Mapping):
+                return result[back]
+            return {name: value[0] if name == "A" else value[back] for name, value in result.items()}
 
         return of_any
 

@@ -93,7 +93,7 @@ def keras_type(type_: str) -> str:
     if module == type_ or type_ in _OTHER_NAMES:
         return _OTHER_NAMES.get(type_, type_)
     plain = _without_rank(module)
-    name = next((one.partition(" ")[2] for one in _SENTENCES if one.partition(" ")[0] == plain), "")
+    name = next((item.partition(" ")[2] for item in _SENTENCES if item.partition(" ")[0] == plain), "")
     rank = next((letter for letter in "123" if f"{letter}d" in module), "")
     if rank and name and not name.endswith("Normalization"):
         base, transposed = name.removesuffix("Transpose"), "Transpose" * name.endswith("Transpose")
@@ -163,9 +163,9 @@ def example_of(declaration: Declaration) -> tuple[tuple[str, ...], tuple[str, ..
         arguments, inputs = _OWN[name]
         return tuple(arguments.split()), tuple(inputs.split())
     given = [
-        f"{key}={_VALUES.get(key, one.check.example)}"
-        for key, one in declaration.arguments.items()
-        if one.default is Argument.REQUIRED
+        f"{key}={_VALUES.get(key, value.check.example)}"
+        for key, value in declaration.arguments.items()
+        if value.default is Argument.REQUIRED
     ]
     rank = name[-2:-1]  # Conv2d
     return tuple(given), (_SHAPES.get(int(rank) + 2 if rank.isdecimal() else 0, "784"),)

@@ -138,7 +138,7 @@ _SIZES: Any = Sizes
 def _sizes_or_none(value: Any) -> Any:
     """One size or one for each axis, None for an axis that keeps its size."""
     if isinstance(value, list | tuple):
-        return tuple([None if one is None else _SIZES.normal(one) for one in value])
+        return tuple([None if item is None else _SIZES.normal(item) for item in value])
     return None if value is None else _SIZES.normal(value)
 
 

@@ -49,7 +49,7 @@ def parsed(text: str) -> Pattern:
         raise ArgumentError(
             f"a pattern needs two sides around one '->', of at most {_LONGEST:,} characters, got {text[:60]!r}"
         )
-    return Pattern(*[_side(one, text) for one in sides])
+    return Pattern(*[_side(side, text) for side in sides])
 
 
 def _side(text: str, pattern: str) -> tuple[Group, ...]:
@@ -163,13 +163,13 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     others = tuple([f"{ELLIPSIS}{i}" for i in range(len(shape) - count)])
 
     def expanded(groups: tuple[Group, ...]) -> tuple[Group, ...]:
-        found: list[Group] = []
+        results: list[Group] = []
         for group in groups:
             if group == _EACH:
-                found += [(name,) for name in others]
+                results += [(name,) for name in others]
             else:
-                found.append(tuple([one for name in group for one in (others if name == ELLIPSIS else (name,))]))
-        return tuple(found)
+                results.append(tuple([item for name in group for item in (others if name == ELLIPSIS else (name,))]))
+        return tuple(results)
 
     return expanded(left), expanded(right)
 
@@ -208,8 +208,8 @@ def _known(name: str, given: Mapping[str, Any]) -> Size:
 
 def size_in(size: Any) -> Size:
     """Return a size as an argument states it: None for the batch, `4 * n` for what depends on it."""
-    found: Size = BATCH if size is None else size_of_batch(size) if isinstance(size, str) else size
-    return found
+    result: Size = BATCH if size is None else size_of_batch(size) if isinstance(size, str) else size
+    return result
 
 
 def _sizes_of(
@@ -221,7 +221,7 @@ def _sizes_of(
     if len(open_) > 1:
         raise ShapeError(f"{text} needs the size of all axes but one in ({' '.join(group)}); give {open_[0]}=2")
     whole = _size([*known.values()])
-    words = " × ".join([f"{name} = {one}" for name, one in known.items() if "#" not in name]) or str(whole)
+    words = " × ".join([f"{name} = {value}" for name, value in known.items() if "#" not in name]) or str(whole)
     rest = quotient([size], [whole])
     is_known = None not in (size, whole) and isinstance(size, Batch) == isinstance(whole, Batch)
     if is_known and rest is None if open_ else is_known and rest != 1:
@@ -245,12 +245,12 @@ _IN_WORDS = {
 
 
 def _sizes(value: Any) -> dict[str, int | str | None]:
-    found = dict(value) if isinstance(value, Mapping) or value == () else None
-    if found is None or not all(isinstance(one, str) for one in found):
+    sizes = dict(value) if isinstance(value, Mapping) or value == () else None
+    if sizes is None or not all(isinstance(item, str) for item in sizes):
         raise RefusedValue
-    if not all(one is None or isinstance(one, str) or (type(one) is int and one > 0) for one in found.values()):
+    if not all(item is None or isinstance(item, str) or (type(item) is int and item > 0) for item in sizes.values()):
         raise RefusedValue
-    return found
+    return sizes
 
 
 AxisSizes = Annotated[Any, Check("sizes ≥ 1 of axes by their names, None for the batch", "{h: 4}", _sizes, plain=False)]
@@ -312,7 +312,7 @@ def _product(group: Group, steps: Steps) -> str:
     names = " × ".join(map(_plain_name, group))
     sizes = [steps.sizes[name] for name in group]
     text = " × ".join(map(_size_text, sizes))
-    is_known = None not in sizes and not all(isinstance(one, Batch) for one in sizes) and text != names
+    is_known = None not in sizes and not all(isinstance(size, Batch) for size in sizes) and text != names
     return f"{names} = {text}" if is_known else names
 
 

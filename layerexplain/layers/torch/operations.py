@@ -249,8 +249,8 @@ def variance_and_mean(x: Expr, *, dim: Any, keepdim: bool, **arguments: Any) -> 
 
 def deviation_and_mean(x: Expr, **arguments: Any) -> Mapping[str, Expr]:
     """The formula of std_mean."""
-    found = variance_and_mean(x, **arguments)
-    return {**found, "spread": sqrt(found["spread"])}
+    results = variance_and_mean(x, **arguments)
+    return {**results, "spread": sqrt(results["spread"])}
 
 
 def extreme_max(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -275,8 +275,8 @@ def first_of(x: Expr, *, k: int, dim: int, largest: bool) -> Mapping[str, Expr]:
     if isinstance(size, int) and size < k:
         raise ShapeError(f"topk needs at least k={k} values along axis {dim}, got {size}")
     last = moved(x if largest else -x, source=dim, destination=-1)
-    found = [moved(e, source=-1, destination=dim) for e in (item(top_k(last, k=k), i) for i in (0, 1))]
-    return {"values": found[0] if largest else -found[0], "indices": countable(found[1])}
+    expressions = [moved(e, source=-1, destination=dim) for e in (item(top_k(last, k=k), i) for i in (0, 1))]
+    return {"values": expressions[0] if largest else -expressions[0], "indices": countable(expressions[1])}
 
 
 def order_of(x: Expr, *, dim: int, descending: bool) -> Expr:
@@ -409,10 +409,10 @@ def _of_rank(rank: int, formula: Any) -> Any:
             raise AxesError(
                 f"needs an input of (batch, channels, {axes}), or without a batch, got {shape_text(x.shape)}"
             )
-        found = formula(x if x.ndim == rank + 2 else x[None], *weights, rank=rank, **arguments)
+        function = formula(x if x.ndim == rank + 2 else x[None], *weights, rank=rank, **arguments)
         if x.ndim == rank + 2:
-            return found
-        return {name: one[0] for name, one in found.items()} if isinstance(found, Mapping) else found[0]
+            return function
+        return {name: value[0] for name, value in function.items()} if isinstance(function, Mapping) else function[0]
 
     return function
 
@@ -473,5 +473,5 @@ def norm_of_channels(
     """The formula of batch_norm at inference, with its weights as tensors."""
     if training is not False:
         raise ArgumentError("batch_norm has a formula here with training=False alone, as a model in eval mode calls it")
-    centre, spread = (m.laid(one, (1,), x.ndim) for one in (mean, variance))
+    centre, spread = (m.laid(expression, (1,), x.ndim) for expression in (mean, variance))
     return scaled((x - centre) / sqrt(spread + eps), W, b, (1,))

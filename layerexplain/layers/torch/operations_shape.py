@@ -104,7 +104,7 @@ def put_back(
     x: Expr, indices: Expr, *, rank: int, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> Expr:
     """The formula of max_unpool: an output position has its window's value where the window's index is its own."""
-    size, step, pads = (each_axis("max_unpool", one, rank) for one in (kernel_size, stride or kernel_size, padding))
+    size, step, pads = (each_axis("max_unpool", item, rank) for item in (kernel_size, stride or kernel_size, padding))
     if size != step or any(pads):
         raise NotKnown(f"max_unpool{rank}d is read with windows that do not overlap and no padding")
     own = tuple([n * k for n, k in zip(x.shape[-rank:], size, strict=True)])
@@ -170,13 +170,13 @@ def part_of(x: Expr, indices: Expr | None, *, key: Any) -> Expr:
 def _as_in_code(key: Any) -> tuple[Any, ...]:
     """Return a key as code has it: a spec says `1:4` and `...` in words."""
     return tuple(
-        [_part(one) if isinstance(one, str) else one for one in (key if isinstance(key, tuple | list) else [key])]
+        [_part(item) if isinstance(item, str) else item for item in (key if isinstance(key, tuple | list) else [key])]
     )
 
 
 def _part(words: str) -> Any:
     try:
-        return Ellipsis if words == "..." else slice(*[int(one) if one else None for one in words.split(":")])
+        return Ellipsis if words == "..." else slice(*[int(item) if item else None for item in words.split(":")])
     except (TypeError, ValueError):
         raise ArgumentError(f"a key needs parts such as 3, '1:4' or '...', got {words!r}") from None
 
@@ -195,7 +195,7 @@ def replaced(x: Expr, part: Expr, *, key: Any, axis: int = 0) -> Expr:
     rows = range(size)[at] if isinstance(at, slice) else range(at % size, at % size + 1)
     inside = replaced(m.slice_along(x, {axis: slice(rows.start, rows.stop)}), part, key=key, axis=axis + 1)
     ends = [(0, rows.start), (rows.stop, size)]
-    before, behind = ([m.slice_along(x, {axis: slice(*one)})] if one[0] < one[1] else [] for one in ends)
+    before, behind = ([m.slice_along(x, {axis: slice(*end)})] if end[0] < end[1] else [] for end in ends)
     return concatenate(*before, inside, *behind, axis=axis)
 
 
@@ -230,7 +230,7 @@ def turned_round(x: Expr, *, shifts: Any, dims: Any) -> Expr:
 
     if dims is None:  # as one axis
         return m.reshape(roll(m.reshape(x, shape=(-1,)), by=shifts, axis=0), shape=x.shape)
-    steps, axes = (one if isinstance(one, tuple) else (one,) for one in (shifts, dims))
+    steps, axes = (shift if isinstance(shift, tuple) else (shift,) for shift in (shifts, dims))
     for by, axis in zip(steps, axes, strict=True):
         x = roll(x, by=by, axis=axis)
     return x

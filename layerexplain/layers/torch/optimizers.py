@@ -36,7 +36,7 @@ Step = Mapping[str, Expr]
 def _pair(value: Any) -> tuple[float, float]:
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise RefusedValue
-    if not all(is_number(one) and 0 <= one < 1 for one in value):
+    if not all(is_number(item) and 0 <= item < 1 for item in value):
         raise RefusedValue
     return float(value[0]), float(value[1])
 

@@ -34,10 +34,10 @@ class _Inner:
         self.definition: Definition = declaration.trace([Spec(x.shape, x.dtype)], declaration.bind(dict(arguments)))
         self.weights = [Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in self.definition.weights]
         self.x, self.name, self.is_new = x, name, is_new
-        found = [i for i, w in enumerate(self.weights) if w.attrs["name"] == name]
-        if not found:
+        numbers = [i for i, w in enumerate(self.weights) if w.attrs["name"] == name]
+        if not numbers:
             raise ArgumentError(f"nn.{type_} has no weight {name!r} to compute")
-        self.place = found[0]
+        self.place = numbers[0]
         self.weight = self.weights[self.place]
         self.axes = [list(factors) for factors in self.weight.attrs["axes"]]
 
@@ -52,7 +52,7 @@ class _Inner:
         """Return what the module gives with the computed weight. Its other weights come first."""
         y = call(self.definition, self.x, *[computed if w is self.weight else w for w in self.weights])
         names = list(self.definition.results)
-        results = {one: item(y, i) for i, one in enumerate(names)} if len(names) > 1 else y
+        results = {name: item(y, i) for i, name in enumerate(names)} if len(names) > 1 else y
         return Stored(results, (*[w for w in self.weights if w is not self.weight], *own), updates)
 
 

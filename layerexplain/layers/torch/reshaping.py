@@ -125,7 +125,7 @@ def unfold_module(
     Reference: torch.nn.Unfold.
     """
     given = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
-    return unfold(x, **{name: sizes(name, one, 2) for name, one in given.items()})
+    return unfold(x, **{name: sizes(name, value, 2) for name, value in given.items()})
 
 
 @module("Fold", gist="sum of patches of {kernel_size}", ndim=3, facts=Facts(alone_ndim=2))
@@ -145,7 +145,7 @@ def fold_module(
     """
     given = {"output_size": output_size, "kernel_size": kernel_size, "dilation": dilation}
     given |= {"padding": padding, "stride": stride}
-    return fold(x, **{name: sizes(name, one, 2) for name, one in given.items()})
+    return fold(x, **{name: sizes(name, value, 2) for name, value in given.items()})
 
 
 @module("PixelUnshuffle", gist="pixels to channels, {downscale_factor} × {downscale_factor}", facts=IMAGES[2], ndim=4)

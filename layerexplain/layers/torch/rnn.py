@@ -190,10 +190,10 @@ def _initial(
 ) -> dict[str, list[Expr]]:
     """The states that each layer and direction begins with: zeros, or parts of those that are given."""
     count, batch = lead
-    found = {}
+    result = {}
     for name, width, given in zip(kind.states, widths, (*initial, None, None), strict=False):
         if given is None:
-            found[name] = [zeros(shape=(batch, width))]  # for all of them
+            result[name] = [zeros(shape=(batch, width))]  # for all of them
             continue
         wanted = (count, width) if alone else (count, batch, width)
         if alone and given.ndim == 3:
@@ -204,8 +204,8 @@ def _initial(
         if given.ndim != len(wanted) or not all(map(agree, given.shape, wanted)):
             needs = f"{type_} needs {name}_0 of shape {shape_text(wanted)}: layers times directions first, got "
             raise ShapeError(f"{needs}{shape_text(given.shape)}; {state_cure(wanted, given.shape, batch_first)}")
-        found[name] = [given[i, None] if alone else given[i] for i in rounds(count)]
-    return found
+        result[name] = [given[i, None] if alone else given[i] for i in rounds(count)]
+    return result
 
 
 def state_cure(wanted: Shape, got: Shape, batch_first: bool | None) -> str:

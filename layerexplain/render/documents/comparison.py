@@ -38,15 +38,17 @@ _NUMBER = r"\.(\d+)(?=[./]|\Z)"
 
 def _folded(changes: Iterable[Change]) -> list[Change]:
     """Return the changes with those of numbered blocks that are alike as one, named for all: `model.layers.0 … 31`."""
-    kinds = grouped(((re.sub(_NUMBER, ".#", one.layer), re.sub(_NUMBER, ".#", one.layer_after), *one[3:]), one)
-                    for one in changes)  # fmt: skip
-    found = []
+    kinds = grouped(
+        ((*[re.sub(_NUMBER, ".#", name) for name in (change.layer, change.layer_after)], *change[3:]), change)
+        for change in changes
+    )
+    result = []
     for first, *others in kinds.values():
         last = others[-1] if others else first
         ends = [re.sub(_NUMBER, _from_to(b), a, count=1) if others else a
                 for a, b in ((first.layer, last.layer), (first.layer_after, last.layer_after))]  # fmt: skip
-        found.append(first._replace(layer=ends[0], layer_after=ends[1]))
-    return found
+        result.append(first._replace(layer=ends[0], layer_after=ends[1]))
+    return result
 
 
 def _from_to(last: str) -> Callable[[re.Match[str]], str]:
@@ -93,38 +95,42 @@ _COLUMNS = (
 )
 
 
-def comparison(found: Comparison) -> Sheet:
+def comparison(comparison: Comparison) -> Sheet:
     """Return what `diff` prints."""
     return Sheet(
-        document=lambda: _document(found),
-        data=found.to_dict,
-        records=lambda: map(to_jsonable, found.changes),
+        document=lambda: _document(comparison),
+        data=comparison.to_dict,
+        records=lambda: map(to_jsonable, comparison.changes),
         columns=_COLUMNS,
-        rows=lambda: _lines(found.changes),
+        rows=lambda: _lines(comparison.changes),
     )
 
 
-def _document(found: Comparison) -> doc.Document:
-    counts = {kind: sum(change.kind == kind for change in found.changes) for kind in _SIGNS}
+def _document(comparison: Comparison) -> doc.Document:
+    counts = {kind: sum(change.kind == kind for change in comparison.changes) for kind in _SIGNS}
     layers = [f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count and kind != "model"]
     said = ["the model changed"] * bool(counts["model"]) + layers
     heading = doc.title(
-        f"{found.before.model_name} → {found.after.model_name}", (", ".join(said) or "nothing differs",)
+        f"{comparison.before.model_name} → {comparison.after.model_name}", (", ".join(said) or "nothing differs",)
     )
-    origins = f"before: {_origin(found.before)}", f"after:  {_origin(found.after)}"
-    sides = doc.Prose((*origins, *_renumbered(found.renumbered)))
-    loaded = [doc.Prose(lines)] if (lines := tuple(_loading(found))) else []
-    if found.alike:
-        return doc.Document((heading, sides, *(loaded if found.renumbered else ())))
+    origins = f"before: {_origin(comparison.before)}", f"after:  {_origin(comparison.after)}"
+    sides = doc.Prose((*origins, *_renumbered(comparison.renumbered)))
+    loaded = [doc.Prose(lines)] if (lines := tuple(_loading(comparison))) else []
+    if comparison.alike:
+        return doc.Document((heading, sides, *(loaded if comparison.renumbered else ())))
     shown = tuple([column for column in _COLUMNS if column.only != "data"])
-    changes, misfits = _without_misfits(_folded(found.changes))
-    return doc.Document((heading, sides, doc.Table(shown, list(_lines(changes))), *misfits, _totals(found), *loaded))
+    changes, misfits = _without_misfits(_folded(comparison.changes))
+    return doc.Document(
+        (heading, sides, doc.Table(shown, list(_lines(changes))), *misfits, _totals(comparison), *loaded)
+    )
 
 
 def _without_misfits(changes: list[Change]) -> tuple[list[Change], tuple[doc.Prose, ...]]:
     """Return the changes without the rows on stored weights that do not fit, and one line for all of them, where there
     are more than a few."""
-    lines = [(change, one) for change in changes for one in change.differences if one.what == MISFIT]
+    lines = [
+        (change, difference) for change in changes for difference in change.differences if difference.what == MISFIT
+    ]
     if len(lines) <= _NAMED:
         return changes, ()
     kept = [change._replace(differences=tuple(d for d in change.differences if d.what != MISFIT)) for change in changes]
@@ -139,13 +145,13 @@ def _origin(side: Side) -> str:
 
 def _renumbered(names: Mapping[str, str]) -> Iterator[str]:
     """Say how many layers differ only in an automatic name, with an example."""
-    for one, other in [*names.items()][:1]:
+    for item, other in [*names.items()][:1]:
         differ = f"{plural(len(names), 'layer')} {'differs' if len(names) == 1 else 'differ'}"
-        yield f"{differ} only in the automatic name: {one} → {other}{', …' if len(names) > 1 else ''}"
+        yield f"{differ} only in the automatic name: {item} → {other}{', …' if len(names) > 1 else ''}"
 
 
-def _totals(found: Comparison) -> doc.FactBlock:
-    a, b = found.before.totals, found.after.totals
+def _totals(comparison: Comparison) -> doc.FactBlock:
+    a, b = comparison.before.totals, comparison.after.totals
     facts = [
         doc.Fact(label, f"{show(before)} → {show(after)}" if before != after else show(after))
         for label, before, after, show in (
@@ -156,17 +162,17 @@ def _totals(found: Comparison) -> doc.FactBlock:
             ("FLOPs", a.flops, b.flops, count_text),
         )
     ]
-    caches = [side.cache_bytes for side in (found.before, found.after) if side.cache_bytes is not None]
+    caches = [side.cache_bytes for side in (comparison.before, comparison.after) if side.cache_bytes is not None]
     if caches:
         shown = " → ".join(dict.fromkeys([f"{count:,}" for count in caches]))
         facts.append(doc.Fact("KV cache", shown, ("bytes a token",)))
     return doc.FactBlock(tuple(facts))
 
 
-def _loading(found: Comparison) -> Iterator[str]:
+def _loading(comparison: Comparison) -> Iterator[str]:
     """Yield what `load_weights` would take of the first model's weights."""
-    by_name, by_order = found.loading
-    if {NO_MODEL.format, "hugging-face"} & {found.before.format, found.after.format}:
+    by_name, by_order = comparison.loading
+    if {NO_MODEL.format, "hugging-face"} & {comparison.before.format, comparison.after.format}:
         return
     if not (by_name.layers or by_name.differ or by_name.missing):
         return

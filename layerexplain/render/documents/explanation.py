@@ -129,7 +129,9 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
     sections = list(sections)
     if not report.layers and sections:  # an error that was pasted: nothing was read of its model
         title = doc.title(report.model_name, (origin_text(report.source, report.format, None),))
-        return doc.Document((title, *[one for one in sections if not isinstance(one, doc.Prose)], about_model))
+        return doc.Document(
+            (title, *[section for section in sections if not isinstance(section, doc.Prose)], about_model)
+        )
     last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
     notes = doc.notes_block(all_notes(report), doc.MARKDOWN)
     first = tuple[doc.Prose, ...]()
@@ -205,8 +207,8 @@ def section(
         shown = _Shown(layer, layer.explanation, asked, alike, known_reach, hidden)
         for name, part in PARTS.items():
             if asked.shows(name):
-                found = tuple(part.blocks(shown))
-                blocks += [Labelled(part.label, found)] if part.label else found
+                result = tuple(part.blocks(shown))
+                blocks += [Labelled(part.label, result)] if part.label else result
     if layer.gradient is not None and not asked.only:
         blocks += gradient_blocks(layer.gradient, formula_lines(layer))
     notes = Points(doc.lines(layer.notes), tone="warning")
@@ -477,7 +479,8 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
 def formula_block(statements: Sequence[Statement], typeset: tuple[TypesetLine, ...] = ()) -> CodeBlock:
     """Return the statements of a formula, with shapes and notes beside them."""
     lines = [
-        CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements
+        CodeLine("    " * statement.indent + statement.text, "  ".join(filter(None, (statement.shape, statement.note))))
+        for statement in statements
     ]
     return CodeBlock(tuple(lines), hang=4, formula=True, typeset=typeset)
 

@@ -73,7 +73,7 @@ def _annotation(finding: Finding, report: CheckReport) -> Annotation:
 def _document(report: CheckReport) -> doc.Document:
     by_rule = grouped(((finding.severity, finding.code), finding) for finding in report.findings)
     groups = {key: _identical(of_rule) for key, of_rule in by_rule.items()}
-    kinds = grouped((severity, len(one)) for (severity, _), one in groups.items())
+    kinds = grouped((severity, len(group)) for (severity, _), group in groups.items())
     counts = [_counted(name, sum(kinds[name])) for name in SEVERITIES if name in kinds]
     origin = origin_text(report.source, report.format, report.keras_version)
     unseen = {note.layer for note in report.notes if note.layer is not None}
@@ -102,9 +102,9 @@ def _counted(severity: str, count: int) -> str:
     return plural(count, "hint") if severity == "hint" else f"{count:,} {severity.replace('breaks', 'breaking')}"
 
 
-def _identical(found: list[Finding]) -> list[list[Finding]]:
+def _identical(findings: list[Finding]) -> list[list[Finding]]:
     """Return the findings of a rule in groups that say the same but for names and numbers."""
-    return [*grouped((re.sub(r"'[^']*'|[\d,.]+", "", one.message), one) for one in found).values()]
+    return [*grouped((re.sub(r"'[^']*'|[\d,.]+", "", finding.message), finding) for finding in findings).values()]
 
 
 def _section(groups: list[list[Finding]]) -> Section:
@@ -112,8 +112,8 @@ def _section(groups: list[list[Finding]]) -> Section:
     places = []
     for group in groups:
         shown = group if len(group) <= _SEVERAL else group[:1]
-        places += [f"{_place(one)}{one.message}" for one in shown]
-        more = [one.layer or "the model" for one in group[len(shown) :]]
+        places += [f"{_place(finding)}{finding.message}" for finding in shown]
+        more = [finding.layer or "the model" for finding in group[len(shown) :]]
         if more:
             places[-1] += f"; likewise {len(more):,} more: {names_text(more, _MOST)}"
     count = sum(map(len, groups))
@@ -139,14 +139,16 @@ def mistakes(found: Sequence[Finding]) -> list[doc.Block]:
     document."""
     if not found:
         return []
-    found = sorted(found, key=lambda one: (SEVERITIES.index(one.severity), CONFIDENCES.index(one.confidence)))
-    counts = [_counted(name, sum(one.severity == name for one in found)) for name in SEVERITIES]
-    title = ", ".join([one for one in counts if not one.startswith("0 ")])
+    found = sorted(
+        found, key=lambda finding: (SEVERITIES.index(finding.severity), CONFIDENCES.index(finding.confidence))
+    )
+    counts = [_counted(name, sum(finding.severity == name for finding in found)) for name in SEVERITIES]
+    title = ", ".join([count for count in counts if not count.startswith("0 ")])
     more = f"{len(found) - _FIRST} more: layerexplain check" if len(found) > _FIRST else ""
     lines = []
-    for one in found[:_FIRST]:
-        lines.append((doc.Span(f"{_place(one)}{one.message}"),))
-        lines += [(doc.Span(f"→ {one.fix}"),)] if one.fix != IN_MESSAGE else []
+    for finding in found[:_FIRST]:
+        lines.append((doc.Span(f"{_place(finding)}{finding.message}"),))
+        lines += [(doc.Span(f"→ {finding.fix}"),)] if finding.fix != IN_MESSAGE else []
     points = Points((*lines, *doc.lines([more])), tone="warning")
     return [Section((doc.Heading(2, (doc.Span(title),)), points))]
 
@@ -161,7 +163,7 @@ def _place(finding: Finding) -> str:
     return f"{', '.join(parts)}: " if parts else ""
 
 
-def rules(found: Sequence[Rule]) -> Sheet:
+def rules(rules: Sequence[Rule]) -> Sheet:
     """Return what `check --list` prints."""
 
     def record(rule: Rule) -> dict[str, Any]:
@@ -171,9 +173,9 @@ def rules(found: Sequence[Rule]) -> Sheet:
         }
 
     return Sheet(
-        document=lambda: doc.Document((doc.Table(_RULE_COLUMNS, found),)),
-        data=lambda: [record(rule) for rule in found],
-        records=lambda: map(record, found),
+        document=lambda: doc.Document((doc.Table(_RULE_COLUMNS, rules),)),
+        data=lambda: [record(rule) for rule in rules],
+        records=lambda: map(record, rules),
         columns=_RULE_COLUMNS,
-        rows=lambda: found,
+        rows=lambda: rules,
     )

@@ -20,22 +20,22 @@ def folded(report: Report) -> Report:
 
 
 def _folded(rows: Sequence[LayerReport]) -> tuple[LayerReport, ...]:
-    found: list[LayerReport] = []
+    layers: list[LayerReport] = []
     for _, group in itertools.groupby(rows, key=_kind):
         alike = [*group]
         row = _of_all(alike) if len(alike) > 1 else _block(*alike)
-        found.append(row._replace(layers=_folded(row.layers)))
-    return tuple(found)
+        layers.append(row._replace(layers=_folded(row.layers)))
+    return tuple(layers)
 
 
 def _kind(row: LayerReport) -> Any:
     """Return what is equal for rows that are alike: a nested model's layers, the row itself of anything else."""
-    return tuple([(one.layer, one.formula, one.params) for one in row.layers]) or row.layer
+    return tuple([(layer.layer, layer.formula, layer.params) for layer in row.layers]) or row.layer
 
 
 def _block(row: LayerReport) -> LayerReport:
     """Return the row of a block as it stands alone, with the types of its layers."""
-    inside = [one.type for one in row.layers if one.type not in ("InputLayer", "Add")]
+    inside = [layer.type for layer in row.layers if layer.type not in ("InputLayer", "Add")]
     return row._replace(operation=", ".join(inside)) if inside and "Block" not in inside else row
 
 
@@ -88,7 +88,10 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
     if model.active != model.params:
         chosen = [f"{part.name} {part.active:,}" for part in model.parts if part.active != part.params]
         facts.append(doc.Fact("active", count_text(model.active), ("parameters that one token uses", *chosen)))
-    if model.tokens is None and len([one for one in report.inputs if str(one.dtype).startswith("int")]) > 1:
+    if (
+        model.tokens is None
+        and len([model_input for model_input in report.inputs if str(model_input.dtype).startswith("int")]) > 1
+    ):
         pass  # a token of which text?
     elif model.tokens is None:
         facts.append(doc.Fact("a token", "", ("MACs and FLOPs need the length: give --input tokens=4096",)))
@@ -101,12 +104,12 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
             )
         facts.append(doc.Fact("FLOPs a token", count_text(model.flops), (at,)))
     size = f"{model.element_bytes:g} byte{'s' * (model.element_bytes != 1)} ({model.dtype})"
-    for one in model.cached:
-        window = "" if one.window is None else f", of the last {one.window:,} tokens"
-        words = f"= {one.equation} × {size}{window}"
-        label = "KV cache" if not one.of_input else f"cache of {one.of_input}"
-        facts.append(doc.Fact(label, f"{int(one.elements * model.element_bytes):,} bytes a token", (words,)))
-    if len([one for one in model.cached if not one.of_input]) > 1:
+    for cache in model.cached:
+        window = "" if cache.window is None else f", of the last {cache.window:,} tokens"
+        words = f"= {cache.equation} × {size}{window}"
+        label = "KV cache" if not cache.of_input else f"cache of {cache.of_input}"
+        facts.append(doc.Fact(label, f"{int(cache.elements * model.element_bytes):,} bytes a token", (words,)))
+    if len([cache for cache in model.cached if not cache.of_input]) > 1:
         facts.append(doc.Fact("in all", f"{model.cache_bytes:,} bytes a token"))
     if model.tokens is not None and model.cache_bytes:
         facts.append(

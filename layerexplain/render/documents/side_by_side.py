@@ -71,24 +71,24 @@ def _differing(pairs: Iterator[_Pair]) -> tuple[list[_Pair], list[str]]:
     for pair in pairs:
         label = pair.label or next(reversed(by_label))
         by_label.setdefault(label, []).append(pair)
-    found = []
+    result = []
     for label, rows in by_label.items():
         if not all(row.same for row in rows):
-            found += [row._replace(label="" if number else label) for number, row in enumerate(rows)]
-    return found, [label for label, rows in by_label.items() if all(row.same for row in rows)]
+            result += [row._replace(label="" if number else label) for number, row in enumerate(rows)]
+    return result, [label for label, rows in by_label.items() if all(row.same for row in rows)]
 
 
 def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:
     meanings = Meanings()
     a, b = _formula(left, meanings), _formula(right, meanings)
-    alike = [one.meaning for one in a] == [one.meaning for one in b]
+    alike = [entry.meaning for entry in a] == [entry.meaning for entry in b]
     yield _Pair("computes", left.operation, right.operation, alike and left.operation == right.operation)
     yield _pair("input", shapes_text(left.input_shapes), shapes_text(right.input_shapes))
     yield _pair("output", shapes_text(left.output_shapes), shapes_text(right.output_shapes))
     yield from _matched("formula", a, b)
     yield from _matched("weights", _weights(left), _weights(right))
     for label, name in (("parameters", "params"), ("MACs", "macs"), ("FLOPs", "flops")):
-        yield _pair(label, *[count_text(getattr(one, name)) for one in (left, right)])
+        yield _pair(label, *[count_text(getattr(layer, name)) for layer in (left, right)])
 
 
 def _pair(label: str, left: str, right: str) -> _Pair:
@@ -102,7 +102,7 @@ def _lines(rows: Sequence[_Pair], titles: tuple[str, str]) -> Iterator[_Compared
         label = pair.label or next(reversed(parts))
         parts.setdefault(label, []).append(pair)
     for label, pairs in parts.items():
-        each = [[one.left for one in pairs if one.left], [one.right for one in pairs if one.right]]
+        each = [[item.left for item in pairs if item.left], [item.right for item in pairs if item.right]]
         for whose, texts in zip(titles, each, strict=True):
             for number, text in enumerate(texts or ["none"]):
                 yield _ComparedLine(label, "" if number else whose, text)
@@ -132,10 +132,10 @@ def _weights(layer: LayerReport) -> list[_Entry]:
 def _matched(label: str, left: list[_Entry], right: list[_Entry]) -> Iterator[_Pair]:
     """Yield lines of both that have one key beside each other, and the others in their order."""
     none = _Entry("", "", None)
-    ours, theirs = ([one.key for one in entries] for entries in (left, right))
+    ours, theirs = ([entry.key for entry in entries] for entries in (left, right))
     for _, i, i_end, j, j_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        for one, other in zip_longest(left[i:i_end], right[j:j_end], fillvalue=none):
-            yield _Pair(label, one.text, other.text, one.text == other.text and one.meaning == other.meaning)
+        for entry, other in zip_longest(left[i:i_end], right[j:j_end], fillvalue=none):
+            yield _Pair(label, entry.text, other.text, entry.text == other.text and entry.meaning == other.meaning)
             label = ""
 
 
@@ -156,25 +156,25 @@ class Meanings:
 class _NumberedFormula:
     def __init__(self, layer: LayerReport, numbers: dict[Hashable, int]) -> None:
         self.numbers = numbers
-        self.weights = {one.symbol: one.name.rpartition("/")[2] for one in layer.weights}
+        self.weights = {weight.symbol: weight.name.rpartition("/")[2] for weight in layer.weights}
         self.lines = layer.formula
         self.assigns = [_NAME.findall(line.partition(" = ")[0]) if " = " in line else [] for line in self.lines]
         self.loops = self._loops()
         shown = layer.explanation.statements if layer.explanation is not None else ()
-        blocks = [(one.indent, one.text) for one in shown[: len(shown) - len(self.lines)]]
+        blocks = [(statement.indent, statement.text) for statement in shown[: len(shown) - len(self.lines)]]
         self.blocks = self._number("blocks", *blocks)
         self.defined = {_NAME.findall(text)[1] for indent, text in blocks if not indent and text.startswith("def ")}
         self.known: dict[int, int] = {}
 
     def _loops(self) -> list[int | None]:
         """Return for each line the line that begins the innermost loop around it."""
-        found: list[int | None] = []
+        loops: list[int | None] = []
         around: list[int] = []
         for i, line in enumerate(self.lines):
             around = [j for j in around if _indent(self.lines[j]) < _indent(line)]
-            found.append(around[-1] if around else None)
+            loops.append(around[-1] if around else None)
             around += [i] * line.endswith(":")
-        return found
+        return loops
 
     def meanings(self) -> list[int]:
         return [self._line(i) for i in range(len(self.lines))]

@@ -99,11 +99,11 @@ def missing_values(notes: Iterable[Note]) -> tuple[doc.Prose, ...]:
     import re
 
     said = [re.search(r"; give (?:for example )?--set ([\w.]+|'[^']+')=(.+)$", note.message) for note in notes]
-    found = [one for one in said if one is not None]
-    values = {one[1]: one[2] for one in reversed(found)}
+    matches = [match for match in said if match is not None]
+    values = {match[1]: match[2] for match in reversed(matches)}
     if len(values) < 2:
         return ()
-    given = " ".join([f"--set {name}={values[name]}" for name in dict.fromkeys([one[1] for one in found])])
+    given = " ".join([f"--set {name}={values[name]}" for name in dict.fromkeys([match[1] for match in matches])])
     words = f"{len(values)} values are missing. Give them all, with your values in place of these: {given}"
     return (doc.Prose((words,)),)
 
@@ -163,11 +163,15 @@ _LAYERS_SHOWN = 6
 
 def data_lines(report: Report) -> tuple[doc.Prose, ...]:
     """Return what fit() takes and what predict() returns: a line each."""
-    shapes = [*[one.shape for one in report.inputs], *[one.shape for one in report.outputs]]
+    shapes = [*[model_input.shape for model_input in report.inputs], *[output.shape for output in report.outputs]]
     if not report.inputs or not report.outputs or None in shapes or report.framework != "keras":
         return ()
-    inputs = ", ".join([f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs])
-    outputs = ", ".join([f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs])
+    inputs = ", ".join(
+        [f"{model_input.name} {shape_text(model_input.shape)} {model_input.dtype}" for model_input in report.inputs]
+    )
+    outputs = ", ".join(
+        [f"{output.layer} {shape_text(output.shape)} {output.dtype or ''}".strip() for output in report.outputs]
+    )
     losses = () if report.training is None else report.training.losses
     needed = dict.fromkeys(
         [f"{loss.targets}{f' for {loss.output!r}' if loss.output else ''}" for loss in losses if loss.targets]
@@ -320,4 +324,4 @@ def _dtypes(by_dtype: Sequence[DtypeBytes]) -> str:
     """Return `float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
     if len(by_dtype) == 1:
         return by_dtype[0].dtype
-    return ", ".join(f"{one.dtype} {bytes_text(one.bytes)}" for one in by_dtype)
+    return ", ".join(f"{dtype_bytes.dtype} {bytes_text(dtype_bytes.bytes)}" for dtype_bytes in by_dtype)

@@ -66,12 +66,12 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
     items = [*walk.blocks(fold(graph_of(shown, deep)), shown)]
     blocks: list[doc.Block] = []
     for _, group in groupby(items, lambda item: item.ended if isinstance(item, _Row) else None):
-        found = list(group)
-        rows = [item for item in found if isinstance(item, _Row)]
+        result = list(group)
+        rows = [item for item in result if isinstance(item, _Row)]
         blocks += (
             [Section((Listing(_ROW_COLUMNS, walk.joined(rows), head=1),))]
             if rows
-            else [item for item in found if not isinstance(item, _Row)]
+            else [item for item in result if not isinstance(item, _Row)]
         )
     source = quote(report.source) if report.source and report.source[0] != "<" else "SOURCE"
     if len(behind) > 1:
@@ -166,7 +166,7 @@ class _Tour:
         if like is layer:
             hidden, of_code = bool(layer.layers) and not self.deep, self.report.format == "code"
             return section(self._news(layer), self.parts, copies, hidden=hidden, of_code=of_code)
-        params = None if layer.params is None else sum([one.params or 0 for one in (layer, *copies)])
+        params = None if layer.params is None else sum([other.params or 0 for other in (layer, *copies)])
         changes = changed_arguments(layer, like)
         what = ", ".join(filter(None, [like.path, changes]))
         shape = shapes_text(layer.output_shapes)
@@ -193,16 +193,16 @@ class _Tour:
 
     def joined(self, rows: Sequence[_Row]) -> list[_Row]:
         """Return the rows, with one for layers that are connected as earlier ones of the same kinds are."""
-        found: list[_Row] = []
+        result: list[_Row] = []
         while rows:
             first, (length, like) = rows[0], self._longest(rows)
             if length > 1 and first.at is not None:
                 name, what = (_range(self.explained[at : at + length]) for at in (first.at, like))
                 params = sum([row.params or 0 for row in rows[:length]])
                 first = _Row(name, what, rows[length - 1].shape, params, first.at, first.ended)
-            found.append(first)
+            result.append(first)
             rows = rows[length:]
-        return found
+        return result
 
     def _longest(self, rows: Sequence[_Row]) -> tuple[int, int]:
         """Return how many of the rows, from the first on, are connected as earlier layers are, and where these are."""
@@ -225,7 +225,9 @@ class _Tour:
         if family_of(first) != "weights" == family_of(layer):
             return True
         apart = not shared_part([first.layer, layer.layer])
-        return apart and all(shared_part([one.layer]) and not is_counted(one.layer, one.type) for one in (first, layer))
+        return apart and all(
+            shared_part([other.layer]) and not is_counted(other.layer, other.type) for other in (first, layer)
+        )
 
     def _continues(self, start: int, earlier: int, length: int) -> bool:
         """Return whether the layer behind so many reads them as the one at the earlier place does."""
@@ -279,15 +281,15 @@ def _names_in(graph: Diagram) -> Iterator[str]:
 def _changes(copies: Sequence[Sequence[LayerReport]], other: Sequence[LayerReport]) -> list[str]:
     """Return what the layers of a block do differently from those of one that it is like, a text for each layer; where
     copies of the block differ, of each."""
-    found = []
+    changes = []
     read, wanted = _reads(copies[0]), _reads(other)
     for at, (like, *layers) in enumerate(zip(other, *copies, strict=False)):
         texts = list(dict.fromkeys([changed_arguments(layer, like) for layer in layers]))
         inputs = [f"inputs {', '.join(layers[0].sources)}"] if read[at] != wanted[at] else []
         if any(texts) or inputs:
             changed = [", then ".join([text or "the same" for text in texts])] if any(texts) else []
-            found.append(f"{layers[0].layer}: {'; '.join([*changed, *inputs])}")
-    return found
+            changes.append(f"{layers[0].layer}: {'; '.join([*changed, *inputs])}")
+    return changes
 
 
 def _reads(block: Sequence[LayerReport]) -> list[list[int | str]]:

@@ -360,11 +360,11 @@ def _blocks(
         return by_place.get(tuple(place))
 
     rows, columns = (range(fold.sizes[i]) for i in windows)
-    found = [[term(u, v) for v in columns] for u in rows]
+    results = [[term(u, v) for v in columns] for u in rows]
     for i, title in enumerate(fold.factors):
-        yield title, [["." if t is None else _short(t.factors[i]) for t in row] for row in found]
+        yield title, [["." if t is None else _short(t.factors[i]) for t in row] for row in results]
     if len(fold.factors) > 1:
-        yield "products", [["." if t is None else _short(t.value) for t in row] for row in found]
+        yield "products", [["." if t is None else _short(t.value) for t in row] for row in results]
 
 
 def _side_by_side(blocks: Sequence[tuple[str, list[list[str]]]], label: str, look: Look) -> list[str]:

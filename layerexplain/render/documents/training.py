@@ -46,10 +46,10 @@ def _document(report: Report) -> doc.Document:
 
 def _part(title: str, about: str, sections: Iterable[Section]) -> Iterator[doc.Block]:
     """Yield the sections of one part of the step, after its title."""
-    found = list(sections)
-    if found:
+    result = list(sections)
+    if result:
         yield doc.Heading(1, (doc.Span(title),), ((doc.Span(about),),))
-    yield from found
+    yield from result
 
 
 def _code(lines: Iterable[str]) -> CodeBlock:
@@ -107,11 +107,11 @@ def _back(report: Report, step: StepReport) -> Iterator[Section]:
         gradient = term.gradient._replace(sentence=f"{said}{factor}".strip())
         yield _headed(term.symbol, term.type, to, *_formula(gradient))
     formulas = {row.layer.path: formula_lines(row.layer) for row in layers_of(report, nested=True)}
-    for one in step.gradients:
-        others = doc.Names(one.layers[1:], _SHOWN)
-        alike = ((doc.Span(f"{len(one.layers) - 1} alike: "), others),) if len(one.layers) > 1 else ()
-        blocks = gradient_blocks(one.gradient, formulas.get(one.layers[0], ()), element=False)
-        yield _headed(one.layers[0], one.type, "", Labelled("and", (Points(alike),)), *blocks)
+    for other in step.gradients:
+        others = doc.Names(other.layers[1:], _SHOWN)
+        alike = ((doc.Span(f"{len(other.layers) - 1} alike: "), others),) if len(other.layers) > 1 else ()
+        blocks = gradient_blocks(other.gradient, formulas.get(other.layers[0], ()), element=False)
+        yield _headed(other.layers[0], other.type, "", Labelled("and", (Points(alike),)), *blocks)
 
 
 def _update(update: UpdateReport) -> Section:

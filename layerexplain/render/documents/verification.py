@@ -105,7 +105,7 @@ def _closing(report: VerifyReport) -> list[str]:
     text = _counted(report.layers, f" of {plural(len(report.layers), 'call')}")
     compared = [(check.difference, check) for check in report.layers if check.difference is not None]
     if compared:
-        difference, worst = max(compared, key=lambda one: one[0])
+        difference, worst = max(compared, key=lambda item: item[0])
         text += (
             f" Largest difference: {difference:.1e} of the output's largest value, in {worst.path} "
             f"(tolerance {worst.tolerance:.1e})."
@@ -124,7 +124,7 @@ def _closing(report: VerifyReport) -> list[str]:
 
 def _by_rounding(checks: Sequence[LayerCheck | ValuesCheck]) -> str:
     """Return how many calls agree since rounding alone does as much; "" for none."""
-    count = sum(one.rounding is not None and one.status == "agrees" for one in checks)
+    count = sum(check.rounding is not None and check.status == "agrees" for check in checks)
     agree = "agrees" if count == 1 else "agree"
     return f"{plural(count, 'call')} {agree} within rounding error, estimated in float64." if count else ""
 
@@ -133,7 +133,7 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
     """Yield what was found of the gradients: of the calls together, and of a training step."""
     checks = [check.gradient for check in report.layers if check.gradient is not None]
     if checks:
-        worst = max([one.difference for one in checks if one.difference is not None], default=0.0)
+        worst = max([check.difference for check in checks if check.difference is not None], default=0.0)
         yield (
             f"Gradients of {plural(len(checks), 'call')}: {_counted(checks)} Largest difference: {worst:.1e} of the "
             "largest gradient of the call."

@@ -84,7 +84,9 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
     call = layer.calls[number] if layer.calls else None
     shapes = call.output_shapes if call is not None else ()
     is_faulty = has_fault(layer)
-    faults = [line for one in layer.faults for line in wrap(clean(one), _FAULT, max_lines=_FAULTS, placeholder=" …")]
+    faults = [
+        line for fault in layer.faults for line in wrap(clean(fault), _FAULT, max_lines=_FAULTS, placeholder=" …")
+    ]
     single = (len(layer.calls) == 1 or layer.params == 0) and not is_faulty  # without weights each call is a layer
     inner = graph_of(layer.layers, nested, shown) if nested and layer.layers else None
     return GraphNode(
@@ -127,7 +129,7 @@ def _line(layer: LayerReport, name: str, number: int) -> str:
     """Return what a box tells of a call of its layer by one of `SHOWN`; "" where it tells nothing."""
     if name == "type":
         details = layer.arguments.details if layer.arguments is not None else ""
-        inside = sum([one.type != "InputLayer" for one in layer.layers])
+        inside = sum([inner_layer.type != "InputLayer" for inner_layer in layer.layers])
         return f"{layer.type} {details}".rstrip() + (f", {plural(inside, 'layer')}" if inside else "")
     if name == "params":
         return "weights of call 1" if number and layer.params else parameters_text(layer.params or 0)

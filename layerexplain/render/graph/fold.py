@@ -71,7 +71,7 @@ def fold(graph: Diagram, piles: bool = True, large: bool = False) -> Diagram:
     sources = sources_of(nodes, graph.edges)
     orders = dict.fromkeys((_by_number(sources), _by_depth(sources)))
     folded = [_Folder([nodes[at] for at in order], graph.edges, piles, large).folded(0, len(nodes)) for order in orders]
-    return min(folded, key=lambda one: len(one.nodes))
+    return min(folded, key=lambda diagram: len(diagram.nodes))
 
 
 def in_order(graph: Diagram, by_branch: bool = False) -> list[GraphNode]:
@@ -154,7 +154,7 @@ class _Folder:
 
     def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, RepeatedBlock | None]]:
         """Return what the boxes of a range stand for: runs, parts and single nodes, in order."""
-        found: list[tuple[int, int, RepeatedBlock | None]] = []
+        results: list[tuple[int, int, RepeatedBlock | None]] = []
         waiting = [(start, end, True)]
         while waiting:
             first, last, exact = waiting.pop()
@@ -162,11 +162,11 @@ class _Folder:
             if run is None and exact:
                 waiting.append((first, last, False))
             elif run is None:
-                found += self._parts(first, last) if by_name else [(at, at + 1, None) for at in range(first, last)]
+                results += self._parts(first, last) if by_name else [(at, at + 1, None) for at in range(first, last)]
             else:
-                found.append((run.start, run.end, run))
+                results.append((run.start, run.end, run))
                 waiting += [(a, b, exact) for a, b in ((first, run.start), (run.end, last)) if a < b]
-        return sorted(found)
+        return sorted(results)
 
     def _best(self, start: int, end: int, exact: bool) -> RepeatedBlock | None:
         """Return the run that saves most boxes."""
@@ -273,12 +273,12 @@ class _Folder:
     def _branches(self) -> dict[int, int]:
         """Return where branches begin that come from one tensor and meet again (a residual block, an inception module),
         and where each ends; of those inside of one another the outer ones."""
-        found = sorted(
+        results = sorted(
             [span for at in range(len(self.nodes)) if (span := self._meeting(at))], key=lambda s: s[0] - s[1]
         )
         taken: set[int] = set()
         spans = {}
-        for start, end in found:
+        for start, end in results:
             if taken.isdisjoint(range(start, end)):
                 taken.update(range(start, end))
                 spans[start] = end
@@ -312,7 +312,7 @@ class _Folder:
             start = at
         types = [node.type for node in self.nodes]
         totals = Counter(types)
-        found: dict[int, int] = {}
+        results: dict[int, int] = {}
         while (chain := _commonest(types, words, totals)) is not None:
             rest = []
             for first, last in words:
@@ -321,12 +321,12 @@ class _Folder:
                     if tuple(types[at : at + len(chain)]) != chain:
                         at += 1
                         continue
-                    found[at] = at + len(chain)
+                    results[at] = at + len(chain)
                     rest.append((free, at))
                     at = free = at + len(chain)
                 rest.append((free, last))
             words = rest
-        return found
+        return results
 
     def _is_joined(self, first: int, at: int) -> bool:
         """Return whether a node reads one of those from `first` on, or reads what they read."""
@@ -371,9 +371,9 @@ class _Folder:
         if run.exact:
             return ""
         pairs = [*zip(self.nodes[run.start : run.end], self.nodes[run.start + run.length : run.end], strict=False)]
-        if any([one.makes != other.makes for one, other in pairs]):
+        if any([node.makes != other.makes for node, other in pairs]):
             return ", channels differ"
-        return ", rates differ" if any([one.about != other.about for one, other in pairs]) else ""
+        return ", rates differ" if any([node.about != other.about for node, other in pairs]) else ""
 
     def _wired(self, boxes: list[tuple[GraphNode, int, int]], ports: bool) -> Diagram:
         box_of = {at: box.name for box, first, last in boxes for at in range(first, last)}
@@ -410,7 +410,7 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
         ends.append((following, not counted))
     cells: dict[int, int] = {}
     start = 0
-    for (end, _), group in groupby(reversed(ends), key=lambda one: (one[0], None)):
+    for (end, _), group in groupby(reversed(ends), key=lambda item: (item[0], None)):
         named = [is_named for _, is_named in group]
         if end and sum(named) >= _LEAST_CELL:
             cells.update(dict.fromkeys(range(start, start + len(named)), start + len(named)))
@@ -492,8 +492,8 @@ def shared_part(names: Sequence[str]) -> str:
     >>> shared_part(["block2a_conv", "block2a_bn"]), shared_part(["block2a_conv", "block2b_conv"])
     ('block2a', '')
     """
-    found = re.match(r"(.*\d[^_./]*)[_./]", beginning([f"{name}_" for name in names]))
-    return found[1] if found else ""
+    match = re.match(r"(.*\d[^_./]*)[_./]", beginning([f"{name}_" for name in names]))
+    return match[1] if match else ""
 
 
 def _title(copies: Sequence[tuple[str, ...]], named: Sequence[Sequence[str]]) -> str:

@@ -62,7 +62,7 @@ class _Sifter:
                 if top <= gap < bottom:
                     self.through.setdefault(gap, []).append(number)
         places = [0, *[lane for lane, *_ in taken]]
-        self._set(sorted(range(len(places)), key=lambda one: (places[one], one)))
+        self._set(sorted(range(len(places)), key=lambda item: (places[item], item)))
 
     def _set(self, order: list[int]) -> None:
         self.order = order
@@ -84,16 +84,16 @@ class _Sifter:
 
     def sift(self) -> bool:
         """Return whether another order was found."""
-        found = False
+        result = False
         is_better = True
         while is_better and self.steps < _STEPS:
             is_better = False
-            for strand in sorted(range(1, len(self.spans)), key=lambda one: self.spans[one][0]):
+            for strand in sorted(range(1, len(self.spans)), key=lambda number: self.spans[number][0]):
                 if self.steps > _STEPS:
                     break
                 is_better |= self._put(strand)
-            found |= is_better
-        return found
+            result |= is_better
+        return result
 
     def _put(self, strand: int) -> bool:
         """Put a strand where its lines cross fewest others; whether that is another place than before."""
@@ -116,7 +116,7 @@ class _Sifter:
             others = [(place[a], place[b]) for a, b in self.across[gap]]
             own = [(place[a], place[b]) for a, b in self.across[gap] if strand in (a, b)]
             if own:
-                others += [(place[one], place[one]) for one in self.through.get(gap, ())]
+                others += [(place[number], place[number]) for number in self.through.get(gap, ())]
             if top <= gap < bottom:
                 own.append((place[strand], place[strand]))
             self.steps += len(own) * len(others)
@@ -126,7 +126,7 @@ class _Sifter:
 
     def _costs(self, strand: int, rest: Sequence[int]) -> list[int]:
         """Return how many lines those of a strand cross, by the place at which it stands among the rest."""
-        rank = {one: at for at, one in enumerate(rest)}
+        rank = {number: at for at, number in enumerate(rest)}
         self.steps += len(rest)
         changes = [0] * (len(rest) + 2)
 
@@ -150,16 +150,16 @@ class _Sifter:
                     changes[min(a, b) + 1] += 1
                     changes[max(a, b) + 1] -= 1
             for end in (*down, *up):
-                for one in through:
-                    if one != strand and rank[one] != end:
-                        (left_of if rank[one] < end else right_of)(rank[one])
+                for number in through:
+                    if number != strand and rank[number] != end:
+                        (left_of if rank[number] < end else right_of)(rank[number])
             for end in down:
                 for above, below in others:
                     if below != end:
                         (left_of if end > below else right_of)(above)
-                for one in up:
-                    left_of(min(end, one))
-                    right_of(max(end, one))
+                for number in up:
+                    left_of(min(end, number))
+                    right_of(max(end, number))
             for end in up:
                 for above, below in others:
                     if above != end:
@@ -249,18 +249,18 @@ def lanes_in(
     follows |= {a: b for a, b in pairwise(trunk) if rows[b] > rows[a] + 1}
     strands = [*strands, *_lines(rows, targets, follows, {strand.source for strand in strands})]
     taken = _Taken()
-    found = []
+    result = []
     last = len(first)
     order = {source: at for at, source in enumerate(first)}
     for strand in sorted(strands, key=lambda s: (order.get(s.source, last), s.bottom - s.top, s.top, s.source)):
         is_fed = not strand.nodes or bool(sources[strand.nodes[0]])
         wanted = sides.get(strand.source, 0)
         lane = taken.lane_for(strand, is_fed, bool(targets[strand.source]), wanted)
-        found.append((lane, strand.top, strand.bottom, strand.source))
+        result.append((lane, strand.top, strand.bottom, strand.source))
         for node in strand.nodes:
             lanes[node] = lane
         line_lanes[strand.source] = lane
-    return Lanes(tuple(rows), tuple(lanes), line_lanes, follows, tuple(found))
+    return Lanes(tuple(rows), tuple(lanes), line_lanes, follows, tuple(result))
 
 
 def targets_of(sources: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -294,7 +294,7 @@ def longest_path(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple
                 below[node], follows[node] = below[target] + 1, target
     if not rows:
         return ()
-    node = max(range(len(rows)), key=lambda one: (below[one], -one))
+    node = max(range(len(rows)), key=lambda number: (below[number], -number))
     path = [node]
     while follows[node] >= 0:
         node = follows[node]

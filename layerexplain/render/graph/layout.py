@@ -89,7 +89,7 @@ def layout(
     `label_width` how wide a shape is; `horizontal` draws from left to right."""
     nodes = in_order(graph)
     feeds = sources_of(nodes, graph.edges)
-    sources = [[one for one in dict.fromkeys(before) if one < at] for at, before in enumerate(feeds)]
+    sources = [[number for number in dict.fromkeys(before) if number < at] for at, before in enumerate(feeds)]
     inner = [layout(node.inner, size_of, label_width, horizontal) if node.inner is not None else None for node in nodes]
     sizes, anchors = [], []
     for node, inside in zip(nodes, inner, strict=True):
@@ -206,8 +206,8 @@ def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
     end = grouped((bottom, source) for _, _, bottom, source in lanes.taken)
     meet = {source: (*end.get(top - 1, ()), *begin.get(bottom, ())) for _, top, bottom, source in lanes.taken}
     seen: set[int] = set()
-    for one in side:
-        together = [] if one in seen else [one]
+    for number in side:
+        together = [] if number in seen else [number]
         for source in together:  # grows as it is read
             seen.add(source)
             together += [other for other in meet[source] if other not in together]
@@ -275,7 +275,7 @@ class _Drawing:
 
     def ways(self) -> dict[tuple[int, int], tuple[Point, ...]]:
         """Return the points of each edge, from the box that it leaves to the box that it enters."""
-        found = {}
+        result = {}
         for node, readers in enumerate(self.targets):
             start = (self.centre(node), self.tops[self.lanes.rows[node]] + self.sizes[node].along)
             for target in readers:
@@ -283,8 +283,8 @@ class _Drawing:
                 for gap, before, after in self._steps(node, target):
                     points += self._across_gap(gap, self._net(gap, node, target), before, after)
                 end = (self.ports[node, target], self.tops[self.lanes.rows[target]])
-                found[node, target] = _plain((*points, end))
-        return found
+                result[node, target] = _plain((*points, end))
+        return result
 
     def _steps(self, node: int, target: int) -> list[tuple[int, float, float]]:
         """Return the gaps in which a node's tensor turns on its way to a reader: where it comes down to each, and goes
@@ -320,7 +320,7 @@ class _Drawing:
         first = last = 0.0
         for side in (1, -1):
             edges = [0.0] * self.count  # how far from the trunk each row is taken
-            for lane in [0, *sorted((one for one in taken if one * side > 0), key=abs)]:
+            for lane in [0, *sorted((number for number in taken if number * side > 0), key=abs)]:
                 rows = [row for rows in taken.get(lane, [range(self.count)]) for row in rows]
                 halves = {row: self._halves(box[lane, row], side) for row in rows if (lane, row) in box}
                 if lane:
@@ -414,7 +414,7 @@ class _TwoColumns(_Drawing):
     def ways(self) -> dict[tuple[int, int], tuple[Point, ...]]:
         """Return the points of each edge: of the decoder's upwards, and of what skips sideways."""
         decoder = self.columns.decoder
-        found = {
+        results = {
             (target, source) if target in decoder and source in decoder else (source, target): way[::-1]
             if target in decoder and source in decoder
             else way
@@ -425,12 +425,12 @@ class _TwoColumns(_Drawing):
             left = self.centre(source) - self.anchors[source] + self.sizes[source].across
             right = self.centre(target) - self.anchors[target]
             y = self.tops[self.lanes.rows[source]] + min(self.sizes[source].along, self.sizes[target].along) / 2
-            found[source, target] = ((left, y), (right, y))
+            results[source, target] = ((left, y), (right, y))
         left, x = self.centre(end) - self.anchors[end] + self.sizes[end].across, self.centre(begin)
         y = self.tops[self.lanes.rows[end]] + self.sizes[end].along / 2
         below = self.tops[self.lanes.rows[begin]] + self.sizes[begin].along
-        found[end, begin] = ((left, y), (x, y), (x, below))
-        return found
+        results[end, begin] = ((left, y), (x, y), (x, below))
+        return results
 
 
 Net = tuple[set[float], set[float]]
@@ -449,10 +449,10 @@ def _assigned(nets: dict[int, Net]) -> dict[int, int]:
     left = sorted(nets, key=lambda net: (spans[net][0], net))
     waits: dict[int, dict[int, int]] = {net: {} for net in nets}
     """For each net those that are better above it, with how many crossings that is worth."""
-    for one, other in _pairs(nets, left, spans):
-        worth = _crossed(nets[other], nets[one]) - _crossed(nets[one], nets[other])
+    for number, other in _pairs(nets, left, spans):
+        worth = _crossed(nets[other], nets[number]) - _crossed(nets[number], nets[other])
         if worth:
-            below, above = (other, one) if worth > 0 else (one, other)
+            below, above = (other, number) if worth > 0 else (number, other)
             waits[below][above] = abs(worth)
     tracks: dict[int, int] = {}
     ends: list[list[tuple[float, float]]] = []
@@ -460,7 +460,7 @@ def _assigned(nets: dict[int, Net]) -> dict[int, int]:
         waiting = [sum([worth for above, worth in waits[net].items() if above not in tracks]) for net in left]
         net = left.pop(waiting.index(min(waiting)))  # a circle is cut where that costs least
         low, high = spans[net]
-        track = max([tracks[one] + 1 for one in waits[net] if one in tracks], default=0)
+        track = max([tracks[number] + 1 for number in waits[net] if number in tracks], default=0)
         while track < len(ends) and any(low <= b + 2 and a <= high + 2 for a, b in ends[track]):
             track += 1
         while track >= len(ends):
@@ -480,11 +480,11 @@ def _pairs(
         for net, (_, below) in nets.items():
             yield from [(comes[x], net) for x in below if comes.get(x, net) != net]
         return
-    for at, one in enumerate(ordered):
+    for at, number in enumerate(ordered):
         for other in ordered[at + 1 :]:
-            if spans[other][0] > spans[one][1] + 2:
+            if spans[other][0] > spans[number][1] + 2:
                 break
-            yield one, other
+            yield number, other
 
 
 def _crossed(upper: Net, lower: Net) -> int:

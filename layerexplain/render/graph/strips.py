@@ -45,9 +45,9 @@ def with_strips(graph: Diagram) -> Diagram:
             if len(chains) > MOST_BRANCHES:
                 name = f"{len(chains)} branches"
                 name = name if name not in boxes and name not in nodes else f"{name} to {target}"
-                box = _strip(name, [[nodes[one] for one in chain] for chain in chains], graph.edges)
+                box = _strip(name, [[nodes[item] for item in chain] for chain in chains], graph.edges)
                 boxes[name] = box
-                box_of |= {one: name for chain in chains for one in chain}
+                box_of |= {item: name for chain in chains for item in chain}
     if not boxes:
         return graph
     kept = dict.fromkeys([box_of.get(name, name) for name in nodes])
@@ -87,7 +87,8 @@ def _strip(name: str, chains: Sequence[Sequence[GraphNode]], edges: Sequence[Gra
     members = [node for chain in chains for node in chain]
     params = sum([node.params for node in members])
     copies = [
-        tuple([one for node in chain for one in (node.copies[0] if node.copies else (node.name,))]) for chain in chains
+        tuple([item for node in chain for item in (node.copies[0] if node.copies else (node.name,))])
+        for chain in chains
     ]
     inner = first[0].inner
     if len(first) > 1:
@@ -179,8 +180,8 @@ def _nested(trunk: Sequence[int], sources: Sequence[Sequence[int]], makes: Seque
     if len(pairs) > _MOST_SKIPS:
         return []
     best: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for pair in sorted(pairs, key=lambda one: one[1] - one[0]):
-        inside = [best[one] for one in best if pair[0] < one[0] and one[1] < pair[1]]
+    for pair in sorted(pairs, key=lambda item: item[1] - item[0]):
+        inside = [best[item] for item in best if pair[0] < item[0] and item[1] < pair[1]]
         best[pair] = [pair, *max(inside, key=len, default=[])]
     chain = max(best.values(), key=len, default=[])
     shapes = [makes[trunk[source]].split("×") for source, _ in chain]
@@ -207,9 +208,9 @@ def _has_sizes(shape: Sequence[str], sizes: Sequence[str]) -> bool:
 def _reached(node: int, targets: Sequence[Sequence[int]]) -> Iterable[int]:
     reached = {node: None}
     ahead = [node]
-    for one in ahead:  # grows as it is read
-        ahead += [target for target in targets[one] if target not in reached]
-        reached.update(dict.fromkeys(targets[one]))
+    for number in ahead:  # grows as it is read
+        ahead += [target for target in targets[number] if target not in reached]
+        reached.update(dict.fromkeys(targets[number]))
     return reached
 
 
@@ -236,5 +237,5 @@ def _rows(turned: Sequence[Iterable[int]], skips: Sequence[tuple[int, int]], las
         return None
     for node in reversed(order):
         rows[node] = min([rows[target] - 1 for target in after[node]], default=rows[node])
-    least = min([rows[one] for one in ends], default=0)
-    return [rows[one] - least for one in ends]
+    least = min([rows[end] for end in ends], default=0)
+    return [rows[end] - least for end in ends]

@@ -85,7 +85,7 @@ def page_of(
     if why:
         data["model"]["still"] = clean(why)
     if program is None:
-        if values is None and (opened := open_data(report, lambda one: page_data(one, fold))) is not None:
+        if values is None and (opened := open_data(report, lambda item: page_data(item, fold))) is not None:
             data["open"] = opened
         return shell(data, data["model"]["title"])
     return shell(data, data["model"]["title"], "running", ("play",), program.weights)
@@ -165,7 +165,7 @@ def layer_data(
     return {
         "layers": entries,
         "definitions": parts_of_definitions,
-        "configurations": _cleaned([[details, [list(one) for one in listed]] for listed, details in configurations]),
+        "configurations": _cleaned([[details, [list(item) for item in listed]] for listed, details in configurations]),
         **_filled({"forms": _cleaned(data)} if values is None else all_values(values)),
     }
 
@@ -219,8 +219,12 @@ def _model(report: Report) -> dict[str, Any]:
         "keras": report.keras_version,
         "title": report.model_name or _file_name(report.source) or report.model_type,
         "totals": report.totals._asdict(),
-        "inputs": [f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs],
-        "outputs": [f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".rstrip() for one in report.outputs],
+        "inputs": [
+            f"{model_input.name} {shape_text(model_input.shape)} {model_input.dtype}" for model_input in report.inputs
+        ],
+        "outputs": [
+            f"{output.layer} {shape_text(output.shape)} {output.dtype or ''}".rstrip() for output in report.outputs
+        ],
         "facts": [
             [block.title, [[fact.label, fact.value, "; ".join(fact.words or ())] for fact in block.facts]]
             for block in language_facts(report)

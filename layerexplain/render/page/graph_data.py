@@ -60,7 +60,7 @@ class CallNumbers:
         layer, number = self.calls[call]
         if not self.layers[layer].layers or number:
             return [call]
-        return [call, *[one for inner in self.names[layer].values() for one in self.with_inner(inner)]]
+        return [call, *[item for inner in self.names[layer].values() for item in self.with_inner(inner)]]
 
 
 def graph_data(

@@ -66,53 +66,60 @@ def shown_layer(row: LayerReport) -> dict[str, Any]:
     return layer_data((row,))
 
 
-def what_if_data(known: LayerType, found: WhatIf, typed: Mapping[str, Any]) -> dict[str, Any]:
+def what_if_data(known: LayerType, what_if: WhatIf, typed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the structure of the page of one layer; `found` has `shown_layer`, `typed` are its arguments as they
     were given."""
-    fixed = {name: value for name, value in typed.items() if name in found.fixed}
-    places = [[place[0] for place in one.places] for one in found.sliders]
+    fixed = {name: value for name, value in typed.items() if name in what_if.fixed}
+    places = [[place[0] for place in slider.places] for slider in what_if.sliders]
     words = [
         [name, name in typed, _word(name, value), [i for i, names in enumerate(places) if name in names]]
-        for name, value in found.arguments.items()
+        for name, value in what_if.arguments.items()
     ]
-    words += [[one.name, False, "", []] for one in found.choices if one.name not in found.arguments]
-    inputs = [" ".join(["--input", ",".join(map(str, shape)) or quote("()")]) for shape in found.shapes]
+    words += [[choice.name, False, "", []] for choice in what_if.choices if choice.name not in what_if.arguments]
+    inputs = [" ".join(["--input", ",".join(map(str, shape)) or quote("()")]) for shape in what_if.shapes]
     return {
         "model": {"title": f"{known.type}: what if"},
         "type": known.type,
         "about": clean(known.description),
         "choices": [
             [
-                one.name,
-                [[_text(value), _chosen(one, number, typed)] for number, value in enumerate(one.values)],
-                one.given,
-                clean(one.words),
+                choice.name,
+                [[_text(value), _chosen(choice, number, typed)] for number, value in enumerate(choice.values)],
+                choice.given,
+                clean(choice.words),
             ]
-            for one in found.choices
+            for choice in what_if.choices
         ],
         "sliders": [
-            [one.label, one.low, one.high, one.given, clean(one.words), [str(name) for name in places[i]]]
-            for i, one in enumerate(found.sliders)
+            [
+                slider.label,
+                slider.low,
+                slider.high,
+                slider.given,
+                clean(slider.words),
+                [str(name) for name in places[i]],
+            ]
+            for i, slider in enumerate(what_if.sliders)
         ],
         "given": [clean(f"{name}={flow_text(value)}") for name, value in fixed.items()],
         "command": [
             clean(f"layerexplain layer {quote(known.type)}"),
             words,
-            " ".join([*[_word(*one) for one in fixed.items()], *inputs]),
+            " ".join([*[_word(*item) for item in fixed.items()], *inputs]),
         ],
         "arguments": _arguments(known),
-        **_cases(found, words, inputs),
+        **_cases(what_if, words, inputs),
     }
 
 
-def _cases(found: WhatIf, *others: Any) -> dict[str, Any]:
+def _cases(what_if: WhatIf, *others: Any) -> dict[str, Any]:
     """Return the `nodes` that are named, and the cases."""
     cases = [
         [[case.conditions, clean(case.shown) if isinstance(case.shown, str) else case.shown] for case in of]
-        for of in found.cases
+        for of in what_if.cases
     ]
-    conditions = [condition for of in found.cases for case in of for condition in case.conditions]
-    return {"nodes": used_nodes(found.nodes, conditions, [cases, others]), "cases": cases}
+    conditions = [condition for of in what_if.cases for case in of for condition in case.conditions]
+    return {"nodes": used_nodes(what_if.nodes, conditions, [cases, others]), "cases": cases}
 
 
 def _chosen(choice: Choice, number: int, typed: Mapping[str, Any]) -> str:
@@ -125,7 +132,8 @@ def _chosen(choice: Choice, number: int, typed: Mapping[str, Any]) -> str:
 
 def _arguments(known: LayerType) -> list[list[str]]:
     return [
-        [one.name, clean(one.words), "required" if one.is_required else _text(one.default)] for one in known.arguments
+        [argument.name, clean(argument.words), "required" if argument.is_required else _text(argument.default)]
+        for argument in known.arguments
     ]
 
 
@@ -149,7 +157,7 @@ def _quoted(word: str) -> str:
 
 def comparison_page(
     reports: Sequence[Report],
-    found: Comparison,
+    comparison: Comparison,
     fold: bool,
     programs: Sequence[PageProgram] = (),
     reasons: Sequence[str] = (),
@@ -157,17 +165,17 @@ def comparison_page(
     """Return the page of two models whose differences were found. `programs` are what runs them; if there are not two,
     `reasons` says for each why it does not run, or ""."""
     if len(programs) < 2:
-        data = comparison_data(reports, found, fold)
+        data = comparison_data(reports, comparison, fold)
         for side, why in zip((data["before"], data["after"]), reasons, strict=False):
             side["model"]["still"] = clean(why)
         return shell(data, data["title"], "compare", ("compare",))
-    data = comparison_data(reports, found, fold, programs)
-    return shell(data, data["title"], "comparing", ("play", "compare"), *[one.weights for one in programs])
+    data = comparison_data(reports, comparison, fold, programs)
+    return shell(data, data["title"], "comparing", ("play", "compare"), *[program.weights for program in programs])
 
 
 def comparison_data(
     reports: Sequence[Report],
-    found: Comparison,
+    comparison: Comparison,
     fold: bool = True,
     programs: Sequence[PageProgram | None] = (None, None),
 ) -> dict[str, Any]:
@@ -175,8 +183,8 @@ def comparison_data(
     large = any(len(report.layers) > LARGE for report in reports)  # both at the same level of detail
     sides = [page_data(report, fold, program=run, large=large) for report, run in zip(reports, programs, strict=True)]
     first, second = ({layer["path"]: at for at, layer in enumerate(side["layers"])} for side in sides)
-    partners = {clean(one.layer): clean(one.layer_after) for one in found.changes if one.layer}
-    partners.update({clean(path): clean(other) for path, other in found.renumbered.items()})
+    partners = {clean(change.layer): clean(change.layer_after) for change in comparison.changes if change.layer}
+    partners.update({clean(path): clean(other) for path, other in comparison.renumbered.items()})
     titles = [side["model"]["source"] or side["model"]["title"] for side in sides]
     return {
         "title": f"{titles[0]} → {titles[1]}",
@@ -185,17 +193,17 @@ def comparison_data(
         "after": sides[1],
         "changes": [
             [
-                one.kind,
-                first.get(clean(one.layer)),
-                second.get(clean(one.layer_after)),
-                clean(one.layer or one.layer_after or "the model"),
-                clean(one.type),
+                change.kind,
+                first.get(clean(change.layer)),
+                second.get(clean(change.layer_after)),
+                clean(change.layer or change.layer_after or "the model"),
+                clean(change.type),
                 [
                     [clean(part.what), *map(clean, excerpts(part.before, part.after))]
-                    for part in one.differences
+                    for part in change.differences
                 ],
             ]
-            for one in found.changes
+            for change in comparison.changes
         ],
         "pairs": [second.get(partners.get(path, path)) for path in first],
     }  # fmt: skip

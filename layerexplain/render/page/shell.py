@@ -113,13 +113,13 @@ _MOST_KINDS = 60
 def _without_scripts(data: Mapping[str, Any]) -> str:
     """Return what a browser without scripts shows: the formulas of each model's layers, alike ones once."""
     parts = ["<p>This page draws a model with a script of its own, which this browser does not run.</p>"]
-    for side in [data] if "layers" in data else [one for one in (data.get("before"), data.get("after")) if one]:
+    for side in [data] if "layers" in data else [item for item in (data.get("before"), data.get("after")) if item]:
         kinds: dict[Any, list[Mapping[str, Any]]] = {}
         for at, layer in enumerate(side["layers"]):
             kinds.setdefault(layer.get("definition", -1 - at), []).append(layer)
         rows = "".join([_row(side, layers) for layers in [*kinds.values()][:_MOST_KINDS]])
         more = f"<p>{len(kinds) - _MOST_KINDS} more kinds of layers</p>" if len(kinds) > _MOST_KINDS else ""
-        headings = "".join([f"<th>{one}" for one in ("Layer", "Formula", "Shape", "Parameters")])
+        headings = "".join([f"<th>{item}" for item in ("Layer", "Formula", "Shape", "Parameters")])
         parts.append(f"<h2>{_text(side['model']['title'])}</h2><table><tr>{headings}{rows}</table>{more}")
     return "".join(parts)
 

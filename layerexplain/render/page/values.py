@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 def program_data(page_program: PageProgram, numbers: Mapping[str, int], macs: int | None) -> dict[str, Any]:
     """Return the `program` of a page whose layers have `numbers` by their paths."""
     program = page_program.program
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "inputs": [
             {"name": clean(name), "layer": numbers.get(name, -1), "shape": list(shape), "kind": kind}
             for name, shape, kind in program.inputs
         ],
         "calls": [
             [
-                numbers[one.path],
-                one.call,
-                one.form if isinstance(one.form, int) else clean(one.form),
-                list(one.reads),
-                list(one.weights),
-                one.gives,
-                one.results,
+                numbers[call.path],
+                call.call,
+                call.form if isinstance(call.form, int) else clean(call.form),
+                list(call.reads),
+                list(call.weights),
+                call.gives,
+                call.results,
             ]
-            for one in program.calls
+            for call in program.calls
         ],
         "same": [[numbers[path], call, list(tensors)] for path, call, tensors in program.same],
         "outputs": [[clean(name), tensor] for name, tensor in program.outputs],
@@ -52,10 +52,10 @@ def program_data(page_program: PageProgram, numbers: Mapping[str, int], macs: in
         "origin": program.origin,
         "notes": [clean(note) for note in program.notes],
         "examples": page_program.examples,
-        "labels": [clean(one) for one in page_program.labels],
-        "vocabulary": [clean(one) for one in page_program.vocabulary],
+        "labels": [clean(label) for label in page_program.labels],
+        "vocabulary": [clean(item) for item in page_program.vocabulary],
     }
-    return {key: value for key, value in found.items() if value not in ({}, [])}
+    return {key: value for key, value in results.items() if value not in ({}, [])}
 
 
 # Value data ---------------------------------------------------------------------------------------------------------
@@ -65,10 +65,10 @@ def program_data(page_program: PageProgram, numbers: Mapping[str, int], macs: in
 def form_numbers(forms: FormTable, layer: LayerReport, named: bool) -> list[int | None]:
     """Return the numbers of the forms of a layer's calls; none where no call has one. Cells are drawn of numbers: forms
     whose sizes are names have none unless the page sets numbers for names (`named`)."""
-    shown = [one.data() for one in layer.elements]
+    shown = [element.data() for element in layer.elements]
     numbers = [
-        None if not named and MARKS[0] in json.dumps(one, ensure_ascii=False, default=str) else forms.number(one)
-        for one in shown
+        None if not named and MARKS[0] in json.dumps(entry, ensure_ascii=False, default=str) else forms.number(entry)
+        for entry in shown
     ]
     return numbers if any([number is not None for number in numbers]) else []
 
@@ -97,7 +97,9 @@ def all_values(values: PageValues) -> dict[str, Any]:
         "forms": values.forms.data,
         "arrays": values.arrays,
         "run": {
-            "inputs": [clean(f"{one.name} {shape_text(one.shape)}: {one.values}{_first(one)}") for one in run.inputs],
+            "inputs": [
+                clean(f"{entry.name} {shape_text(entry.shape)}: {entry.values}{_first(entry)}") for entry in run.inputs
+            ],
             "weights": run.weights,
             "notes": [clean(note.message) for note in run.notes],
             "left": words if left else "",
@@ -105,9 +107,9 @@ def all_values(values: PageValues) -> dict[str, Any]:
     }
 
 
-def _first(one: TracedInput) -> str:
+def _first(entry: TracedInput) -> str:
     """Return the words on which example of an input is shown; "" where it has one."""
-    count = one.shape[0] if one.shape else 1
+    count = entry.shape[0] if entry.shape else 1
     return f"; the first of its {count} examples is shown" if count > 1 else ""
 
 

@@ -55,11 +55,11 @@ def known_items(value: object) -> list[ProgramValue]:
 
 def all_items(values: Iterable[ProgramValue], budget: Budget) -> list[list[ProgramValue]]:
     """Return the items of several values. Raises UnknownValue where they are not known."""
-    found = []
-    for one in values:
-        found.append(known_items(one))
-        budget.look(len(found[-1]))
-    return found
+    result = []
+    for value in values:
+        result.append(known_items(value))
+        budget.look(len(result[-1]))
+    return result
 
 
 _TAKE_FUNCTIONS = frozenset(
@@ -73,7 +73,7 @@ class Builtins(Library):
 
     def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         name = path.partition(".")[2]
-        given = args if name in _TAKE_FUNCTIONS else [interpreter.no_function(one) for one in args]
+        given = args if name in _TAKE_FUNCTIONS else [interpreter.no_function(argument) for argument in args]
         return call_builtin(name, given, kwargs, interpreter)
 
 
@@ -97,8 +97,11 @@ def call_builtin(name: str, args: Arguments, kwargs: Keywords, evaluator: Evalua
 
 
 def _range(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
-    unknown = next((one for one in args if not isinstance(one, int)), None)
+    args = [
+        argument.values[0] if isinstance(argument, Array) and argument.values and not argument.shape else argument
+        for argument in args
+    ]
+    unknown = next((argument for argument in args if not isinstance(argument, int)), None)
     if unknown is not None or not args:
         if isinstance(unknown, Unknown):
             return unknown._replace(example=ROUNDS, lacks="")
@@ -139,7 +142,9 @@ def _collect(kind: Callable[..., object]) -> Callable[..., ProgramValue]:
             return alike
         items = known_items(args[0]) if args else []
         evaluator.budget.make(len(items))
-        if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
+        if kind in (set, frozenset) and not (
+            fits(items) and all(is_plain(item) or type(item) is tuple for item in items)
+        ):
             return Unknown("a set of unknown values")
         try:
             return kind(items)
@@ -191,8 +196,8 @@ def _map(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
 
 def _filter(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[1]) if len(args) > 1 else []
-    found = items if args and args[0] is None else results(args[0], [[one] for one in items], evaluator)
-    kept = [truth(one) for one in found]
+    found = items if args and args[0] is None else results(args[0], [[item] for item in items], evaluator)
+    kept = [truth(item) for item in found]
     return Unknown("an unknown condition") if None in kept else list(compress(items, kept))
 
 
@@ -201,7 +206,7 @@ def _least(pick: Callable[..., object]) -> Callable[..., ProgramValue]:
         items = known_items(args[0]) if len(args) == 1 else args
         if not items and "default" in kwargs:
             return kwargs["default"]
-        if any(isinstance(one, Size) for one in items) and all(isinstance(one, Size | int) for one in items):
+        if any(isinstance(item, Size) for item in items) and all(isinstance(item, Size | int) for item in items):
             return Size()
         ordered = sort(items, kwargs.get("key"), pick is max, evaluator)
         if isinstance(ordered, Unknown):
@@ -215,24 +220,24 @@ def _least(pick: Callable[..., object]) -> Callable[..., ProgramValue]:
 
 def _sum(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
-    if not all(isinstance(one, int | float) for one in items):
-        if all(isinstance(one, int | float | Value) and not isinstance(one, Unknown | Size) for one in items):
+    if not all(isinstance(item, int | float) for item in items):
+        if all(isinstance(item, int | float | Value) and not isinstance(item, Unknown | Size) for item in items):
             result = args[1] if len(args) > 1 else 0
-            for one in items:
+            for item in items:
                 evaluator.budget.step()
-                result = evaluator.call(Symbol("operator.add"), [result, one])
+                result = evaluator.call(Symbol("operator.add"), [result, item])
             return result
         raise unknown_value(items, "a sum of unknown values")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)
 
 
-def _all(found: bool) -> Callable[..., ProgramValue]:
+def _all(result: bool) -> Callable[..., ProgramValue]:
     def test(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-        known = [truth(one) for one in known_items(args[0])] if args else []
-        if found in known:
-            return found
-        return Unknown("an unknown condition") if None in known else not found
+        known = [truth(item) for item in known_items(args[0])] if args else []
+        if result in known:
+            return result
+        return Unknown("an unknown condition") if None in known else not result
 
     return test
 
@@ -252,9 +257,9 @@ def _number(function: Callable[..., object]) -> Callable[..., ProgramValue]:
             return args[0].operate_alone(evaluator, "Abs")
         if function is abs and args and isinstance(args[0], Value) and args[0].is_instance(Symbol("torch.Tensor")):
             return evaluator.call(Symbol("torch.abs"), args)
-        if any(isinstance(one, Size) for one in args):
+        if any(isinstance(argument, Size) for argument in args):
             return Size()
-        if not all(isinstance(one, int | float) for one in args):
+        if not all(isinstance(argument, int | float) for argument in args):
             raise unknown_value(args, "an unknown number")
         whole = function is pow and len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], int)
         if whole and (args[1] > MOST_BITS or args[0].bit_length() * args[1] > MOST_BITS):
@@ -308,10 +313,10 @@ def _issubclass(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Prog
 
 def _any_class(classes: ProgramValue, test: Callable[[ProgramValue], bool | None]) -> ProgramValue:
     """Return whether a test is true for a class or for one of a tuple of classes; Unknown where it is None."""
-    found = [test(kind) for kind in (classes if type(classes) is tuple else (classes,))]
-    if None in found and True not in found:
+    flags = [test(kind) for kind in (classes if type(classes) is tuple else (classes,))]
+    if None in flags and True not in flags:
         return Unknown("the class of a value")
-    return True in found
+    return True in flags
 
 
 _ABSTRACT = {
@@ -334,7 +339,7 @@ def _is_of(value: object, kind: object) -> bool | None:
     """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
         order = value.cls.order() if isinstance(value, Instance) else []
-        return True if kind in order else None if any(isinstance(one, Unknown) for one in order) else False
+        return True if kind in order else None if any(isinstance(item, Unknown) for item in order) else False
     if not isinstance(kind, Symbol):
         return None
     if (callables := _CALLABLES.get(kind.path)) is not None and isinstance(value, Class | Function | Partial | Symbol):

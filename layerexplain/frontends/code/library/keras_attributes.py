@@ -96,7 +96,7 @@ class LayerAttributes:
             structure = self._graph_attribute(layer, name.partition("_")[0], has_shape=True)
             return rebuilt(
                 structure,
-                lambda one, inside: self.own_calls.shape_tuple(one) if isinstance(one, Tensor) else one,
+                lambda item, inside: self.own_calls.shape_tuple(item) if isinstance(item, Tensor) else item,
                 lambda kind, items: dict(items) if kind is dict else items,
             )
         if name in ("variable_dtype", "compute_dtype", "dtype"):
@@ -117,7 +117,7 @@ class LayerAttributes:
             return Bound(layer, name)
         if name == "built":
             graph = self.graphs.graph(layer) if isinstance(layer, ModelValue) and layer.form != "own" else None
-            has_shape = graph is not None and all(self.shapes.spec_of(one) is not None for one in graph.inputs)
+            has_shape = graph is not None and all(self.shapes.spec_of(tensor) is not None for tensor in graph.inputs)
             return has_shape or bool(self.graphs.calls_of(layer))
         declaration = find(layer.type) if layer.kind == "layer" and not self.recorder.keras_2 else None
         value = None if declaration is None else declaration.default_values.get(name)
@@ -153,10 +153,10 @@ class LayerAttributes:
         """Refuse an attribute that neither Keras nor the program gives a layer, which may be an object of a class of
         the program. Returns why that is not known, where a base of the class is not read."""
         order = [] if cls is None else cls.order()
-        unread = next((one for one in order if isinstance(one, Unknown)), None)
-        symbols = [one for one in order if isinstance(one, Symbol)]
-        roots = [what.name for one in symbols if (what := resolve_keras_name(one.path)) is not None]
-        others = len([one for one in symbols if one.path not in _PLAIN_BASES]) - len(roots)
+        unread = next((item for item in order if isinstance(item, Unknown)), None)
+        symbols = [item for item in order if isinstance(item, Symbol)]
+        roots = [what.name for symbol in symbols if (what := resolve_keras_name(symbol.path)) is not None]
+        others = len([symbol for symbol in symbols if symbol.path not in _PLAIN_BASES]) - len(roots)
         if layer is None or layer.kind == "operation" or unread is not None or others:
             return unread
         own = cls is not None and layer.config.get("base") is not None
@@ -165,7 +165,7 @@ class LayerAttributes:
         dunder = name.startswith("__") and shown
         if not known or name in known | _OF_TORCH or (name.startswith("_") and not dunder) or name in _DUNDERS:
             return None
-        if any(isinstance(one, Class) and may_set(one, name) for one in order):
+        if any(isinstance(item, Class) and may_set(item, name) for item in order):
             return None
         form = {"sequential": "a Sequential model", "functional": "a functional model"}.get(getattr(layer, "form", ""))
         hint = did_you_mean(name, ["__init__"] if dunder else sorted(known))
@@ -177,16 +177,20 @@ class LayerAttributes:
         if name == "layers":
             if not isinstance(layer, ModelValue):
                 return self.interpreter.unknown(f"the layers of {layer.type}")
-            found = self.graphs.inner_layers(layer)
+            layers = self.graphs.inner_layers(layer)
             if layer.form == "sequential":
-                found = [one for one in found if one.type != "InputLayer"]
+                layers = [other for other in layers if other.type != "InputLayer"]
             elif layer.form == "functional":
                 graph = self.graphs.graph(layer)
                 if graph is None:
                     return self.interpreter.unknown("the layers of a model whose graph is not known")
-                found = [one for one in graph.layers if one.kind != "operation" or self.recorder.keras_2]
-            found = [one for one in found if one.type not in (WEIGHT_TYPE, CONSTANT_TYPE)]
-            return [one if one.instance is None else one.instance for one in found]
+                layers = [
+                    inner_layer
+                    for inner_layer in graph.layers
+                    if inner_layer.kind != "operation" or self.recorder.keras_2
+                ]
+            layers = [other for other in layers if other.type not in (WEIGHT_TYPE, CONSTANT_TYPE)]
+            return [other if other.instance is None else other.instance for other in layers]
         if isinstance(layer, ModelValue) and layer.form != "own":
             if layer.form == "sequential" and name in ("input", "output") and not layer.nodes and not has_shape:
                 self.recorder.older(f"a Sequential model that is not called has no {name} in Keras 3; write {name}s[0]")
@@ -377,12 +381,12 @@ class LayerAttributes:
                 return layers[index]
             except IndexError:
                 raise ProgramError("ValueError", f"the model has no layer {index}", self.interpreter.place()) from None
-        found = next((one for one in layers if (layer_of(one) or one).name == name), None)
-        if found is None and isinstance(name, str):
+        result = next((layer for layer in layers if (layer_of(layer) or layer).name == name), None)
+        if result is None and isinstance(name, str):
             raise ProgramError("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
-        if found is not None:
-            return found
-        unknown = next((one for one in (*args, *kwargs.values()) if isinstance(one, Unknown)), None)
+        if result is not None:
+            return result
+        unknown = next((argument for argument in (*args, *kwargs.values()) if isinstance(argument, Unknown)), None)
         return one_of(unknown or self.interpreter.unknown("a layer by a name that is not known"), layers)
 
     def _add_weight(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -401,9 +405,9 @@ class LayerAttributes:
             words = f"add_weight needs a shape, got shape={shape}; write ({shape},)"
             self.fault(ArgumentError(words), "shape", ("shape",))
         if type(shape) in (list, tuple):
-            shape = tuple([plain(one) for one in shape])
+            shape = tuple([plain(size) for size in shape])
             self._check_weight(shape)
-            if any(one is None or isinstance(one, Size | float | str) for one in shape):
+            if any(size is None or isinstance(size, Size | float | str) for size in shape):
                 shape = self.interpreter.unknown("the shape of a weight depends on an unknown size")
         name = given.get("name")
         dtype = given.get("dtype")
@@ -428,8 +432,10 @@ class LayerAttributes:
 
     def _check_weight(self, shape: tuple[ProgramValue, ...]) -> None:
         """Record the fault of a weight whose sizes are not valid."""
-        wrong = next((one for one in shape if isinstance(one, float | str) or (isinstance(one, int) and one < 0)), 0)
-        sizes = ", ".join("None" if one is None else short(one) for one in shape)
+        wrong = next(
+            (size for size in shape if isinstance(size, float | str) or (isinstance(size, int) and size < 0)), 0
+        )
+        sizes = ", ".join("None" if size is None else short(size) for size in shape)
         if wrong:
             hint = " (// divides whole numbers)" if isinstance(wrong, float) else ""
             self.fault(ArgumentError(f"add_weight needs sizes that are integers{hint}, got shape=({sizes})"), "shape")

@@ -15,16 +15,16 @@ from layerexplain.layers.registry import facts_of
 
 def source_inputs(value: object) -> list[Tensor]:
     """Return the inputs that a tensor hangs on."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     seen: set[int] = set()
     waiting = tensors_in(value)
     while waiting:
         tensor = waiting.pop()
         if id(tensor.node) not in seen:
             seen.add(id(tensor.node))
-            found += [tensor] if tensor.node.layer.type == "InputLayer" else []
+            tensors += [tensor] if tensor.node.layer.type == "InputLayer" else []
             waiting += tensor.node.tensors()
-    return sorted(found, key=lambda tensor: tensor.node.number)
+    return sorted(tensors, key=lambda tensor: tensor.node.number)
 
 
 class Cloning:
@@ -40,7 +40,7 @@ class Cloning:
         if self.recorder.has_custom_objects or not isinstance(model, ModelValue) or model.form == "own":
             return
         right = "register it: @keras.saving.register_keras_serializable()"
-        waiting: list[tuple[LayerValue, LayerValue]] = [(one, model) for one in self.graphs.inner_layers(model)]
+        waiting: list[tuple[LayerValue, LayerValue]] = [(other, model) for other in self.graphs.inner_layers(model)]
         seen: set[int] = set()
         while waiting:
             layer, outer = waiting.pop(0)
@@ -61,7 +61,7 @@ class Cloning:
                 if isinstance(value, ModelValue) and "function" in value.config:
                     words = f"got {value.name} of {layer.type} '{layer.name}'"
                     self.fault(ArgumentError(f"clone_model needs functions that Keras knows, {words}; {right}"))
-            waiting += [(one, layer) for one in self.graphs.inner_layers(layer)]
+            waiting += [(other, layer) for other in self.graphs.inner_layers(layer)]
 
     def clone(self, layer: LayerValue | None) -> ProgramValue:
         """Clone a model as `clone_model` does: new layers under the same names."""
@@ -69,29 +69,31 @@ class Cloning:
             return self.interpreter.unknown("a clone of an unknown model")
         copies: dict[int, LayerValue] = {}
 
-        def copy(one: LayerValue) -> LayerValue:
-            if isinstance(one, ModelValue) and one.form == "own" and id(one) not in copies:
-                copies[id(one)] = self._object_anew(one) or self._object_like(one, copy)
-            if isinstance(one, ModelValue) and id(one) not in copies:
-                result = self.clone(one)
-                copies[id(one)] = (
-                    result if isinstance(result, LayerValue) else self.recorder.opaque_model(one.type, result.reason)
+        def copy(layer: LayerValue) -> LayerValue:
+            if isinstance(layer, ModelValue) and layer.form == "own" and id(layer) not in copies:
+                copies[id(layer)] = self._object_anew(layer) or self._object_like(layer, copy)
+            if isinstance(layer, ModelValue) and id(layer) not in copies:
+                result = self.clone(layer)
+                copies[id(layer)] = (
+                    result if isinstance(result, LayerValue) else self.recorder.opaque_model(layer.type, result.reason)
                 )
-            if id(one) not in copies:
-                _, config = mirrored_call((), one.config, copy, LayerValue)
-                new = copies[id(one)] = self.recorder.layer(one.type, one.kind, one.name, config, one.place)
-                new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
-                new.parts_trained = not one.trainable and facts_of(one.type).trains_inside
-                if id(one) in self.recorder.first_shapes:
-                    self.recorder.first_shapes[id(new)] = (new, self.recorder.first_shapes[id(one)][1])
-            return copies[id(one)]
+            if id(layer) not in copies:
+                _, config = mirrored_call((), layer.config, copy, LayerValue)
+                new = copies[id(layer)] = self.recorder.layer(layer.type, layer.kind, layer.name, config, layer.place)
+                new.trainable, new.reason, new.declaration = layer.trainable, layer.reason, layer.declaration
+                new.parts_trained = not layer.trainable and facts_of(layer.type).trains_inside
+                if id(layer) in self.recorder.first_shapes:
+                    self.recorder.first_shapes[id(new)] = (new, self.recorder.first_shapes[id(layer)][1])
+            return copies[id(layer)]
 
         result = self.recorder.model(layer.form, layer.type, layer.name, layer.place)
         result.input_shape, result.open = layer.input_shape, list(layer.open)
         self.recorder.register(result)
         if layer.form == "sequential":
             result.trainable = layer.trainable  # Keras hands that on of a Sequential alone
-            result.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
+            result.layers = [
+                inner_layer if inner_layer.type == "InputLayer" else copy(inner_layer) for inner_layer in layer.layers
+            ]
             return result
         graph = self.graphs.graph(layer)
         if graph is None:
@@ -107,7 +109,7 @@ class Cloning:
             nodes[id(node)] = self.recorder.node(new, tuple(args), kwargs)
             if isinstance(new, ModelValue) and new.form == "own":
                 nodes[id(node)].trace = self.own_calls.trace(new, args, kwargs)
-        result.inputs, result.outputs = [mirrored(one, anew, Tensor) for one in (layer.inputs, layer.outputs)]
+        result.inputs, result.outputs = [mirrored(tensor, anew, Tensor) for tensor in (layer.inputs, layer.outputs)]
         return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
@@ -129,7 +131,7 @@ class Cloning:
             if isinstance(method := old.cls.find("from_config"), Function):
                 result = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
             else:
-                given = {key: one for key, one in config.items() if others is not None or key in takes}
+                given = {key: value for key, value in config.items() if others is not None or key in takes}
                 result = interpreter.call(old.cls, [], given)
         except ProgramError:
             return None

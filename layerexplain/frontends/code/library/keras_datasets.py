@@ -111,7 +111,7 @@ def of_sklearn(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if isinstance(examples, int) and isinstance(width, int):
             return Array((examples, width), None, None, "float64"), _drawn_targets(name, examples, kwargs)
     if name == "train_test_split" and args:
-        return [part for one in args for part in _split(one, kwargs)]
+        return [part for argument in args for part in _split(argument, kwargs)]
     if name in _SCALERS:
         return Scaler(name)
     if name == "MultiLabelBinarizer":
@@ -236,7 +236,7 @@ def batches_of_images(name: str, args: Arguments, kwargs: Keywords) -> ProgramVa
 
 def _batches(size: ProgramValue, colors: ProgramValue, kwargs: Keywords, argument: str, default: str) -> ProgramValue:
     channels = _CHANNELS.get(colors) if isinstance(colors, str) else None
-    known = type(size) in (tuple, list) and len(size) == 2 and all(type(one) is int for one in size)
+    known = type(size) in (tuple, list) and len(size) == 2 and all(type(item) is int for item in size)
     if channels is None or not known:
         return Unknown("batches of images of an unknown size")
     x = Array((None, *size, channels))

@@ -137,9 +137,9 @@ class Keras:
             return
         if is_lacking and not name:
             parts = module.split(".")
-            above = next(one for end in range(len(parts), 0, -1) if not self.lacks(one := ".".join(parts[:end])))
+            above = next(item for end in range(len(parts), 0, -1) if not self.lacks(item := ".".join(parts[:end])))
             in_keras = inside_keras(above) or ""
-            today = [one for one in others if keras_names.is_known(f"{in_keras}.{one}".strip("."), only_today=True)]
+            today = [item for item in others if keras_names.is_known(f"{in_keras}.{item}".strip("."), only_today=True)]
             cure = f"; write `from {above} import {', '.join(today)}`" if today and len(today) == len(others) else ""
             words = f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError{cure}"
             self.fault(ArgumentError(words))
@@ -196,9 +196,9 @@ class Keras:
         name = what.name
         if what.kind == "other" and what.path.startswith("callbacks."):
             self.parts.refusals.check_call(what.path, name, args, kwargs)
-            found = callback(name, self.interpreter.unknown(f"the callback {name}"), args, kwargs)
-            if isinstance(found, Callback):
-                return found
+            result = callback(name, self.interpreter.unknown(f"the callback {name}"), args, kwargs)
+            if isinstance(result, Callback):
+                return result
         fits = self.parts.refusals.check_named_call(what, args, kwargs)
         if not fits and (what.kind == "operation" or name == "Input"):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
@@ -283,7 +283,7 @@ class Keras:
             return None
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(function.name or "function", args, kwargs, function)
-        for layer in (layer_of(one) for one in [*args, *kwargs.values()]):
+        for layer in (layer_of(argument) for argument in [*args, *kwargs.values()]):
             if layer is not None:
                 self.interpreter.effects.record_exposure(layer)
         return function
@@ -450,15 +450,15 @@ def keras_folder() -> str | None:
 def _homes() -> dict[str, str]:
     """Return the source file of each layer class of the installed Keras, by class name."""
     folder = keras_folder()
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for place, _, names in os.walk(os.path.join(folder, "src", "layers")) if folder is not None else ():
         for name in sorted(names):
             if name.endswith(".py") and not name.endswith("_test.py"):
                 path = os.path.join(place, name)
                 with open(path, encoding="utf-8") as file:
                     for match in _CLASS.findall(file.read()):
-                        found.setdefault(match, path)
-    return found
+                        results.setdefault(match, path)
+    return results
 
 
 def source_class(interpreter: Interpreter, name: str) -> Class | None:
@@ -481,16 +481,16 @@ def with_source(interpreter: Interpreter, cls: Class) -> None:
         is_layer = what is not None and what.kind == "layer"
         is_inner = what is not None and what.kind == "other" and "layers" in base.path.split(".")
         if (is_layer and _changes(cls)) or (is_inner and base.last in _homes()):
-            found = source_class(interpreter, what.name if what is not None and is_layer else base.last)
-            if found is not None and found is not cls:
-                cls.bases[place] = found
+            result = source_class(interpreter, what.name if what is not None and is_layer else base.last)
+            if result is not None and result is not cls:
+                cls.bases[place] = result
 
 
 def _changes(cls: Class) -> bool:
     """Return whether a class has methods that change what its layer computes."""
     own: dict[str, ProgramValue] = cls.attributes
-    return any(isinstance(one, Function) and one.kind != "property" and name not in _SAYS_NOTHING
-               for name, one in own.items())  # fmt: skip
+    return any(isinstance(value, Function) and value.kind != "property" and name not in _SAYS_NOTHING
+               for name, value in own.items())  # fmt: skip
 
 
 # Applications -------------------------------------------------------------------------------------------------------
@@ -503,15 +503,15 @@ _FOLDER = os.path.join("src", "applications")
 def _applications() -> dict[str, str]:
     """Return the module of each function of keras.applications that makes a model or helps to."""
     folder = keras_folder()
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for name in sorted(os.listdir(os.path.join(folder, _FOLDER))) if folder is not None else ():
         if not name.endswith(".py") or name.endswith("_test.py"):
             continue
         with open(os.path.join(folder or "", _FOLDER, name), encoding="utf-8") as file:
             for line in file:
                 if line.startswith("def ") and not line.startswith("def preprocess_input"):
-                    found.setdefault(line[4:].partition("(")[0], name)
-    return found
+                    results.setdefault(line[4:].partition("(")[0], name)
+    return results
 
 
 def application(reader: Interpreter, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:

@@ -65,11 +65,11 @@ tensorflow: FunctionTable[KerasParts] = FunctionTable()
 
 def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Return what a function of TensorFlow gives, by its name behind `tensorflow.`."""
-    args = [keras.operations.with_weights(one) for one in args]
-    kwargs = {key: keras.operations.with_weights(one) for key, one in kwargs.items() if key != "name"}
+    args = [keras.operations.with_weights(argument) for argument in args]
+    kwargs = {key: keras.operations.with_weights(value) for key, value in kwargs.items() if key != "name"}
     last = path.rpartition(".")[2]
     given = tensors_in([*args, *kwargs.values()])
-    if any(isinstance(one, GraphTensor) for one in given) and path not in _OF_ANY_OBJECT:
+    if any(isinstance(tensor, GraphTensor) for tensor in given) and path not in _OF_ANY_OBJECT:
         words = f"Keras 3 refuses tf.{path} on a tensor of Keras"
         if "keras" in keras.interpreter.import_roots and not keras.recorder.is_older:
             keras.interpreter.fault(
@@ -136,7 +136,7 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: KerasParts) 
     """Return what a function on tensors gives: an operation with a formula, or one that is not read."""
     given = [*args, *kwargs.values()]
     name, last = tensorflow_function(path), path.rpartition(".")[2]
-    unknown = next((one for one in given if isinstance(one, Unknown)), None)
+    unknown = next((item for item in given if isinstance(item, Unknown)), None)
     if unknown is not None or name is None:
         return keras.recorder.opaque_call(f"tf.{path}", args, kwargs, unknown)
     call = (f"tf.{name}", f"tf.{path}", args, kwargs)
@@ -274,8 +274,10 @@ function.add(
 @function("bias_add")
 def _bias_add(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `K.bias_add(x, bias, data_format)`: a bias of the channels, or of all axes behind that of examples."""
-    given = [keras.own_calls.shape_tuple(one) if isinstance(one, Tensor) else one for one in args[:2]]
-    shapes = [one.shape if isinstance(one, Array) else one for one in given]
+    given = [
+        keras.own_calls.shape_tuple(argument) if isinstance(argument, Tensor) else argument for argument in args[:2]
+    ]
+    shapes = [item.shape if isinstance(item, Array) else item for item in given]
     ranks = [len(shape) for shape in shapes if type(shape) is tuple]
     if len(ranks) != 2:
         return call_tensorflow("nn.bias_add", args, kwargs, keras)
@@ -296,7 +298,7 @@ def _bias_add(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramVa
 def _batch_dot(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `K.batch_dot(x, y, axes)`: the layer Dot; without axes the last one of x and the one before of y."""
     axes = args[2] if len(args) > 2 else None
-    shapes = [keras.own_calls.shape_tuple(one) if isinstance(one, Tensor) else None for one in args[:2]]
+    shapes = [keras.own_calls.shape_tuple(argument) if isinstance(argument, Tensor) else None for argument in args[:2]]
     ranks = [len(shape) for shape in shapes if type(shape) is tuple]
     if len(ranks) != 2:
         return NotImplemented
@@ -416,7 +418,7 @@ def _tuple(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue
     value, count = [*args, None, None][:2]
     if type(value) is int and type(count) is int and 0 < count <= 10:
         return (value,) * count
-    is_whole = type(value) in (list, tuple) and len(value) == count and all(type(one) is int for one in value)
+    is_whole = type(value) in (list, tuple) and len(value) == count and all(type(item) is int for item in value)
     return tuple(value) if is_whole else NotImplemented
 
 

@@ -72,10 +72,10 @@ class LayerFactory:
             words = (
                 f"{type_} gets a tensor as an argument; create the layer first, then call it: {shown or type_}(…)(x)"
             )
-            self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
+            self.fault(ArgumentError(words), next(i for i, argument in enumerate(args) if tensors_in(argument)))
             return self.recorder.opaque_model(type_, words)
         parts = args[0] if args and type(args[0]) in (list, tuple) else ()
-        if today(type_) in MERGES.values() and any(isinstance(layer_of(one), LayerValue) for one in parts):
+        if today(type_) in MERGES.values() and any(isinstance(layer_of(part), LayerValue) for part in parts):
             inputs, outputs = [", ".join([f"{name}.{end}" for name in ("one", "other")]) for end in ("input", "output")]
             words = (
                 f"{type_} gets models or layers as an argument, and takes tensors when it is called: "
@@ -125,9 +125,9 @@ class LayerFactory:
         type_, plain = modern_layer(type_, plain, tells_module=True)
         self.refusals.fill_older(type_, plain)
         unread = {
-            NamedFunction(one.last): one
-            for one in each_in(config)
-            if isinstance(one, Symbol) and interpreter.no_function(one) is not one
+            NamedFunction(symbol.last): symbol
+            for symbol in each_in(config)
+            if isinstance(symbol, Symbol) and interpreter.no_function(symbol) is not symbol
         }
         layer.type, layer.config = type_, self._checked(type_, dict(plain), name, unread)
         layer.missing = missing_settings(type_, plain)
@@ -155,7 +155,7 @@ class LayerFactory:
         args = list(args)
         convolution = type_.startswith("Conv") and "2D" in type_ and "Transpose" not in type_
         is_old = shown == "Convolution2D" or not _KERAS_1.isdisjoint(given)
-        if convolution and is_old and len(args) == 3 and all(isinstance(one, int) for one in args[1:]):
+        if convolution and is_old and len(args) == 3 and all(isinstance(argument, int) for argument in args[1:]):
             words = f"{shown}(n, {args[1]}, {args[2]}) is read as Keras 1 meant it: a kernel of {args[1]} × {args[2]}"
             self.interpreter.effects.record_assumption(Assumption(self.interpreter.line, words))
             args = [args[0], (args[1], args[2])]
@@ -168,17 +168,17 @@ class LayerFactory:
         """Return the input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
         takes = find(today(type_))
         arguments = takes.arguments if takes is not None else {}
-        found = {key: given.pop(key) for key in _OF_INPUT if key in given and key not in arguments}
+        results = {key: given.pop(key) for key in _OF_INPUT if key in given and key not in arguments}
         for key in ("batch_input_shape", "batch_shape"):
-            if found.get(key) is not None:
-                return found[key]
-        batch = found.get("batch_size")
-        if (shape := found.get("input_shape")) is not None:
+            if results.get(key) is not None:
+                return results[key]
+        batch = results.get("batch_size")
+        if (shape := results.get("input_shape")) is not None:
             if isinstance(shape, int):
                 words = f"{type_} needs input_shape to be a shape without the batch, got {shape}; write ({shape},)"
                 self.fault(ArgumentError(words), "input_shape")
             return (batch, *shape) if type(shape) in (tuple, list) else shape
-        length, size = found.get("input_length"), found.get("input_dim")
+        length, size = results.get("input_length"), results.get("input_dim")
         if "Embedding" in type_:
             return (batch, length) if length is not None else None
         sizes = [length, size] if length is not None or type_ in ("LSTM", "GRU", "SimpleRNN", "Conv1D") else [size]
@@ -193,8 +193,8 @@ class LayerFactory:
         if declaration is None:
             return config
         ignored = [key for key in config if key in declaration.ignores and unknown_in(config[key]) is not None]
-        config = {key: one for key, one in config.items() if key not in ignored}
-        known = {key: one for key, one in config.items() if unknown_in(one) is None}
+        config = {key: value for key, value in config.items() if key not in ignored}
+        known = {key: value for key, value in config.items() if unknown_in(value) is None}
         try:
             faults = declaration.faults(known)
         except (TypeError, ValueError, RecursionError):
@@ -204,7 +204,9 @@ class LayerFactory:
                 if "'" not in fault.fact or fault.fact.split("'")[1] not in config:
                     self.fault(fault)
                 continue
-            read = mirrored(config[key], lambda one: self.interpreter.no_function(unread.get(one, one)), NamedFunction)
+            read = mirrored(
+                config[key], lambda item: self.interpreter.no_function(unread.get(item, item)), NamedFunction
+            )
             if key in declaration.arguments and read != config[key]:
                 config[key] = read
                 continue
@@ -250,7 +252,7 @@ class LayerFactory:
     def _check_shape(self, shape: ProgramValue) -> None:
         """Record an error where the shape of an input is not valid."""
         sizes = shape if type(shape) in (tuple, list) else ()
-        negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
+        negative = any(isinstance(size, float) or (isinstance(size, int) and size < 0) for size in sizes)
         if negative or isinstance(shape, str):
             right = "each of its sizes is an integer, or None if unknown: shape=(28, 28, 1)"
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
@@ -266,8 +268,8 @@ class LayerFactory:
         if type_ == "Sequential":
             layers = given.pop("layers", args[0] if args else None)
             if layer_of(layers) is not None or isinstance(layers, Tensor):
-                one = layer_of(layers)
-                what = "a tensor" if one is None else f"the layer '{one.name}'"
+                other = layer_of(layers)
+                what = "a tensor" if other is None else f"the layer '{other.name}'"
                 self.fault(SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"), 0)
                 layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
@@ -284,7 +286,7 @@ class LayerFactory:
             for name, value in zip(("inputs", "outputs", "name"), args, strict=False):
                 given.setdefault(name, value)
             inputs = given.pop("inputs", given.pop("input", None))
-            inputs = mirrored(inputs, lambda one: self.implied.get(stands_for(one), one), Unknown)
+            inputs = mirrored(inputs, lambda item: self.implied.get(stands_for(item), item), Unknown)
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")
@@ -293,8 +295,8 @@ class LayerFactory:
             self.recorder.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
             self._outputs_are_tensors(inputs, outputs)
-            for one in (inputs, outputs):
-                unknown = unknown_in(one)
+            for other in (inputs, outputs):
+                unknown = unknown_in(other)
                 if unknown is not None:
                     model.open.append(unknown)
         if isinstance(given.get("trainable"), bool | Unknown | Symbol):
@@ -333,10 +335,10 @@ class LayerFactory:
             return
         if not stated:
             model.added_input = self.recorder.draw("InputLayer")
-        for one in model.layers:
-            if isinstance(one, ModelValue):
-                self.rebuild(one, called=True)
-        if any(isinstance(one, ModelValue) and one.form == "own" for one in model.layers):
+        for layer in model.layers:
+            if isinstance(layer, ModelValue):
+                self.rebuild(layer, called=True)
+        if any(isinstance(layer, ModelValue) and layer.form == "own" for layer in model.layers):
             self.graphs.graph(model)  # whose `call` makes layers, before those that follow
         self.recorder.draw("Functional")
 
@@ -353,8 +355,8 @@ class LayerFactory:
                 self.fault(
                     SpecError(f"{model.type} takes layers one by one, got a {type(item).__name__} of them"), place
                 )
-                for one in item:
-                    self.add(model, one, place)
+                for other in item:
+                    self.add(model, other, place)
                 return
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
             if (fact := _no_layer(item)) is not None:
@@ -393,7 +395,7 @@ class LayerFactory:
         """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
         names = keras_names.arguments(path) or (("learning_rate",) if path.startswith("optimizers.") else ())
         config = {**dict(zip(names, () if "y_true" in names else args, strict=False)), **kwargs}
-        return Setting(name, {key: one for key, one in config.items() if key != "**"}, path)
+        return Setting(name, {key: value for key, value in config.items() if key != "**"}, path)
 
 
 def stands_for(value: Unknown) -> str:
@@ -439,10 +441,10 @@ def shapes_of_data(data: ProgramValue) -> ProgramValue:
     known."""
 
     def join(kind: type, shapes: list[ProgramValue]) -> ProgramValue:
-        known = [one[1] for one in shapes] if kind is dict else shapes
+        known = [shape[1] for shape in shapes] if kind is dict else shapes
         return None if not known or None in known else dict(shapes) if kind is dict else shapes
 
-    shapes = rebuilt(data, lambda one, inside: (None, *one.shape[1:]) if isinstance(one, Array) else None, join)
+    shapes = rebuilt(data, lambda item, inside: (None, *item.shape[1:]) if isinstance(item, Array) else None, join)
     return None if isinstance(shapes, Unknown) else shapes
 
 
@@ -463,15 +465,16 @@ class Calling:
             return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
         if isinstance(layer, ModelValue):
             layer.built_alone = False
-        args = [self._as_tensor(one) for one in args]
+        args = [self._as_tensor(argument) for argument in args]
         kwargs = {
-            key: self._as_tensor(one) if key in ("inputs", "query", "value") else one for key, one in kwargs.items()
+            key: self._as_tensor(value) if key in ("inputs", "query", "value") else value
+            for key, value in kwargs.items()
         }
         given = [*args, *kwargs.values()]
         tensors = tensors_in(given)
         if not tensors:
             return self._on_data(layer, args, kwargs)
-        unknown = next((one for one in args[:1] if isinstance(one, Unknown)), None)
+        unknown = next((argument for argument in args[:1] if isinstance(argument, Unknown)), None)
         if unknown is not None:
             return unknown
         trace = None
@@ -509,8 +512,8 @@ class Calling:
         if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
             return None
         names = method.signature.names
-        given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
-        provided = {one for one in names if one == "training" or one.endswith("mask")}
+        given = {key: value for key, value in kwargs.items() if key in names or key not in ("training", "mask")}
+        provided = {name for name in names if name == "training" or name.endswith("mask")}
         asked = method.misfit([layer.instance, *args], given, provided - {"training"})
         if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
             self.recorder.older(
@@ -555,7 +558,7 @@ class Calling:
         """Return what a model gives for data: an array whose shape is known where the model's is."""
         graph = self.graphs.graph(model) if model.form != "own" else None
         spec = self.shapes.spec_of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
-        if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):
+        if spec is None or not isinstance(data, Array) or not all(isinstance(size, int) for size in spec.shape[1:]):
             return self.interpreter.unknown("the result of a model that is called on data")
         return Array((data.shape[0], *as_recorded(spec)[0][1:]))
 

@@ -197,9 +197,9 @@ def tensorflow_function(path: str) -> str | None:
     path = _OTHER_NAMES.get(path, path)
     home, _, last = path.partition(".")
     other = {"math": f"nn.{last}", "nn": f"math.{last}"}.get(home, path)  # many stand in both
-    for one in (path, other, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
-        if module_of(f"tf.{one}"):
-            return one
+    for item in (path, other, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
+        if module_of(f"tf.{item}"):
+            return item
     return None
 
 
@@ -281,18 +281,18 @@ def misfit(
     if not entry:
         return None
     names = list(given)
-    found: list[Misfit | None] = []
+    misfits: list[Misfit | None] = []
     for text in dict.fromkeys(entry):
         signature = read_signature(text)
         if signature is None:
-            found.append(_MISSING if text == "-" else None)
+            misfits.append(_MISSING if text == "-" else None)
             continue
         if also and signature.any_name:
             signature = signature._replace(common=tuple(also), any_name="")
-        found.append((signature if whole else signature._replace(required=())).misfit(count, names))
-    if all(found):
-        return next((one for one in found if one is not _MISSING), None)
-    return None if found[0] is None else found[0]._replace(only_today=True)
+        misfits.append((signature if whole else signature._replace(required=())).misfit(count, names))
+    if all(misfits):
+        return next((misfit for misfit in misfits if misfit is not _MISSING), None)
+    return None if misfits[0] is None else misfits[0]._replace(only_today=True)
 
 
 def arguments(path: str) -> tuple[str, ...]:

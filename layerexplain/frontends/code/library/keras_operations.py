@@ -47,7 +47,7 @@ _BY_OPERATOR = {
 
 def _is_number(value: ProgramValue) -> bool:
     """Return whether a value is a number, or lists of them."""
-    return all(isinstance(one, bool | int | float | str | type(None)) for one in each_in(value))
+    return all(isinstance(item, bool | int | float | str | type(None)) for item in each_in(value))
 
 
 def is_large(value: ProgramValue) -> bool:
@@ -58,9 +58,9 @@ def is_large(value: ProgramValue) -> bool:
 def _lost(result: ProgramValue, args: Arguments) -> bool:
     """Return whether a function of arrays whose values are known gave one whose values are not, as log of 0 does: a
     formula computes them."""
-    given = [one for one in args if isinstance(one, Array)]
+    given = [argument for argument in args if isinstance(argument, Array)]
     is_open = isinstance(result, Array) and result.values is None
-    return is_open and bool(given) and all(one.values is not None for one in given)
+    return is_open and bool(given) and all(array.values is not None for array in given)
 
 
 SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
@@ -92,8 +92,8 @@ class Operations:
         type_ = _OPERATORS.get(name)
         if type_ is None:
             return self.interpreter.unknown("an operator that tensors do not have")
-        given = [self._operand(one) for one in ((left,) if right is None else (left, right))]
-        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        given = [self._operand(item) for item in ((left,) if right is None else (left, right))]
+        unknown = next((item for item in given if isinstance(item, Unknown)), None)
         return unknown if unknown is not None else self.graphs.make_operation(type_, given, {})
 
     def item_of_table(self, table: Array, key: object) -> ProgramValue:
@@ -111,16 +111,18 @@ class Operations:
         """Evaluate `x[:, 0]`."""
         keys = key if type(key) is tuple else (key,)
         parts = [
-            part for one in keys for part in ((one.start, one.stop, one.step) if isinstance(one, slice) else (one,))
+            part
+            for item in keys
+            for part in ((item.start, item.stop, item.step) if isinstance(item, slice) else (item,))
         ]
-        bad = next((one for one in parts if isinstance(one, Unknown)), None)
+        bad = next((part for part in parts if isinstance(part, Unknown)), None)
         if bad is not None:
             return bad
-        if any(isinstance(one, Size) for one in parts):
-            if not any(isinstance(one, Size) for one in keys):
+        if any(isinstance(part, Size) for part in parts):
+            if not any(isinstance(item, Size) for item in keys):
                 return self.sizes.cut_to_sizes(tensor, keys)
             return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
-        if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
+        if any(not isinstance(part, int | str | type(None) | type(Ellipsis)) for part in parts):
             return self.interpreter.unknown("a part of a tensor at unknown positions")
         if isinstance(key, str):  # the inputs of a model by name
             return self.own_calls.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
@@ -129,8 +131,8 @@ class Operations:
     def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
         """Return what a function of keras.ops gives; `path` is the function whose arguments these are, where it is
         another one."""
-        args = [self.with_weights(one) for one in args]
-        kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
+        args = [self.with_weights(argument) for argument in args]
+        kwargs = {key: self.with_weights(value) for key, value in kwargs.items()}
         args, kwargs = in_order(path or f"ops.{name}", args, kwargs)
         if name in SIZES:
             return self.size(name, args, kwargs)
@@ -140,7 +142,7 @@ class Operations:
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
             return self.numbers(name, args, kwargs)
-        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        unknown = next((item for item in given if isinstance(item, Unknown)), None)
         if unknown is not None:
             return self.recorder.opaque_call(name, args, kwargs, unknown)
         type_ = operation_type(name)
@@ -166,8 +168,8 @@ class Operations:
             if unread:
                 why = self.interpreter.unknown(f"{unread[0]} of {shown}")
                 return self.recorder.opaque_call(shown, args, kwargs, why)
-        args = [self._table(one) if type_ in _OF_TENSORS or is_large(one) else one for one in args]
-        unknown = next((one for one in args if isinstance(one, Unknown)), None)
+        args = [self._table(argument) if type_ in _OF_TENSORS or is_large(argument) else argument for argument in args]
+        unknown = next((argument for argument in args if isinstance(argument, Unknown)), None)
         return self.graphs.make_operation(type_, args, kwargs) if unknown is None else unknown
 
     def _table(self, value: ProgramValue) -> ProgramValue:
@@ -206,16 +208,18 @@ class Operations:
             if isinstance(value[0], Unknown) and spec is not None and is_shape(value[1:]):
                 is_batch = product(spec.shape) in (None, product(value[1:]))
                 return value if is_batch else (Size(), *value[1:])
-            if not any(isinstance(one, Size) or one is None for one in value):
+            if not any(isinstance(item, Size) or item is None for item in value):
                 return value
-            is_open = [isinstance(one, Size) or one in (None, -1) for one in value]
-            is_counted = is_known and any(isinstance(one, Size) and one.tensor is None for one in value)  # as b + 1 is
+            is_open = [isinstance(item, Size) or item in (None, -1) for item in value]
+            is_counted = is_known and any(
+                isinstance(item, Size) and item.tensor is None for item in value
+            )  # as b + 1 is
             if sum(is_open) == 1 and not is_counted:
-                return tuple([-1 if each else one for each, one in zip(is_open, value, strict=True)])
+                return tuple([-1 if each else item for each, item in zip(is_open, value, strict=True)])
             first = value[0] is None and is_open.count(True) == 2 and -1 in value
-            return tuple([Size() if one is None and (i or not first) else one for i, one in enumerate(value)])
+            return tuple([Size() if item is None and (i or not first) else item for i, item in enumerate(value)])
 
-        return [args[0], *map(sized, args[1:])] if args else args, {key: sized(one) for key, one in kwargs.items()}
+        return [args[0], *map(sized, args[1:])] if args else args, {key: sized(value) for key, value in kwargs.items()}
 
     def size(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Evaluate `shape(x)`: the sizes that are known, and run-time sizes."""
@@ -240,15 +244,15 @@ class Operations:
         spec = self.shapes.spec_of(value)
         known = shape if spec is None else spec.shape
         return tuple([
-            Size("", value, axis, batch=own if isinstance(own, Batch) else None) if one is None else one
-            for axis, (one, own) in enumerate(zip(shape, known, strict=True))
+            Size("", value, axis, batch=own if isinstance(own, Batch) else None) if item is None else item
+            for axis, (item, own) in enumerate(zip(shape, known, strict=True))
         ])  # fmt: skip
 
     def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a function of keras.ops gives on numbers alone."""
         drawn = {today: kwargs[key] for key, today in _OF_DRAWS.items() if isinstance(kwargs.get(key), int | float)}
-        kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
-        unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+        kwargs = {key: value for key, value in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
+        unknown = next((argument for argument in [*args, *kwargs.values()] if isinstance(argument, Unknown)), None)
         if unknown is not None:
             return unknown
         if name in ("convert_to_tensor", "constant", "array", "cast", "identity") and args:
@@ -257,7 +261,7 @@ class Operations:
         if name in _GIVEN_SHAPE:
             shape: ProgramValue = args[0] if args else kwargs.get("shape")
             is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
-            if self.recorder.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
+            if self.recorder.in_call and is_drawn and all(isinstance(length, int | Size | None) for length in shape):
                 return self.constant_tensor(self.sizes.filled_at_run_time(shape), name, drawn)
             result = name if name in ("zeros", "ones") else "empty"
             return numpy_functions.call_numpy(result, args[:1], kwargs, self.interpreter)
@@ -269,10 +273,12 @@ class Operations:
         if not self.recorder.in_call or type_ is None or not (isinstance(result, Unknown) or _lost(result, args)):
             return result
         if type_ in _OF_TENSORS:
-            given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
+            given = [
+                argument if isinstance(argument, str) else self._table(arrays.array_of(argument)) for argument in args
+            ]
             return self.graphs.make_operation(type_, given, kwargs) if tensors_in(given) else result
-        given = [self._operand(one) for one in args]
-        if any(isinstance(one, Unknown) for one in given) or not all(map(_is_number, given)):
+        given = [self._operand(argument) for argument in args]
+        if any(isinstance(item, Unknown) for item in given) or not all(map(_is_number, given)):
             return result
         return self.graphs.make_operation(type_, given, kwargs)
 

@@ -106,12 +106,12 @@ class Refusals:
         of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
         inner = layer.config.get("layer")
         parts = [layer, inner] if isinstance(inner, LayerValue) else [layer]
-        keeps = next((one for one in parts if one.config.get("stateful") is True), None)
+        keeps = next((part for part in parts if part.config.get("stateful") is True), None)
         declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
         if keeps is None or declaration is None or not declaration.takes_states:
             return
         shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
-        if shapes and all(one[0] is None for one in shapes):
+        if shapes and all(shape[0] is None for shape in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
             fact = f"{keeps.type} with stateful=True needs a fixed batch size, got None; for example {right}"
             self.fault(ShapeError(fact), layer.place)
@@ -139,9 +139,9 @@ class Refusals:
             self.recorder.older(f"{path} is a name of older Keras", than=2)
             return
         known = keras_names.names_in(module)
-        if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
+        if module in _WHOLE and _plainly(name) in {_plainly(item) for item in known}:
             return
-        of_its_kind = [one for one in known if one[:1].isupper() == name[:1].isupper()]
+        of_its_kind = [item for item in known if item[:1].isupper() == name[:1].isupper()]
         hint = did_you_mean(name, of_its_kind) or did_you_mean(name, known)
         if hint or module in _WHOLE:
             before = path.rpartition(".")[0]
@@ -157,14 +157,14 @@ class Refusals:
         if path.startswith("tf."):
             old = list(_OLD_OF_TENSORFLOW)
         for name in [name for name in kwargs if name in old]:
-            found = keras_names.misfit(path, 0, [name], stars or _STARS.get(path, ()))
-            if found is not None and f"'{name}'" in found.words:
+            misfit = keras_names.misfit(path, 0, [name], stars or _STARS.get(path, ()))
+            if misfit is not None and f"'{name}'" in misfit.words:
                 self.recorder.older(f"{name} of {shown} is an argument of older versions", than=2)
         names = [name for name in kwargs if name not in old]
-        found = keras_names.misfit(path, len(args), names, stars or _STARS.get(path, ()))
-        if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
+        misfit = keras_names.misfit(path, len(args), names, stars or _STARS.get(path, ()))
+        if misfit is None or misfit.only_today or (len(names) < len(kwargs) and "is given no" in misfit.words):
             return True
-        self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
+        self.fault(ArgumentError(f"{shown} {misfit.words}"), misfit.argument)
         return False
 
     def check_named_call(self, what: KerasName, args: Arguments, kwargs: Keywords) -> bool:
@@ -202,7 +202,7 @@ class Refusals:
         owners = ["Model", "Layer"] if isinstance(layer, ModelValue) else ["Layer"]
         if isinstance(layer, ModelValue) and layer.form == "sequential":
             owners.append("Sequential")
-        owner = next((one for one in owners if keras_names.is_known(f"{one}.{name}")), None)
+        owner = next((item for item in owners if keras_names.is_known(f"{item}.{name}")), None)
         if name in ("call", "__call__", "build", "compute_mask", "add_loss", "add_metric") or owner is None:
             return
         if name == "add_weight" and args and isinstance(args[0], str):
@@ -223,16 +223,18 @@ class Refusals:
         if not keras_names.is_known(path):
             return True
         names = [name for name in kwargs if name not in ("training", "constants")]
-        found = keras_names.misfit(path, len(args), names)
-        if found is not None and not found.only_today:
+        misfit = keras_names.misfit(path, len(args), names)
+        if misfit is not None and not misfit.only_today:
             listed = (
-                len(args) > 1 and all(tensors_in([one]) for one in args) and keras_names.misfit(path, 1, names) is None
+                len(args) > 1
+                and all(tensors_in([argument]) for argument in args)
+                and keras_names.misfit(path, 1, names) is None
             )
             takes_list = type_ in keras_names.MERGES.values()
-            hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
+            hint = "; give the same tensor twice for self-attention" if "given no value" in misfit.words else ""
             if listed and takes_list:
                 hint = f"; give them as one list: {type_}(…)([a, b])"
-            self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
+            self.fault(ArgumentError(f"the call of {type_} {misfit.words}{hint}"), misfit.argument)
             return False
         if len(args) > 1 and isinstance(args[1], Tensor) and keras_names.arguments(path)[1:2] == ("training",):
             fact = f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, for example with"
@@ -270,11 +272,11 @@ class Refusals:
             if name in _OLD.get(f"layers.{type_}", "").split():
                 self.recorder.older(f"{name} of {type_} is an argument of older Keras")
                 continue
-            found = keras_names.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
-            if found is not None and found.only_today:
+            misfit = keras_names.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
+            if misfit is not None and misfit.only_today:
                 self.recorder.older(f"{name} of {type_} is an argument of older Keras")
-            elif found is not None:
-                self.fault(ArgumentError(f"{type_} {found.words}"), name)
+            elif misfit is not None:
+                self.fault(ArgumentError(f"{type_} {misfit.words}"), name)
 
     def fill_older(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Give the argument that only older Keras had a default for."""
@@ -285,8 +287,8 @@ class Refusals:
     def passes_over(self, type_: str, name: str) -> bool:
         """Return whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
         path = f"layers.{type_}"
-        found = keras_names.misfit(path, 0, [name], OF_LAYERS, whole=False)
-        if not keras_names.is_known(path) or not (found is None or found.only_today):
+        misfit = keras_names.misfit(path, 0, [name], OF_LAYERS, whole=False)
+        if not keras_names.is_known(path) or not (misfit is None or misfit.only_today):
             return False
         self.interpreter.effects.mark_incomplete(self.interpreter.unknown(f"what {name} of {type_} does is not known"))
         return True
@@ -316,7 +318,7 @@ class Refusals:
             self.fault(ArgumentError(words), key)
         elif isinstance(value, str):
             known = keras_names.names_in(module)
-            if _plainly(value) not in {_plainly(one) for one in known} | _ALSO:
+            if _plainly(value) not in {_plainly(item) for item in known} | _ALSO:
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
                 self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
 
@@ -346,9 +348,9 @@ class Refusals:
     def _has(self, module: str, name: str) -> bool:
         if self.recorder.has_custom_objects or name == "":
             return True
-        known = {_plainly(one) for one in keras_names.names_in(module)} | _ALSO
+        known = {_plainly(item) for item in keras_names.names_in(module)} | _ALSO
         if module == "metrics":
-            known |= {_plainly(one) for one in keras_names.names_in("losses")}
+            known |= {_plainly(item) for item in keras_names.names_in("losses")}
         return _plainly(name) in known or (module in ("losses", "optimizers") and part_of(module, name) is not None)
 
 
@@ -356,7 +358,7 @@ def _names_like(module: str) -> list[str]:
     """Return the losses, metrics or optimizers of Keras as programs write them."""
     if module == "metrics":
         return ["accuracy", *keras_names.names_in("metrics")]
-    return [one.lower() for one in part_names(module)] if module == "optimizers" else part_names(module, aliases=True)
+    return [name.lower() for name in part_names(module)] if module == "optimizers" else part_names(module, aliases=True)
 
 
 def _a(word: str) -> str:
@@ -378,7 +380,7 @@ def _no_tensor(value: object) -> str | None:
 def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
     """Return the shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one
     is not known, or something else stands between."""
-    waiting, seen, found = [tensor], set(), []
+    waiting, seen, input_shapes = [tensor], set(), []
     while waiting:
         node = waiting.pop().node
         if id(node) in seen:
@@ -390,6 +392,6 @@ def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
             shape = node.layer.config.get("batch_shape")
             if type(shape) not in (list, tuple) or not shape:
                 return None
-            found.append(shape)
+            input_shapes.append(shape)
         waiting += node.tensors()
-    return found
+    return input_shapes

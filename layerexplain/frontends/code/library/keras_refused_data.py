@@ -54,15 +54,15 @@ class DataChecks:
         given = args[0]
         names = _names(model.inputs, graph.inputs)
         if type(given) is dict:
-            missing = [one for one in names if one not in given]
+            missing = [name for name in names if name not in given]
             if missing:
-                others = ", ".join(f"'{one}'" for one in given)
+                others = ", ".join(f"'{item}'" for item in given)
                 self.fault(ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0)
                 return
             tensors: list[ProgramValue] = [given[name] for name in names]
         else:
             tensors = flat(given)
-            if any(not isinstance(one, Tensor) or self.shapes.spec_of(one) is None for one in tensors):
+            if any(not isinstance(tensor, Tensor) or self.shapes.spec_of(tensor) is None for tensor in tensors):
                 return  # a tensor of unknown shape in a `call` may stand for several
             if len(tensors) != len(graph.inputs):
                 takes = _count(len(graph.inputs), "tensor")
@@ -74,24 +74,24 @@ class DataChecks:
             if wanted is None or got is None or len(wanted.shape) != len(got.shape):
                 continue
             if _differ(wanted.shape, got.shape):
-                sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
-                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0)
+                sizes, result = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
+                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {result}"), 0)
 
     # Weights ----------------------------------------------------------------------------------------------------------
 
     def check_weights(self, layer: LayerValue, given: ProgramValue, place: str | int = 0) -> None:
         """Keep the fault of `set_weights` with other sizes than those of a layer or a model that is called or built."""
         arrays = list(given) if type(given) in (list, tuple) and len(given) <= _MOST_WEIGHTS else []
-        if not arrays or not all(isinstance(one, Array) for one in arrays):
+        if not arrays or not all(isinstance(array, Array) for array in arrays):
             return
-        found = self._weights_of(layer, set())
-        if found is None:
+        results = self._weights_of(layer, set())
+        if results is None:
             return
-        sizes = [one.shape for one in arrays]
+        sizes = [array.shape for array in arrays]
         # In whatever order: that of Keras is not always that of the formula.
-        known = all(isinstance(size, int) for shape in (*found, *sizes) for size in shape)
-        if len(found) != len(sizes) or (known and sorted(found) != sorted(sizes)):
-            takes, got = _shapes_text(found), _shapes_text(sizes)
+        known = all(isinstance(size, int) for shape in (*results, *sizes) for size in shape)
+        if len(results) != len(sizes) or (known and sorted(results) != sorted(sizes)):
+            takes, got = _shapes_text(results), _shapes_text(sizes)
             self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
 
     def _weights_of(self, layer: LayerValue, met: set[int]) -> list[Shape] | None:
@@ -102,7 +102,7 @@ class DataChecks:
         met.add(id(layer))
         if isinstance(layer, ModelValue):
             graph = self.graphs.graph(layer) if layer.form != "own" else None
-            parts = [None] if graph is None else [self._weights_of(one, met) for one in graph.layers]
+            parts = [None] if graph is None else [self._weights_of(inner_layer, met) for inner_layer in graph.layers]
             known = [part for part in parts if part is not None]
             return [shape for part in known for shape in part] if len(known) == len(parts) else None
         declaration = find(layer.type) if layer.kind == "layer" else None
@@ -111,7 +111,7 @@ class DataChecks:
         nodes = self.graphs.calls_of(layer)
         # Where nothing is known of the input, its weights may still follow from its arguments, as those of a table do.
         _, shape = self.recorder.first_shapes.get(id(layer), (layer, (None, None)))
-        if not nodes and type(shape) in (tuple, list) and all(isinstance(one, int | None) for one in shape):
+        if not nodes and type(shape) in (tuple, list) and all(isinstance(size, int | None) for size in shape):
             nodes = [self.own_calls.tried(layer, tuple(shape))]
         return self.shapes.weights(nodes[0]) if nodes else None
 
@@ -138,7 +138,7 @@ class DataChecks:
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_arrays(model, graph, name, given, batches)
-        effects.fault_models.update((id(one), model) for one in effects.since(mark).faults)
+        effects.fault_models.update((id(fault), model) for fault in effects.since(mark).faults)
 
     def _check_arrays(
         self, model: ModelValue, graph: Graph, name: str, given: Mapping[str, ProgramValue], batches: ProgramValue
@@ -165,9 +165,9 @@ class DataChecks:
         """Return what a model is trained on, as far as it is known; `graph` is None where its layers are not."""
         call = self.interpreter.node
         # What `**options` give may be validation data, or the order of examples.
-        is_fit = name == "fit" and not any(one.arg is None for one in getattr(call, "keywords", ()))
+        is_fit = name == "fit" and not any(item.arg is None for item in getattr(call, "keywords", ()))
         watched = unwatched(given, model.compiled or {}, len(graph.outputs) if graph else 0) if is_fit else ()
-        found: list[DataArray] = []
+        result: list[DataArray] = []
         sure = given.get("batch_size") == _OF_BATCHES
         sides = ((model.inputs, graph.inputs, "x", "X"), (model.outputs, graph.outputs, "y", "y")) if graph else ()
         for structure, tensors, argument, name in sides:
@@ -175,14 +175,16 @@ class DataChecks:
             arrays = _arrays(given.get(argument), names) or []
             own = [name] if len(names) == 1 else [tensor.node.layer.name for tensor in tensors]
             if len(arrays) == len(own):
-                found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
+                result += [
+                    _data_array(item, array, sure) for item, array in zip(own, arrays, strict=True) if array.shape
+                ]
         batch = given.get("batch_size", 32)
         size = batch if isinstance(batch, int) else 32 if batch is None else None
         # Batches that a program makes itself keep their order; with them fit() takes no targets.
         is_shuffled = (
             is_fit and not sure and given.get("y") is not None and given.get("shuffle", True) in (True, "batch")
         )
-        return FitData(tuple(found), size, is_shuffled=is_shuffled, watched=watched)
+        return FitData(tuple(result), size, is_shuffled=is_shuffled, watched=watched)
 
     def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: object, argument: str) -> None:
         arrays = _arrays(data, _names(model.inputs, graph.inputs))
@@ -191,7 +193,7 @@ class DataChecks:
         shown = f"{name}() of '{model.name}'" if argument in _ORDER else f"{argument} of '{model.name}'"
         if len(arrays) != len(graph.inputs):
             takes = f"{shown} needs data for {_count(len(graph.inputs), 'input')}, got {_count(len(arrays), 'array')}"
-            specs = [self.shapes.spec_of(one) for one in graph.inputs]
+            specs = [self.shapes.spec_of(tensor) for tensor in graph.inputs]
             shapes = [None if spec is None else as_recorded(spec)[0] for spec in specs]
             each = _each_of(_called(argument, "X"), _names(model.inputs, graph.inputs), shapes, arrays)
             self.fault(ShapeError(takes + each), argument, _ORDER)
@@ -218,7 +220,7 @@ class DataChecks:
         argument: str,
         batches: object = None,
     ) -> None:
-        if any(self.shapes.spec_of(one) is None for one in graph.outputs):
+        if any(self.shapes.spec_of(item) is None for item in graph.outputs):
             return  # a tensor of unknown shape may stand for several
         compiled = (model.compiled or {}).get("loss")
         names = _names(model.outputs, graph.outputs)
@@ -227,7 +229,7 @@ class DataChecks:
             return
         shown = f"{name}() of '{model.name}'" if argument in _ORDER else f"{argument} of '{model.name}'"
         if len(arrays) != len(graph.outputs):
-            if any(one is None for one in (compiled if type(compiled) in (list, tuple) else ())):
+            if any(item is None for item in (compiled if type(compiled) in (list, tuple) else ())):
                 return
             wanted, got = _count(len(graph.outputs), "output"), _count(len(arrays), "array")
             each = _each_of(_called(argument, "y"), names, [], arrays)
@@ -239,7 +241,9 @@ class DataChecks:
             self.fault(ShapeError(fact))
             return
         examples = _arrays(data, _names(model.inputs, graph.inputs)) or []
-        counts = [one.shape[0] for one in [*examples, *arrays] if one.shape and isinstance(one.shape[0], int)]
+        counts = [
+            example.shape[0] for example in [*examples, *arrays] if example.shape and isinstance(example.shape[0], int)
+        ]
         if len(set(counts)) > 1:
             several = " and ".join(dict.fromkeys(map(str, counts)))
             self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
@@ -249,10 +253,10 @@ class DataChecks:
             loss = _loss(compiled, number, names)
             if spec is None or loss is None or not array.shape:
                 continue
-            sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
-            if refuses_targets(loss, found, sizes):
-                right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
-                recurrent = last_recurrent([(one.name, one.type) for one in graph.layers])
+            sizes, results = as_recorded(spec)[0], (None, *array.shape[1:])
+            if refuses_targets(loss, results, sizes):
+                right = _mode(batches, loss) if len(results) != len(loss.targets_shape(sizes)) else ""
+                recurrent = last_recurrent([(layer.name, layer.type) for layer in graph.layers])
                 fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right, recurrent)
                 self.fault(ShapeError(fact), argument, _ORDER)
                 return
@@ -269,7 +273,7 @@ def _each_of(name: str, names: Sequence[str], wanted: Sequence[Shape | None], ar
         starts = [sum(sizes[:at]) for at in range(len(sizes) + 1)]
         parts = [f"{name}[:, {start or ''}:{'' if end == columns else end}]" for start, end in pairwise(starts)]
         return f": `{name} = [{', '.join(parts)}]` takes its columns apart, for {in_a_row(names)}"
-    return f": give a list, `[{', '.join([f'{name}_{one}' for one in names])}]`, with an array for each"
+    return f": give a list, `[{', '.join([f'{name}_{other}' for other in names])}]`, with an array for each"
 
 
 def _are_one_name(call: ast.AST | None) -> bool:
@@ -282,7 +286,7 @@ def _are_one_name(call: ast.AST | None) -> bool:
     if not isinstance(call, ast.Call):
         return False
     given: dict[str | None, ast.expr] = dict(zip(_ORDER, call.args, strict=False))
-    given |= {one.arg: one.value for one in call.keywords}
+    given |= {keyword.arg: keyword.value for keyword in call.keywords}
     x, y = given.get("x"), given.get("y")
     return isinstance(x, ast.Name) and isinstance(y, ast.Name) and x.id == y.id
 
@@ -303,7 +307,7 @@ def _data_array(name: str, array: Array, sure: bool) -> DataArray:
     ends = array.range()
     if ends is not None:
         values = array.values or ()
-        whole = all([float(one).is_integer() for one in values if isinstance(one, int | float)])
+        whole = all([float(value).is_integer() for value in values if isinstance(value, int | float)])
         return DataArray(name, array.shape, *ends, whole if values else "int" in array.dtype, ones=array.ones())
     rows, classes = array.shape[0], array.classes
     every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
@@ -339,15 +343,19 @@ def _names(structure: object, tensors: Sequence[Tensor]) -> list[str]:
 def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
     """Return the arrays of data in the order of the names; None where one of them is not known."""
     if type(data) is dict:
-        found = [data.get(name) for name in names]
+        results = [data.get(name) for name in names]
     else:
-        found = list(data) if type(data) in (list, tuple) else [data]
-    return [one for one in found if isinstance(one, Array)] if all(isinstance(one, Array) for one in found) else None
+        results = list(data) if type(data) in (list, tuple) else [data]
+    return (
+        [item for item in results if isinstance(item, Array)]
+        if all(isinstance(item, Array) for item in results)
+        else None
+    )
 
 
-def _differ(one: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:
+def _differ(item: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:
     """Return whether known sizes differ; that of the batch does not count."""
-    pairs = zip(one[1:], other[1:], strict=True)
+    pairs = zip(item[1:], other[1:], strict=True)
     return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs)
 
 
@@ -389,7 +397,7 @@ def callback(type_: str, unknown: Unknown, args: Sequence[ProgramValue], kwargs:
 def watched(callbacks: ProgramValue) -> tuple[tuple[str, str], ...]:
     """Return the callbacks of a call of fit() that watch a number, each with its type and the number."""
     listed = callbacks if type(callbacks) in (list, tuple) else [callbacks]
-    return tuple([(one.type, one.monitor) for one in listed if isinstance(one, Callback)])
+    return tuple([(item.type, item.monitor) for item in listed if isinstance(item, Callback)])
 
 
 def unwatched(
@@ -397,15 +405,15 @@ def unwatched(
 ) -> tuple[tuple[str, str, str], ...]:
     """Return the callbacks that watch what a call of fit() never computes, each with the number and the reason."""
     metrics = metric_names(compiled) if outputs == 1 else None
-    found: list[tuple[str, str, str]] = []
+    results: list[tuple[str, str, str]] = []
     for type_, monitor in watched(given.get("callbacks")):
         base = monitor.removeprefix("val_")
         if base != monitor and not has_validation(given):
-            found.append((type_, monitor, "fit() gets no validation data"))
+            results.append((type_, monitor, "fit() gets no validation data"))
         elif metrics is not None and base not in ("loss", "lr", "learning_rate", *metrics):
             stated = f"the metrics are {', '.join(sorted(metrics))}" if metrics else "the model has no metrics"
-            found.append((type_, monitor, stated))
-    return tuple(found)
+            results.append((type_, monitor, stated))
+    return tuple(results)
 
 
 def has_validation(given: Mapping[str, ProgramValue]) -> bool:
@@ -420,5 +428,5 @@ def metric_names(compiled: Mapping[str, ProgramValue]) -> frozenset[str] | None:
     for key in ("metrics", "weighted_metrics"):
         some: ProgramValue = compiled.get(key)
         listed += some if type(some) in (list, tuple) else [] if some is None else [some]
-    names = [one.config.get("name") if isinstance(one, Setting) else one for one in listed]
-    return frozenset(str(one) for one in names) if all(isinstance(one, str) for one in names) else None
+    names = [item.config.get("name") if isinstance(item, Setting) else item for item in listed]
+    return frozenset(str(name) for name in names) if all(isinstance(name, str) for name in names) else None

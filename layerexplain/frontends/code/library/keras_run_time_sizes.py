@@ -25,7 +25,9 @@ _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims
 def _sizes(likes: Sequence[Expr], shape: ProgramValue) -> tuple[ProgramValue, ...]:
     """Return a shape in which ("axis", tensor, axis, times, per) stands for `times / per` of a size that a tensor
     has."""
-    return tuple([one if isinstance(one, int) else _part_of(likes[one[1]].shape[one[2]], *one[3:]) for one in shape])
+    return tuple(
+        [size if isinstance(size, int) else _part_of(likes[size[1]].shape[size[2]], *size[3:]) for size in shape]
+    )
 
 
 def _part_of(size: LangSize, times: int = 1, per: int = 1) -> LangSize:
@@ -67,7 +69,7 @@ def _tile(x: Expr, *likes: Expr, times: object) -> Expr:
 def _declared(
     name: str, formula: Callable[..., Expr], tensors: tuple[str, ...], variadic: str | None, *arguments: str
 ) -> Declaration:
-    taken = {one: argument_of(Anything, None) for one in arguments}
+    taken = {argument: argument_of(Anything, None) for argument in arguments}
     return Declaration(name, formula, Signature(tensors, taken, 0, variadic), description="A size of a tensor is used.")
 
 
@@ -108,7 +110,7 @@ class RunTimeSizes:
         if name == "reshape":
             given = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
             sizes = given if isinstance(given, list | tuple) else ()
-            several = len([one for one in sizes if isinstance(one, Size) or one == -1]) > 1
+            several = len([size for size in sizes if isinstance(size, Size) or size == -1]) > 1
             return (
                 self._shaped(RESHAPE, x, given, "shape") if several or self._changes_count(x, sizes) else NotImplemented
             )
@@ -126,8 +128,8 @@ class RunTimeSizes:
         spec = self.shapes.spec_of(x)
         if spec is None or not has_batch(spec.shape):
             return False
-        at = next(one for one in sizes if isinstance(one, Size))
-        wanted = [at.batch // at.per * at.times if one is at and at.batch is not None else one for one in sizes]
+        at = next(size for size in sizes if isinstance(size, Size))
+        wanted = [at.batch // at.per * at.times if size is at and at.batch is not None else size for size in sizes]
         return at.per > 1 or (at.batch is not None and None not in spec.shape and quotient(spec.shape, wanted) != 1)
 
     def _vector(self, name: str, args: Arguments) -> ProgramValue:
@@ -136,10 +138,10 @@ class RunTimeSizes:
         if name == "expand_dims" and isinstance(given, Size):
             return [given]
         items: ProgramValue = given if type(given) in (list, tuple) else ()
-        parts = [plain(one) for one in items]
-        flat = [one for part in parts for one in (part if isinstance(part, list | tuple) else [part])]
+        parts = [plain(item) for item in items]
+        flat = [item for part in parts for item in (part if isinstance(part, list | tuple) else [part])]
         nests = [type(part) in (list, tuple) for part in parts]
-        if not parts or not all(isinstance(one, Size | int) for one in flat):
+        if not parts or not all(isinstance(item, Size | int) for item in flat):
             return NotImplemented
         return flat if (all(nests) if name.startswith("concat") else not any(nests)) else NotImplemented
 
@@ -172,12 +174,12 @@ class RunTimeSizes:
             return NotImplemented
         likes: list[ProgramValue] = []
         sizes: list[ProgramValue] = []
-        for one in shape:
-            if isinstance(one, Size) and one.tensor is not None:
-                sizes.append(("axis", len(likes), one.axis, one.times, one.per))
-                likes.append(one.tensor)
-            elif isinstance(one, int) and (one >= 0 or declaration is RESHAPE):
-                sizes.append(one)
+        for size in shape:
+            if isinstance(size, Size) and size.tensor is not None:
+                sizes.append(("axis", len(likes), size.axis, size.times, size.per))
+                likes.append(size.tensor)
+            elif isinstance(size, int) and (size >= 0 or declaration is RESHAPE):
+                sizes.append(size)
             else:
                 return NotImplemented
         return self.run_time_operation(declaration, [x, *likes], {name: tuple(sizes)})
@@ -195,8 +197,8 @@ class RunTimeSizes:
         if len(key) != len(shape) or len(starts) != len(lengths):
             return NotImplemented
         return self.cut_to_sizes(x, tuple([
-            slice(one.start, length) if isinstance(length, Size) else one
-            for one, length in zip(key, lengths, strict=True)
+            slice(item.start, length) if isinstance(length, Size) else item
+            for item, length in zip(key, lengths, strict=True)
         ]), from_start=True)  # fmt: skip
 
     def cut_to_sizes(self, x: Tensor, key: tuple[ProgramValue, ...], *, from_start: bool = False) -> ProgramValue:
@@ -205,22 +207,22 @@ class RunTimeSizes:
         plain: list[ProgramValue] = []
         later: list[tuple[int, Size]] = []
         axis = 0
-        for one in key:
-            if one is Ellipsis:
+        for item in key:
+            if item is Ellipsis:
                 shape = self.own_calls.shape_tuple(x)
                 if isinstance(shape, Unknown):
                     return shape
                 axis += len(shape) - len([part for part in key if part is not Ellipsis and part is not None])
-            stop = one.stop if isinstance(one, slice) else None
+            stop = item.stop if isinstance(item, slice) else None
             if isinstance(stop, Size):
-                start_is_zero = one.start in (None, 0)
-                if not stop.is_axis or one.step is not None or not (start_is_zero or from_start):
+                start_is_zero = item.start in (None, 0)
+                if not stop.is_axis or item.step is not None or not (start_is_zero or from_start):
                     return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
                 later.append((axis, stop))
-                one = slice(one.start, None) if from_start and not start_is_zero else slice(None)
-            plain.append(one)
-            axis += one is not Ellipsis and not isinstance(one, int)
-        if any(not (isinstance(one, slice) and one == slice(None)) for one in plain):
+                item = slice(item.start, None) if from_start and not start_is_zero else slice(None)
+            plain.append(item)
+            axis += item is not Ellipsis and not isinstance(item, int)
+        if any(not (isinstance(item, slice) and item == slice(None)) for item in plain):
             x = self.graphs.make_operation("GetItem", [x, tuple(plain)], {})
         for at, size in later:
             x = self.run_time_operation(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
@@ -237,12 +239,12 @@ class RunTimeSizes:
         "batch"."""
         if is_shape(shape):
             return tuple(shape)
-        found: list[ProgramValue] = []
-        for one in shape:
-            like = one.tensor if isinstance(one, Size) and one.is_axis else None
+        results: list[ProgramValue] = []
+        for size in shape:
+            like = size.tensor if isinstance(size, Size) and size.is_axis else None
             spec = None if like is None else self.shapes.spec_of(like)
-            if isinstance(one, int):
-                found.append(one)
+            if isinstance(size, int):
+                results.append(size)
             else:
-                found.append("batch" if spec is not None and spec.shape[one.axis] is BATCH else None)
-        return tuple(found)
+                results.append("batch" if spec is not None and spec.shape[size.axis] is BATCH else None)
+        return tuple(results)

@@ -57,8 +57,8 @@ _OF_NUMBERS = ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "c
 _EACH: dict[str, Callable[[ProgramValue], ProgramValue] | None] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
     "round": round, "log2": math.log2, "log10": math.log10, "tanh": math.tanh, "floor": math.floor, "ceil": math.ceil,
-    "sign": lambda one: (one > 0) - (one < 0), "square": lambda one: one * one, "logical_not": lambda one: not one,
-    "normalize": None,
+    "sign": lambda item: (item > 0) - (item < 0), "square": lambda item: item * item,
+    "logical_not": lambda item: not item, "normalize": None,
 }  # fmt: skip
 """Functions that give an array of the same shape; None for one whose values are not computed here."""
 
@@ -80,7 +80,7 @@ class Numpy(Library):
     def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         name = path.partition(".")[2]
         if tensors := tensors_in([*args, *kwargs.values()]):
-            if any(isinstance(one, GraphTensor) for one in tensors):
+            if any(isinstance(tensor, GraphTensor) for tensor in tensors):
                 last = path.rpartition(".")[2]
                 words = f"np.{last} needs numbers, got a tensor of Keras; use keras.ops.{last}"
                 raise ProgramError("TypeError", words, interpreter.place())
@@ -122,7 +122,9 @@ def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator)
     if name in _EACH and not is_plain(number) and not isinstance(first, Size):
         return _of_each_value(name, known_array(first), args[1:])
     if name in _OPERATORS and len(args) == 2 and not kwargs:
-        return evaluator.operate(_OPERATORS[name], *[one if is_plain(one) else known_array(one) for one in args])
+        return evaluator.operate(
+            _OPERATORS[name], *[argument if is_plain(argument) else known_array(argument) for argument in args]
+        )
     if name in _CHANGE and isinstance(first, Array):
         evaluator.mutate(first)
         first.write(None)
@@ -138,7 +140,7 @@ def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator)
     if name in ("ceil", "floor", "sqrt", "exp", "log") and isinstance(first, Size):
         return Size()
     if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
-        if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
+        if type(first) in (tuple, list) and any(isinstance(item, Size) or item is None for item in first):
             return Size()
         return fold(_OTHER_NAMES.get(name, name), known_array(first))
     if name in FOLDS and isinstance(first, Array):
@@ -163,7 +165,7 @@ def _of_each_value(name: str, array: Array, others: Arguments) -> Array:
     if array.values is None:
         return array._replace(cells=None, bounds=None)
     try:
-        values = None if compute is None else tuple([compute(one) for one in array.values])
+        values = None if compute is None else tuple([compute(value) for value in array.values])
     except (ValueError, OverflowError, TypeError):
         values = None
     keeps = name in _KEEP_DTYPE or array.dtype.startswith("float")
@@ -174,13 +176,13 @@ def _shape(value: ProgramValue) -> Shape:
     """Return sizes as they are given: a number or several. Raises UnknownValue where one of them is not known."""
     value = plain(value)
     sizes = value if type(value) in (tuple, list) else (value,)
-    if any(isinstance(one, Unknown) for one in sizes):
+    if any(isinstance(size, Unknown) for size in sizes):
         raise unknown_value(sizes, "sizes")
-    if any(isinstance(one, float) for one in sizes):
+    if any(isinstance(size, float) for size in sizes):
         raise ProgramError("TypeError", f"the sizes {sizes} are not integers (// divides whole numbers)")
-    if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
+    if any(isinstance(size, int) and (size < 0 or size > 10**12) for size in sizes):
         raise unknown_value((), TOO_LARGE)
-    return tuple([one if isinstance(one, int) else None for one in sizes])
+    return tuple([size if isinstance(size, int) else None for size in sizes])
 
 
 def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -197,7 +199,7 @@ def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramVal
 @function("numpy.eye", "numpy.identity")
 def _eye(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.eye(rows, columns, k)`: ones on the k-th diagonal."""
-    rows, columns, k = [plain(one) for one in [*args[:3], None, None, None][:3]]
+    rows, columns, k = [plain(argument) for argument in [*args[:3], None, None, None][:3]]
     rows, columns, k = kwargs.get("N", rows), kwargs.get("M", columns), kwargs.get("k", k)
     shape = _shape((rows, rows if columns is None else columns))
     if not is_small(shape) or not isinstance(k, int | None):
@@ -224,7 +226,7 @@ def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
 
 def _ends(name: str, args: Arguments, kwargs: Keywords) -> tuple[float, float] | None:
     """Return the ends of `np.random.randint` or `uniform`, None where they are not known."""
-    given = [plain(one) for one in args[:2]]
+    given = [plain(argument) for argument in args[:2]]
     low = kwargs.get("low", given[0] if given else 0)
     high = kwargs.get("high", given[1] if len(given) > 1 else None)
     if name == "randint":
@@ -244,9 +246,9 @@ def _first(args: Arguments) -> Array:
 def _rows(args: Arguments, kwargs: Keywords) -> tuple[list[Array], int]:
     """Return the arrays that a function is given as one list, and the axis. Raises UnknownValue where they are not
     known."""
-    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    rows = [array_of(item) for item in args[0]] if args and type(args[0]) in (list, tuple) else []
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
-    if not rows or not isinstance(axis, int) or any(isinstance(one, Unknown) for one in rows):
+    if not rows or not isinstance(axis, int) or any(isinstance(row, Unknown) for row in rows):
         raise unknown_value(rows, "unknown arrays")
     return rows, axis
 
@@ -267,9 +269,9 @@ def _without(shape: Shape, axis: int) -> Shape:
 
 def _fit_together(words: str, shapes: list[Shape]) -> None:
     """Refuse arrays whose other sizes are not the same."""
-    for one in shapes[1:]:
-        if len(one) != len(shapes[0]) or any(map(differ, one, shapes[0])):
-            raise ProgramError("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {one}")
+    for shape in shapes[1:]:
+        if len(shape) != len(shapes[0]) or any(map(differ, shape, shapes[0])):
+            raise ProgramError("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {shape}")
 
 
 @function("numpy.concatenate")
@@ -280,25 +282,25 @@ def _concatenate(args: Arguments, kwargs: Keywords, interpreter: Interpreter) ->
 
 
 def _flat(array: Array) -> Array:
-    found = array.reshaped([-1])
-    if isinstance(found, Unknown):
-        raise UnknownValue(found)
-    return found
+    result = array.reshaped([-1])
+    if isinstance(result, Unknown):
+        raise UnknownValue(result)
+    return result
 
 
 @function("numpy.vstack")
 def _vstack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.vstack(arrays)`: those of one axis are rows."""
     rows, _ = _rows(args[:1], {})
-    return _concatenate([[one if len(one.shape) > 1 else one.reshaped([1, -1]) for one in rows]], {}, interpreter)
+    return _concatenate([[row if len(row.shape) > 1 else row.reshaped([1, -1]) for row in rows]], {}, interpreter)
 
 
 @function("numpy.append")
 def _append(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.append(array, values)`: without an axis of all numbers in a row."""
-    both = [known_array(one) for one in args[:2]]
+    both = [known_array(argument) for argument in args[:2]]
     if len(args) < 3 and "axis" not in kwargs:
-        both = [_flat(one) for one in both]
+        both = [_flat(array) for array in both]
     return _concatenate([both, *args[2:]], kwargs, interpreter)
 
 
@@ -324,17 +326,17 @@ def _squeeze(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
 @function("numpy.meshgrid")
 def _meshgrid(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.meshgrid(x, y)`: the first two axes are swapped, as in a picture, unless indexing='ij'."""
-    rows = [_flat(known_array(one)) for one in args]
+    rows = [_flat(known_array(argument)) for argument in args]
     shape = tuple([row.shape[0] for row in rows])
     if not is_small(shape):
         return [Array(shape, None, None, row.dtype) for row in rows]
-    found = []
+    arrays = []
     for axis, row in enumerate(rows):
         lying = row.view(tuple([size if i == axis else 1 for i, size in enumerate(shape)]))
-        found.append(lying.spread(shape).copied())
+        arrays.append(lying.spread(shape).copied())
     order = [1, 0, *range(2, len(shape))]
     swaps = kwargs.get("indexing", "xy") == "xy" and len(shape) > 1
-    return [one.permuted(order) for one in found] if swaps else found
+    return [array.permuted(order) for array in arrays] if swaps else arrays
 
 
 def _triangle(args: Arguments, kwargs: Keywords, keeps: Callable[[int, int], bool]) -> ProgramValue:
@@ -344,7 +346,8 @@ def _triangle(args: Arguments, kwargs: Keywords, keeps: Callable[[int, int], boo
     rows, columns = array.shape[-2:]
     places = [divmod(i % ((rows or 1) * (columns or 1)), columns or 1) for i in range(len(array.values))]
     kept = [
-        one if keeps(column - row, k) else type(one)(0) for one, (row, column) in zip(array.values, places, strict=True)
+        value if keeps(column - row, k) else type(value)(0)
+        for value, (row, column) in zip(array.values, places, strict=True)
     ]
     return array._replace(cells=tuple(kept))
 
@@ -357,14 +360,14 @@ def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
 
 def _of_pairs(pick: Callable[[float, float], float], args: Arguments) -> ProgramValue:
     """Return what is picked of each pair of numbers of two arrays that broadcast."""
-    left, right = [known_array(array_of(one)) for one in args[:2]]
+    left, right = [known_array(array_of(argument)) for argument in args[:2]]
     shape = broadcast(left.shape, right.shape)
     dtype = left.dtype if left.dtype == right.dtype else "float64"
     if left.values is None or right.values is None or not is_small(shape):
         return Array(shape, None, None, dtype)
     pairs = zip(left.spread(shape).values or (), right.spread(shape).values or (), strict=True)
-    found = Array(shape, tuple([pick(a, b) for a, b in pairs]), None, dtype)
-    return found if shape else plain(found)
+    array = Array(shape, tuple([pick(a, b) for a, b in pairs]), None, dtype)
+    return array if shape else plain(array)
 
 
 @function("numpy.cumsum")
@@ -381,7 +384,7 @@ def _cumsum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 @function("numpy.linspace")
 def _linspace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
-    if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
+    if not all(isinstance(item, int | float) for item in (start, stop)) or not isinstance(count, int):
         raise unknown_value((start, stop, count), "numbers")
     if not 0 <= count <= 1000:
         return Array((count,)) if count > 0 else Unknown(TOO_LARGE)
@@ -392,8 +395,8 @@ def _linspace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pr
 @function("numpy.arange")
 def _arange(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
-    numbers = [plain(one) for one in given]
-    if not numbers or not all(isinstance(one, int) for one in numbers):
+    numbers = [plain(item) for item in given]
+    if not numbers or not all(isinstance(number, int) for number in numbers):
         raise unknown_value(numbers, "a range of numbers")
     try:
         rows = range(*numbers)
@@ -432,18 +435,24 @@ def _unique(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 @function("numpy.delete")
 def _delete(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.delete(values, places)` of a list of numbers."""
-    values, places = (iterate(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
-    if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
+    values, places = (
+        iterate(argument) if not isinstance(argument, int) else [argument] for argument in [*args, None, None][:2]
+    )
+    if (
+        isinstance(values, Unknown)
+        or isinstance(places, Unknown)
+        or not all(isinstance(place, int) for place in places)
+    ):
         return Unknown("it comes from np.delete(…)")
-    left_out = {one % len(values) for one in places if values}
-    return array_of([one for place, one in enumerate(values) if place not in left_out])
+    left_out = {place % len(values) for place in places if values}
+    return array_of([value for place, value in enumerate(values) if place not in left_out])
 
 
 @function("numpy.dot", "numpy.matmul")
 def _product(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.dot(x, y)` of arrays with two axes."""
-    both = [known_array(one) for one in args[:2]]
-    flat = len(both) < 2 or any(len(one.shape) != 2 for one in both)
+    both = [known_array(argument) for argument in args[:2]]
+    flat = len(both) < 2 or any(len(array.shape) != 2 for array in both)
     return Unknown("a product of arrays") if flat else operate("MatMult", *both)
 
 

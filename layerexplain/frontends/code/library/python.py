@@ -49,9 +49,9 @@ class Parser(Value):
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name == "add_argument":
-            flags = [one for one in args if isinstance(one, str)]
+            flags = [argument for argument in args if isinstance(argument, str)]
             if flags:
-                longest = next((one for one in flags if one.startswith("--")), flags[0])
+                longest = next((flag for flag in flags if flag.startswith("--")), flags[0])
                 dest = str(kwargs.get("dest", longest.lstrip("-").replace("-", "_")))
                 self.known[dest] = _default(dest, flags, kwargs, evaluator)
             return evaluator.unknown("an argument of a parser")
@@ -64,7 +64,7 @@ class Parser(Value):
             if not args or args[0] != []:
                 words = "command-line arguments are assumed to have their defaults"
                 evaluator.effects.depend_on(Assumption(evaluator.line, words))
-            namespace = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
+            namespace = Namespace({key: evaluator.settings.get(key, value) for key, value in self.known.items()})
             return namespace if name == "parse_args" else (namespace, [])
         return None if name in ("print_help", "error", "exit") else evaluator.unknown(f"{name}() of a parser")
 
@@ -128,9 +128,9 @@ def _reduce(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
         return NotImplemented
     items = [*args[2:], *known_items(args[1])]
     folded = items[0] if items else Unknown("a fold of nothing")
-    for one in items[1:]:
+    for item in items[1:]:
         interpreter.budget.step()
-        folded = interpreter.call(args[0], [folded, one])
+        folded = interpreter.call(args[0], [folded, item])
     return folded
 
 
@@ -154,13 +154,13 @@ def _signature(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> P
     if not isinstance(of, Function):
         return NotImplemented
     spec = of.node.args
-    kinds = dict.fromkeys([one.arg for one in spec.posonlyargs], 0)
-    kinds |= dict.fromkeys([one.arg for one in spec.args], 1)
+    kinds = dict.fromkeys([parameter.arg for parameter in spec.posonlyargs], 0)
+    kinds |= dict.fromkeys([argument.arg for argument in spec.args], 1)
     kinds |= {spec.vararg.arg: 2} if spec.vararg is not None else {}
     kinds |= dict.fromkeys(of.keywords, 3)
     kinds |= {spec.kwarg.arg: 4} if spec.kwarg is not None else {}
-    found = {name: Namespace({"name": name, "kind": kind, **_KINDS}) for name, kind in kinds.items()}
-    return Namespace({"parameters": found})
+    results = {name: Namespace({"name": name, "kind": kind, **_KINDS}) for name, kind in kinds.items()}
+    return Namespace({"parameters": results})
 
 
 @function("copy.copy")
@@ -226,7 +226,7 @@ def _of_records(args: Arguments, interpreter: Interpreter, form: Callable[[Keywo
     """Return a dataclass, with all that is inside of it, as its fields in another form."""
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
-    result = rebuilt(args[0], lambda one, inside: inside(form(one.fields())) if isinstance(one, Instance) else one)
+    result = rebuilt(args[0], lambda item, inside: inside(form(item.fields())) if isinstance(item, Instance) else item)
     interpreter.budget.make(weight(result))
     return result
 
@@ -253,13 +253,13 @@ def _math(name: str) -> Implementation:
 
 def _of_numbers(name: str, args: Arguments) -> ProgramValue:
     """Return what a function of `math` gives."""
-    if any(isinstance(one, Size) for one in args):
+    if any(isinstance(argument, Size) for argument in args):
         return Size()
     if name == "prod" and args:
         return product(known_items(args[0]))
     if name not in _MATH:
         return Unknown(f"math.{name}(…), which layerexplain does not read")
-    if not all(isinstance(one, int | float) for one in args):
+    if not all(isinstance(argument, int | float) for argument in args):
         raise unknown_value(args, "an unknown number")
     try:
         return getattr(math, name)(*args)
@@ -283,7 +283,7 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
             return Unknown(TOO_LARGE)
         budget.make(rows * len(known))
         return list(itertools.product(*known))
-    if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
+    if name == "accumulate" and known and len(args) == 1 and all(isinstance(item, int | float) for item in known[0]):
         return list(itertools.accumulate(known[0]))
     if name == "repeat" and len(args) == 2 and isinstance(args[1], int):
         if args[1] > MOST_ITEMS:
@@ -297,13 +297,13 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
 
 def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
     """Return the items of all values, one after another."""
-    found: list[ProgramValue] = []
-    for one in values:
-        found += known_items(one)
-        if len(found) > MOST_ITEMS:
+    results: list[ProgramValue] = []
+    for value in values:
+        results += known_items(value)
+        if len(results) > MOST_ITEMS:
             return Unknown(TOO_LARGE)
-    budget.make(len(found))
-    return found
+    budget.make(len(results))
+    return results
 
 
 def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter, known: dict[int, ProgramValue]) -> ProgramValue:
@@ -322,7 +322,7 @@ def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter, known: di
         return value
     if deep and isinstance(value, Value):
         interpreter.budget.make(MODULE)
-        value.copy_to(known, lambda one: _copied(one, True, interpreter, known))
+        value.copy_to(known, lambda item: _copied(item, True, interpreter, known))
         return known.get(id(value), Unknown("a copy of a value"))
     if isinstance(value, Instance) and value.cls.is_record:
         copy = Instance(value.cls)

@@ -87,7 +87,7 @@ def _timm(name: str) -> Implementation:
             return tuple(args[0]) if type(args[0]) in (list, tuple) else (args[0],) * _TUPLES[last]
         if last == "DropPath":
             config = dict(zip(("drop_prob", "scale_by_keep"), args, strict=False)) | kwargs
-            config = {key: 0.0 if one is None else one for key, one in config.items()}
+            config = {key: 0.0 if value is None else value for key, value in config.items()}
             return make_module(f"{TIMM}{last}", config, interpreter)
         if last == "register_model" and args:
             return args[0]
@@ -112,13 +112,13 @@ def _einops(path: str) -> Implementation:
         is_function = name.islower()
         x = (args[0] if args else kwargs.get("tensor")) if is_function else None
         given = args[1:] if is_function and args else args
-        config = dict(zip([one for one in declaration.arguments if one != "sizes"], given, strict=False))
-        config |= {key: one for key, one in kwargs.items() if key in declaration.arguments}
-        sizes = {key: one for key, one in kwargs.items() if key not in (*declaration.arguments, "tensor")}
+        config = dict(zip([argument for argument in declaration.arguments if argument != "sizes"], given, strict=False))
+        config |= {key: value for key, value in kwargs.items() if key in declaration.arguments}
+        sizes = {key: value for key, value in kwargs.items() if key not in (*declaration.arguments, "tensor")}
         config["sizes"] = _plain_sizes(sizes)
         if not is_function:
             return make_module(f"{EINOPS}{name}", config, interpreter)
-        unknown = next((one for one in (x, *config.values()) if isinstance(one, Unknown)), None)
+        unknown = next((item for item in (x, *config.values()) if isinstance(item, Unknown)), None)
         return unknown or _call(f"{EINOPS}{name}", x, config, interpreter)
 
     return implementation
@@ -126,8 +126,8 @@ def _einops(path: str) -> Implementation:
 
 def _plain_sizes(sizes: Keywords) -> ProgramValue:
     """Return sizes of axes with None for the batch; Unknown where one is not known."""
-    unknown = next((one for one in sizes.values() if isinstance(one, Unknown)), None)
-    return unknown or {key: stated(one) for key, one in sizes.items()}
+    unknown = next((size for size in sizes.values() if isinstance(size, Unknown)), None)
+    return unknown or {key: stated(size) for key, size in sizes.items()}
 
 
 def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interpreter) -> ProgramValue:
@@ -172,7 +172,7 @@ def _einsum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
     if len(names) > len(string.ascii_letters):
         raise ProgramError("RuntimeError", "Too many axes in einsum", interpreter.place())
     letters = dict(zip(names, string.ascii_letters, strict=False))
-    equation = re.sub(r"\w+", lambda found: letters[found[0]], pattern).replace(" ", "")
+    equation = re.sub(r"\w+", lambda match: letters[match[0]], pattern).replace(" ", "")
     return tensor_function(_run(interpreter, "einsum"), "einsum", [equation, *tensors], {})
 
 
@@ -194,10 +194,10 @@ def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
     if type(tensors) not in (list, tuple):
         return tensors if isinstance(tensors, Unknown) else NotImplemented
     parts, shapes = [], []
-    for one in tensors:
-        if isinstance(one, Unknown):
-            return one
-        x = run.stored(one) if isinstance(one, Parameter | Array) else one
+    for tensor in tensors:
+        if isinstance(tensor, Unknown):
+            return tensor
+        x = run.stored(tensor) if isinstance(tensor, Parameter | Array) else tensor
         sizes = x.sizes
         if len(sizes) < before + after:
             words = f"pack needs tensors with at least {before + after} axes, got one with {len(sizes)}"
@@ -213,8 +213,8 @@ def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
 
 def _all(sizes: tuple[ProgramValue, ...]) -> ProgramValue:
     """Return the product of sizes; one of them may be the batch."""
-    found = quotient(sizes, ()) if all(isinstance(size, int | Batch) for size in sizes) else None
-    return Unknown("a product of sizes that are not known") if found is None else found
+    result = quotient(sizes, ()) if all(isinstance(size, int | Batch) for size in sizes) else None
+    return Unknown("a product of sizes that are not known") if result is None else result
 
 
 def _reshaped(run: TensorRun, x: Tensor, sizes: tuple[ProgramValue, ...]) -> ProgramValue:
@@ -233,21 +233,21 @@ def _unpack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
         return x if isinstance(x, Unknown) else NotImplemented
     if len(x.sizes) != before + 1 + after:
         raise run.refused(f"unpack needs a tensor with {before + 1 + after} axes, got one with {len(x.sizes)}")
-    shapes = [tuple(one) for one in shapes]
-    counts = [_all(one) if -1 not in one else None for one in shapes]
+    shapes = [tuple(shape) for shape in shapes]
+    counts = [_all(shape) if -1 not in shape else None for shape in shapes]
     if len(shapes) == 1:
         parts = (x,)
-    elif x.spec.shape[before] is BATCH or any(type(one) is not int for one in counts if one is not None):
+    elif x.spec.shape[before] is BATCH or any(type(count) is not int for count in counts if count is not None):
         return interpreter.unknown("what unpack cuts from an axis of unknown size")
     else:
         if None in counts:
-            known = sum(one for one in counts if one is not None)
+            known = sum(count for count in counts if count is not None)
             counts[counts.index(None)] = x.spec.shape[before] - known
         parts = tensor_function(run, "split", [x, counts, before], {})
     sizes = x.sizes
     return [
-        one if len(shape) == 1 else _reshaped(run, one, (*sizes[:before], *shape, *sizes[before + 1 :]))
-        for one, shape in zip(parts, shapes, strict=True)
+        part if len(shape) == 1 else _reshaped(run, part, (*sizes[:before], *shape, *sizes[before + 1 :]))
+        for part, shape in zip(parts, shapes, strict=True)
     ]
 
 
@@ -262,9 +262,9 @@ _LIBRARIES = (
     numpy.LIBRARY,
     LIBRARY,
     torch_framework.LIBRARY,
-    *[FrameworkLibrary(*one.roots) for one in FRAMEWORKS],
+    *[FrameworkLibrary(*function.roots) for function in FRAMEWORKS],
 )
-LIBRARIES = {root: one for one in _LIBRARIES for root in one.roots}
+LIBRARIES = {root: library for library in _LIBRARIES for root in library.roots}
 """The libraries by the first parts of their names."""
 
 

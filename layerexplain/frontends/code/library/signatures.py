@@ -92,9 +92,9 @@ def overloads(path: str) -> list[CallSignature]:
         return [signature for text in dict.fromkeys(columns) if (signature := read_signature(text)) is not None]
     # A method takes what the function takes behind the tensor.
     return [
-        one._replace(positional=one.positional[1:], required=one.required[1:])
-        for one in overloads(f"torch.{path.removeprefix('torch.Tensor.')}")
-        if one.positional
+        overload._replace(positional=overload.positional[1:], required=overload.required[1:])
+        for overload in overloads(f"torch.{path.removeprefix('torch.Tensor.')}")
+        if overload.positional
     ]
 
 
@@ -103,7 +103,7 @@ def fitting(
 ) -> CallSignature | None:
     """Return the overload of a function that a call is of: of those that fit, the one that has tensors where the call
     has them. None where none fits, or the function is not known."""
-    fits = [one for one in overloads(path) if one.misfit(len(args), list(kwargs)) is None]
+    fits = [overload for overload in overloads(path) if overload.misfit(len(args), list(kwargs)) is None]
 
     def strange(signature: CallSignature) -> int:
         given = [*zip(signature.positional, args, strict=False), *kwargs.items()]

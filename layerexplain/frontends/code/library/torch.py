@@ -97,11 +97,11 @@ class Gradients:
 
     def note_weights(self, tensors: Sequence[Tensor]) -> None:
         """Note that tensors are computed from weights of their own call, or are weights."""
-        self._behind_weights |= {one.ref.key for one in tensors}
+        self._behind_weights |= {tensor.ref.key for tensor in tensors}
 
     def note_call(self, key: Any, given: Sequence[Tensor]) -> None:
         """Note a call with the tensors that it was given."""
-        if any(one.ref.key in self._behind_weights for one in given):
+        if any(tensor.ref.key in self._behind_weights for tensor in given):
             self._behind_weights.add(key)
         if not self.are_on:
             self._stopped.add(key)
@@ -118,12 +118,12 @@ class Gradients:
         if tensor.ref not in self._detached:
             before, self.are_on = self.are_on, False  # what is given to it needs no other row
             try:
-                found = self.run.operation("detach", [tensor], {}, row=name)
+                result = self.run.operation("detach", [tensor], {}, row=name)
             finally:
                 self.are_on = before
-            self._behind_weights.discard(found.ref.key)
-            self._stopped.discard(found.ref.key)
-            self._detached[tensor.ref] = found
+            self._behind_weights.discard(result.ref.key)
+            self._stopped.discard(result.ref.key)
+            self._detached[tensor.ref] = result
         return self._detached[tensor.ref]
 
 
@@ -144,25 +144,25 @@ class ModuleState:
     def of_run(self, run: TensorRun) -> Iterator[None]:
         """Let a run begin as the program left the modules, and note which attributes it gives tensors."""
         for now, before in reversed(self._before):
-            for name in [name for name, one in now.items() if _has_tensor(one)]:
+            for name in [name for name, value in now.items() if _has_tensor(value)]:
                 del now[name]
-            now.update({name: one for name, one in before.items() if name not in now})
+            now.update({name: value for name, value in before.items() if name not in now})
         self._before = []
-        modules: list[Any] = [one for one in named_modules(run.model).values() if hasattr(one, "attributes")]
-        kept = [(one.attributes, dict(one.attributes)) for one in modules]
+        modules: list[Any] = [module for module in named_modules(run.model).values() if hasattr(module, "attributes")]
+        kept = [(module.attributes, dict(module.attributes)) for module in modules]
         parameters = named_parameters(run.model).values()
-        for one in parameters:
-            one.run = run
+        for parameter in parameters:
+            parameter.run = run
         try:
             yield
         finally:
-            for one in parameters:
-                one.run = None
+            for parameter in parameters:
+                parameter.run = None
             self._before = [(now, before) for now, before in kept if any(map(_has_tensor, now.values()))]
 
 
 def _has_tensor(value: ProgramValue) -> bool:
-    return any(isinstance(one, Tensor) for one in flat(value))
+    return any(isinstance(item, Tensor) for item in flat(value))
 
 
 # Torch --------------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def _torch(name: str) -> Implementation:
         if (computed := _computed_weight(name, args, kwargs, interpreter)) is not None:
             return computed
         if package.startswith(_WITHOUT_EFFECT):
-            if run_of(interpreter) is not None and any(isinstance(one, Tensor) for one in args):
+            if run_of(interpreter) is not None and any(isinstance(argument, Tensor) for argument in args):
                 return interpreter.unknown(f"layerexplain cannot read torch.{name}(…)")
             return None if last[:1].islower() else interpreter.unknown(f"an object of torch.{name}")
         if package == "jit":
@@ -241,8 +241,10 @@ def _computed_weight(name: str, args: list[Any], kwargs: dict[str, Any], interpr
         return module
     if declaration is None:
         return None
-    names = [one for one in positional_arguments(declaration) if one not in ("type", "arguments", "is_new")]
-    how = dict(zip(names, args[1:], strict=False)) | {key: one for key, one in kwargs.items() if key in names}
+    names = [
+        argument for argument in positional_arguments(declaration) if argument not in ("type", "arguments", "is_new")
+    ]
+    how = dict(zip(names, args[1:], strict=False)) | {key: value for key, value in kwargs.items() if key in names}
     module.computed = (f"torch.nn.utils.{last}", {**how, "is_new": package == ["parametrizations"]})
     return module
 
@@ -276,11 +278,11 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
     if declaration is None:
         return BuiltIn(type_, {}, place) if type_[:1].isupper() else interpreter.unknown(f"torch.nn.{type_}")
     config = dict(zip(positional_arguments(declaration)[is_lazy:], args, strict=False))
-    config |= {key: one for key, one in kwargs.items() if key not in ("device", "dtype", "inplace")}
-    config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
+    config |= {key: value for key, value in kwargs.items() if key not in ("device", "dtype", "inplace")}
+    config = {key: tuple(value) if type(value) is list else value for key, value in config.items()}
     if type_ == "Identity":
         config = {}
-    config = {key: _named(interpreter.no_function(one)) for key, one in config.items()}
+    config = {key: _named(interpreter.no_function(value)) for key, value in config.items()}
     if is_loss(type_):
         config = plain_arguments(config)
         interpreter.kept(TorchTraining).note_loss(interpreter, type_, config)
@@ -332,16 +334,16 @@ def _compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: In
     if name == "is_tensor" and args and not isinstance(args[0], Unknown):
         return isinstance(args[0], Tensor | Parameter | Array)
     given = [*args, *kwargs.values()]
-    tensors = [one for one in given if isinstance(one, Tensor | Parameter)]
+    tensors = [item for item in given if isinstance(item, Tensor | Parameter)]
     nested = [
-        one for each in given if type(each) in (list, tuple) for one in each if isinstance(one, Tensor | Parameter)
+        item for each in given if type(each) in (list, tuple) for item in each if isinstance(item, Tensor | Parameter)
     ]
     if run is not None and (tensors or nested):
         return tensor_function(run, name, args, kwargs, path)
-    found = numbers(name, args, kwargs, interpreter) if run is None else run.numbers(name, args, kwargs)
-    if found is not NotImplemented:
-        return found
-    if (unknown := next((one for one in given if isinstance(one, Unknown)), None)) is not None:
+    result = numbers(name, args, kwargs, interpreter) if run is None else run.numbers(name, args, kwargs)
+    if result is not NotImplemented:
+        return result
+    if (unknown := next((item for item in given if isinstance(item, Unknown)), None)) is not None:
         return unknown
     if name in (
         "set_grad_enabled",
@@ -390,7 +392,7 @@ def _summary(name: str) -> Implementation:
         if args and is_module(args[0]):
             if isinstance(data, Array):
                 interpreter.call_module(args[0], [data], {})
-            elif isinstance(size, list | tuple) and all(isinstance(one, int) for one in size):
+            elif isinstance(size, list | tuple) and all(isinstance(item, int) for item in size):
                 with_batch = tuple(size) if len(size) == 4 else (1, *size)
                 interpreter.call_module(args[0], [Numbers(with_batch)], {})
         return None
@@ -453,11 +455,13 @@ def call_block(run: TensorRun, block: BuiltIn, args: Sequence[Any], kwargs: Mapp
     masks = {name: value for name, value in given.items() if value is not None}
     if block.type == _BOTH:
         own = {"src_mask": "mask", "src_key_padding_mask": "src_key_padding_mask", "src_is_causal": "is_causal"}
-        memory = run.run(parts["encoder"], tensors[:1], {own[name]: one for name, one in masks.items() if name in own})
-        others = {name: one for name, one in masks.items() if name not in own}
+        memory = run.run(
+            parts["encoder"], tensors[:1], {own[name]: mask for name, mask in masks.items() if name in own}
+        )
+        others = {name: mask for name, mask in masks.items() if name not in own}
         return run.run(parts["decoder"], [tensors[1], memory], others)
     x, *memories = tensors
-    masks = {"src_mask" if name == "mask" else name: one for name, one in masks.items()}
+    masks = {"src_mask" if name == "mask" else name: mask for name, mask in masks.items()}
     for layer in parts["layers"].iterate():
         x = run.part(layer, [x, *memories], masks)
     return run.part(parts["norm"], [x], {}) if "norm" in parts else x
@@ -472,4 +476,4 @@ def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
         items = args[0].iterate()
     if type(items) is dict or (container in ("ModuleDict", "ParameterDict") and type(items) in (list, tuple)):
         return dict(items)  # pairs of a name and a module do as well
-    return {str(i): one for i, one in enumerate(items)}
+    return {str(i): item for i, item in enumerate(items)}

@@ -20,10 +20,10 @@ _ELEMENTWISE = ("torch.add", "torch.sub", "torch.mul")
 
 def cure(run: Any, type_: str, given: Sequence[Any]) -> str:
     """Return what to write, with the mark before it; "" where nothing is known."""
-    tensors = [one for one in given if isinstance(one, Tensor)]
+    tensors = [item for item in given if isinstance(item, Tensor)]
     if type_ == "torch.cat":
-        images = len({len(one.spec.shape) for one in tensors}) == 1 and len(tensors[0].spec.shape) > 3
-        differ = len({one.spec.shape[2:] for one in tensors}) > 1
+        images = len({len(tensor.spec.shape) for tensor in tensors}) == 1 and len(tensors[0].spec.shape) > 3
+        differ = len({tensor.spec.shape[2:] for tensor in tensors}) > 1
         return _EVEN if _halves(run, tensors) else _SAME if images and differ else ""
     if type_ in _ELEMENTWISE and len(tensors) == 2:
         return _projection(run, *tensors) or (_EVEN if _halves(run, tensors) else "")
@@ -32,11 +32,11 @@ def cure(run: Any, type_: str, given: Sequence[Any]) -> str:
 
 def _halves(run: Any, tensors: Sequence[Tensor]) -> bool:
     """Return whether a pooling or a stride stands before tensors of images that differ by what an odd size loses."""
-    keys = {key for one in tensors for key in (*run.before(one.ref), one.ref.key)}
+    keys = {key for tensor in tensors for key in (*run.before(tensor.ref), tensor.ref.key)}
     types = [run.sources.get(key, ("", []))[0] for key in keys]
     strided = [layer for layer in run.placed.values() if layer.config.get("stride", 1) not in (1, (1, 1))]
-    sizes = [one.spec.shape[2:] for one in tensors if len(one.spec.shape) > 2]
-    pairs = [(a, b) for one in sizes[1:] for a, b in zip(sizes[0], one, strict=False) if a != b]
+    sizes = [tensor.spec.shape[2:] for tensor in tensors if len(tensor.spec.shape) > 2]
+    pairs = [(a, b) for size in sizes[1:] for a, b in zip(sizes[0], size, strict=False) if a != b]
     near = all(isinstance(a, int) and isinstance(b, int) and abs(a - b) <= max(a, b) // 8 + 1 for a, b in pairs)
     return bool(pairs) and near and (any("pool" in type_.lower() for type_ in types) or bool(strided))
 
@@ -56,10 +56,10 @@ def _origin(run: Any, tensors: Sequence[Tensor]) -> str:
     return ""
 
 
-def _projection(run: Any, one: Tensor, other: Tensor) -> str:
+def _projection(run: Any, tensor: Tensor, other: Tensor) -> str:
     """Return the layer that gives a shortcut the shape of what it is added to: a 1 × 1 convolution, or a Linear."""
-    is_first = one.ref.key in run.before(other.ref)
-    short, long = (one, other) if is_first else (other, one)
+    is_first = tensor.ref.key in run.before(other.ref)
+    short, long = (tensor, other) if is_first else (other, tensor)
     own, wanted = short.spec.shape, long.spec.shape
     if len(own) != len(wanted) or (short.ref.key not in run.before(long.ref)) or own[:1] != wanted[:1]:
         return ""
@@ -83,7 +83,12 @@ def misfit(module: BuiltIn, tensors: Sequence[Any]) -> str:
     another one; "" where they fit."""
     ids = tensors[0].values if tensors and isinstance(tensors[0], Array) else None
     rows = module.config.get("num_embeddings")
-    if ids and isinstance(rows, int) and all(type(one) is int for one in ids) and not 0 <= min(ids) <= max(ids) < rows:
+    if (
+        ids
+        and isinstance(rows, int)
+        and all(type(item) is int for item in ids)
+        and not 0 <= min(ids) <= max(ids) < rows
+    ):
         wrong = max(ids) if max(ids) >= rows else min(ids)
         larger = f"; write num_embeddings={wrong + 1} or more, or shorter sequences" if wrong > 0 else ""
         return f"{module.type} needs ids from 0 to {rows - 1}, one for each of its {rows} rows, got {wrong}{larger}"
@@ -92,7 +97,7 @@ def misfit(module: BuiltIn, tensors: Sequence[Any]) -> str:
     if weight is None or spec is None or len(weight.shape) != 2 or spec.shape[-1:] == tuple(weight.shape[1:]):
         return ""
     (rows, wanted), got = weight.shape, spec.shape[-1] if spec.shape else None
-    if not all(isinstance(one, int) for one in (rows, wanted, got)):
+    if not all(isinstance(row, int) for row in (rows, wanted, got)):
         return ""
     fact = (
         f"the weight that Linear is given has the shape ({rows}, {wanted}) and needs {wanted} features along the last"

@@ -42,7 +42,7 @@ class Picture(Value):
 def _pair(value: ProgramValue) -> tuple[int | None, int | None]:
     """Return rows and columns of a size that is one number or two; None for what is not known."""
     parts = tuple(value) if type(value) in (list, tuple) else (value,)
-    sizes = [one if type(one) is int else None for one in parts]
+    sizes = [part if type(part) is int else None for part in parts]
     return (sizes[0], sizes[-1]) if 0 < len(sizes) < 3 else (None, None)
 
 
@@ -65,7 +65,7 @@ def _resized(shape: Shape, size: ProgramValue) -> Shape:
 def _padded(shape: Shape, padding: ProgramValue) -> Shape:
     """Return the sizes with padding: `left, top, right, bottom`, or one number for all, or one for each direction."""
     parts = [padding] if type(padding) is int else list(padding) if type(padding) in (list, tuple) else []
-    if len(parts) not in (1, 2, 4) or not all(type(one) is int for one in parts):
+    if len(parts) not in (1, 2, 4) or not all(type(part) is int for part in parts):
         return shape[0], None, None
     left, top, right, bottom = parts * (4 // len(parts))
     rows, columns = shape[1:]
@@ -106,8 +106,8 @@ class Transform(Value):
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         x = args[0] if args else None
         if self.name == "Compose" or (self.name == "Sequential" and self.args):
-            for one in self.args[0] if self.args and type(self.args[0]) in (list, tuple) else ():
-                x = evaluator.call(one, [x])
+            for item in self.args[0] if self.args and type(self.args[0]) in (list, tuple) else ():
+                x = evaluator.call(item, [x])
             return x
         if self.name == "Lambda" and self.args:
             return evaluator.call(self.args[0], [x])
@@ -152,7 +152,7 @@ _PARTS = {"MNIST": "mnist", "FashionMNIST": "fashion_mnist", "CIFAR10": "cifar10
 _PICTURES: dict[str, tuple[Shape, int | None, int | None, int | None]] = {
     **{
         name: ((*(size[2:] or (1,)), *size[:2]), train, test, classes)
-        for name, (size, _, train, test, classes) in [(one, IMAGES[key]) for one, key in _PARTS.items()]
+        for name, (size, _, train, test, classes) in [(item, IMAGES[key]) for item, key in _PARTS.items()]
     },
     "KMNIST": ((1, 28, 28), 60_000, 10_000, 10),
     "QMNIST": ((1, 28, 28), 60_000, 60_000, 10),
@@ -201,7 +201,9 @@ def _of_torchvision(name: str, args: Arguments, kwargs: Keywords) -> ProgramValu
     """Return a data set of images with labels, as far as its transform says what it gives."""
     shape, train, test, classes = _PICTURES[name]
     part = kwargs.get("train", kwargs.get("split", args[1] if len(args) > 1 and type(args[1]) in (bool, str) else True))
-    transform = kwargs.get("transform", next((one for one in args[1:] if isinstance(one, Transform)), None))
+    transform = kwargs.get(
+        "transform", next((argument for argument in args[1:] if isinstance(argument, Transform)), None)
+    )
 
     count = train if part in (True, "train") else test if part in (False, "test") else None
     return _of_pictures(shape, count, classes, transform, kwargs.get("target_transform"))
@@ -214,7 +216,7 @@ def _of_pictures(
 
     def example(evaluator: Evaluator) -> ProgramValue:
         pairs = (Picture(shape), transform), (Numbers((), None, classes, "int64"), of_labels)
-        return tuple([one if change is None else evaluator.call(change, [one]) for one, change in pairs])
+        return tuple([item if change is None else evaluator.call(change, [item]) for item, change in pairs])
 
     return DataSet(example, count, classes)
 
@@ -226,12 +228,14 @@ def _of_tensors(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> 
     def example(evaluator: Evaluator) -> ProgramValue:
         return tuple(
             [
-                one._replace(shape=one.shape[1:], cells=None) if isinstance(one, Array) and one.shape else one
-                for one in args
+                argument._replace(shape=argument.shape[1:], cells=None)
+                if isinstance(argument, Array) and argument.shape
+                else argument
+                for argument in args
             ]
         )
 
-    rows = [one.shape[0] for one in args if isinstance(one, Array) and one.shape]
+    rows = [argument.shape[0] for argument in args if isinstance(argument, Array) and argument.shape]
     return DataSet(example, rows[0] if rows else None)
 
 
@@ -241,7 +245,7 @@ def _split(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progr
     lengths: ProgramValue = args[1] if len(args) > 1 else kwargs.get("lengths")
     if type(lengths) not in (list, tuple):
         return interpreter.unknown("into which parts a data set is split")
-    counts = [one if type(one) is int else None for one in lengths]
+    counts = [length if type(length) is int else None for length in lengths]
     return [DataSet(partial(_example, whole), count, getattr(whole, "classes", None)) for count in counts]
 
 
@@ -294,7 +298,7 @@ class Loader(Value):
         size = self.size if type(self.size) is int else None
         batch = rebuilt(
             _example(self.data, evaluator),
-            lambda one, inside: _batch(one, size, evaluator),
+            lambda item, inside: _batch(item, size, evaluator),
             lambda kind, items: dict(items) if kind is dict else items,
         )
         if isinstance(batch, Unknown):
@@ -342,5 +346,7 @@ def sizes_said(sizes: Sequence[ProgramValue]) -> Numbers | None:
     sizes."""
     given = in_a_tuple(sizes)
     said = given[1:]
-    is_said = len(given) > 1 and all(type(one) is int and one > 0 for one in said) and not isinstance(given[0], Array)
+    is_said = (
+        len(given) > 1 and all(type(item) is int and item > 0 for item in said) and not isinstance(given[0], Array)
+    )
     return Numbers((given[0] if type(given[0]) is int and given[0] > 0 else None, *said)) if is_said else None

@@ -68,7 +68,7 @@ class RunEmitter:
         for place, error in self._refused_when_made():
             where = run.interpreter.locate(place)
             # A call of such a module is refused for the same reason.
-            run.faults = [one for one in run.faults if error.layer is None or one.layer != error.layer]
+            run.faults = [fault for fault in run.faults if error.layer is None or fault.layer != error.layer]
             run.faults.append(error.with_place(**where.error_fields))
         shared, first = self._shared()
         # What a run that came to its end does not call costs nothing.
@@ -117,7 +117,7 @@ class RunEmitter:
         if has_unknown_weights(module):
             type_, config = module.declared
             missing = without_unknowns(of_torch(type_), config)[1]
-            self.run.gaps += [(one, name) for one in missing]
+            self.run.gaps += [(unknown, name) for unknown in missing]
             self._add_row(name or module.type.lower(), module.type, _UNKNOWN, module.place)
         else:
             variables = [
@@ -158,14 +158,16 @@ class RunEmitter:
         """Mark the rows of modules and parameters that are not trained, or the weights of a module that are not."""
         frozen: set[str] = set()
         open_for_all = self._is_trained(None) is None
-        unknown = {one.name for one in self.run.builder.layers if open_for_all}
+        unknown = {inner_layer.name for inner_layer in self.run.builder.layers if open_for_all}
         partly: dict[str, tuple[str, ...]] = {}
         for module in named_modules(self.run.model).values():
             own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
             layer = self.run.placed.get(id(own))
             if isinstance(own, BuiltIn) and layer is not None:
-                of_module = {name: one for name, one in own.attributes.items() if isinstance(one, Parameter)}
-                trained = {name: self._is_trained(one) for name, one in of_module.items()}
+                of_module = {
+                    name: attribute for name, attribute in own.attributes.items() if isinstance(attribute, Parameter)
+                }
+                trained = {name: self._is_trained(item) for name, item in of_module.items()}
                 if None in trained.values():
                     unknown.add(layer.name)
                 names = tuple([name for name, known in trained.items() if known is False])
@@ -177,13 +179,13 @@ class RunEmitter:
             if isinstance(value, Parameter) and (trains := self._is_trained(value)) is not True:
                 (unknown if trains is None else frozen).add(self.run.placed[id(value)].name)
         layers = self.run.builder.layers
-        for i, one in enumerate(layers):
-            if one.name in unknown:
-                layers[i] = one = one._replace(missing=(*one.missing, "trainable"))
-            if one.name in frozen:
-                layers[i] = one._replace(config={**one.config, "trainable": False})
-            elif one.name in partly:
-                layers[i] = one._replace(frozen=partly[one.name])
+        for i, other in enumerate(layers):
+            if other.name in unknown:
+                layers[i] = other = other._replace(missing=(*other.missing, "trainable"))
+            if other.name in frozen:
+                layers[i] = other._replace(config={**other.config, "trainable": False})
+            elif other.name in partly:
+                layers[i] = other._replace(frozen=partly[other.name])
 
     # Parameters that stand in several places ------------------------------------------------------------------------
 
@@ -191,11 +193,11 @@ class RunEmitter:
         """Return what tells a weight of a module from all others: its name and the module that it comes from, or the
         parameter of the program."""
         seen: set[int] = set()
-        while (found := module.replaced.get(name)) is not None and id(module) not in seen:
+        while (result := module.replaced.get(name)) is not None and id(module) not in seen:
             seen.add(id(module))
-            if not isinstance(found, OfModule):
-                return "", id(found)
-            module, name = found.owner, found.name
+            if not isinstance(result, OfModule):
+                return "", id(result)
+            module, name = result.owner, result.name
         return name, id(module)
 
     def _places(self) -> Iterator[tuple[tuple[str, str], _Home]]:
@@ -205,9 +207,9 @@ class RunEmitter:
             layer = self.run.placed.get(id(own))
             if isinstance(own, BuiltIn) and layer is not None:
                 shapes = weight_shapes(own)
-                for name, one in own.replaced.items():
-                    if tuple(one.shape) != shapes.get(name):
-                        words = f"{layer.name}.{name} is replaced by a parameter of another shape, {tuple(one.shape)}"
+                for name, item in own.replaced.items():
+                    if tuple(item.shape) != shapes.get(name):
+                        words = f"{layer.name}.{name} is replaced by a parameter of another shape, {tuple(item.shape)}"
                         self.run.opened.append(self.run.interpreter.unknown(words))
                 yield from [((layer.name, name), self._home(own, name)) for name in shapes]
         for value in self.run.kept:
@@ -218,9 +220,11 @@ class RunEmitter:
 
     def _shared(self) -> tuple[tuple[SharedObject, ...], dict[_Home, tuple[str, str]]]:
         """Return the parameters that stand in several rows, and the first row of each."""
-        modules = [one for one in named_modules(self.run.model).values() if isinstance(one, BuiltIn)]
+        modules = [module for module in named_modules(self.run.model).values() if isinstance(module, BuiltIn)]
         first: dict[_Home, tuple[str, str]] = {}
-        if not any(one.replaced for one in modules) and not any(isinstance(one, OfModule) for one in self.run.kept):
+        if not any(module.replaced for module in modules) and not any(
+            isinstance(item, OfModule) for item in self.run.kept
+        ):
             return (), first
         shared = []
         for place, home in self._places():
@@ -249,8 +253,9 @@ class RunEmitter:
 def _calls_base(init: Function) -> bool:
     """Return whether an `__init__` calls that of its base, or is of a class that need not."""
     return any(
-        (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
-        for one in walk(init.node)
+        (isinstance(node, ast.Name) and node.id == "super")
+        or (isinstance(node, ast.Attribute) and node.attr == "__init__")
+        for node in walk(init.node)
     )
 
 
@@ -282,7 +287,7 @@ _TAKES = frozenset({"in_channels", "in_features", "input_size", "num_embeddings"
 
 def _first(module: Any) -> BuiltIn | None:
     """Return the first module that says what it takes: a Flatten or a Dropout before it leaves that to it."""
-    return next((one for one in first_modules(module) if _TAKES & one.config.keys()), None)
+    return next((item for item in first_modules(module) if _TAKES & item.config.keys()), None)
 
 
 def asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence[int | None], str]]:
@@ -331,16 +336,16 @@ def example_shape(module: Any, reads: Callable[[Sequence[int]], bool | None]) ->
 def first_asked(module: Any, example: Sequence[int] | None = ()) -> str:
     """Return the shape that the first module needs, in words, with an example that the model takes: the one that is
     given, or a usual one where that is empty."""
-    for one in first_modules(module):
-        if one.type.startswith("Embedding"):
-            return f"its first module, {one.type}, takes token ids, as in --input 9"
+    for other in first_modules(module):
+        if other.type.startswith("Embedding"):
+            return f"its first module, {other.type}, takes token ids, as in --input 9"
         for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
-            size = one.config.get(key)
+            size = other.config.get(key)
             if isinstance(size, int):
-                shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
+                shape = _SHAPES.get(other.type, "9,{}" if key == "input_size" else "").format(size)
                 shape = ",".join(map(str, example)) if example else shape if example is not None else ""
                 said = f", as in --input {shape}" if shape else ""
-                return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{said}"
+                return f"its first module, {other.type}, takes {size} {words}{'s' * (size != 1)}{said}"
             if size is not None:
                 return ""
     return ""
@@ -349,20 +354,20 @@ def first_asked(module: Any, example: Sequence[int] | None = ()) -> str:
 def modules_in_lists(module: Any) -> list[str]:
     """Return the attributes that are plain lists or dicts of modules with parameters, which PyTorch does not find."""
     every = named_modules(module)
-    known = {id(one) for one in every.values()}
-    found = []
+    known = {id(item) for item in every.values()}
+    result = []
     for prefix, owner in every.items():
         for name, value in owner.attributes.items() if isinstance(owner, Instance) else ():
             parts = value.values() if type(value) is dict else value if type(value) in (list, tuple) else ()
             leaves = [
-                one
+                item
                 for part in parts
                 if is_module(part) and id(part) not in known
-                for one in named_modules(part).values()
+                for item in named_modules(part).values()
             ]
-            if any(isinstance(one, BuiltIn) and weight_shapes(one) for one in leaves):
-                found.append(f"{prefix}.{name}".lstrip("."))
-    return found
+            if any(isinstance(leaf, BuiltIn) and weight_shapes(leaf) for leaf in leaves):
+                result.append(f"{prefix}.{name}".lstrip("."))
+    return result
 
 
 # Torch listed -------------------------------------------------------------------------------------------------------
@@ -391,7 +396,7 @@ def list_parts(run: Run) -> None:
                 if id(leaf) not in run.placed:
                     _call(run, leaf)
                 if id(leaf) not in run.placed and has_unknown_weights(leaf):
-                    run.opened += [one for one in leaf.declared[1].values() if isinstance(one, Unknown)]
+                    run.opened += [item for item in leaf.declared[1].values() if isinstance(item, Unknown)]
                 elif id(leaf) not in run.placed and not own_weights(leaf):
                     _list(run, leaf)
     finally:
@@ -446,7 +451,7 @@ def _list(run: Run, leaf: BuiltIn) -> None:
 
 def _asked(module: BuiltIn) -> Sequence[Spec]:
     type_, config = module.declared
-    if any(isinstance(one, Unknown) for one in config.values()):
+    if any(isinstance(item, Unknown) for item in config.values()):
         return ()
     try:
         return asked_inputs(type_, config)
@@ -460,7 +465,10 @@ def _keep_rows(run: Run) -> None:
     builder = run.builder
     order = {name: at for at, name in enumerate(named_modules(run.model))}
     layers: list[Layer] = []
-    for layer in sorted([one for one in builder.layers if one.name in order], key=lambda one: order[one.name]):
+    for layer in sorted(
+        [inner_layer for inner_layer in builder.layers if inner_layer.name in order],
+        key=lambda other: order[other.name],
+    ):
         _, given = run.sources.get(TensorRef(layer.name).key, ("", []))
         shapes = tuple([as_recorded(tensor.spec)[0] for tensor in given])
         layers.append(layer._replace(build_shape=shapes or None))

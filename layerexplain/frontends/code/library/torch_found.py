@@ -81,25 +81,33 @@ def models(program: ReadProgram) -> list[Found]:
     """Return the models of a program: the modules that its names stand for; else those that it calls on data, else
     those that its functions give or call on data."""
     interpreter = program.interpreter
-    named = {name: one for name, one in program.frame.names.items() if is_module(one) and not is_loss(module_type(one))}
-    inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
-    whole = {name: one for name, one in named.items() if not isinstance(one, BuiltIn) or one.children is not None}
-    found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
-    found = list({id(one.value): one for one in found}.values())
-    if found:
+    named = {
+        name: other
+        for name, other in program.frame.names.items()
+        if is_module(other) and not is_loss(module_type(other))
+    }
+    inside = {id(part) for item in named.values() for name, part in named_modules(item).items() if name}
+    whole = {
+        name: value for name, value in named.items() if not isinstance(value, BuiltIn) or value.children is not None
+    }
+    results = [Found(name, value) for name, value in (whole or named).items() if id(value) not in inside]
+    results = list({id(result.value): result for result in results}.values())
+    if results:
         called = {id(call.module) for call in interpreter.kept(DataCalls).calls}
-        return [one for one in found if id(one.value) in called] or found
+        return [result for result in results if id(result.value) in called] or results
     return _called_alone(interpreter) or _kept_inside(interpreter) or _of_functions(program)
 
 
 def _kept_inside(interpreter: Interpreter) -> list[Found]:
     """Return the models that functions such as `main()` make and keep to themselves: of each class the last one that is
     trained, or made, and no part of another."""
-    every: list[Any] = [one for one in interpreter.kept(TorchProgram).finished if module_type(one) not in _LISTS]
-    inside = {id(part) for one in every for name, part in named_modules(one).items() if name}
+    every: list[Any] = [item for item in interpreter.kept(TorchProgram).finished if module_type(item) not in _LISTS]
+    inside = {id(part) for item in every for name, part in named_modules(item).items() if name}
     trained = {id(use.model) for use in interpreter.kept(TorchTraining).called}
-    outer = {class_name(one): one for one in sorted(every, key=lambda one: id(one) in trained) if id(one) not in inside}
-    return [Found(name, one) for name, one in outer.items() if not is_loss(name)]
+    outer = {
+        class_name(item): item for item in sorted(every, key=lambda item: id(item) in trained) if id(item) not in inside
+    }
+    return [Found(name, value) for name, value in outer.items() if not is_loss(name)]
 
 
 def _called_alone(interpreter: Any) -> list[Found]:
@@ -107,8 +115,8 @@ def _called_alone(interpreter: Any) -> list[Found]:
     is no other."""
     calls = [call for call in interpreter.kept(DataCalls).calls if not call.is_inside]
     called = {id(call.module): call.module for call in calls}
-    whole = [one for one in called.values() if isinstance(one, Instance) or one.children is not None]
-    return [Found(class_name(one), one) for one in whole or called.values()]
+    whole = [item for item in called.values() if isinstance(item, Instance) or item.children is not None]
+    return [Found(class_name(item), item) for item in whole or called.values()]
 
 
 def _of_functions(program: ReadProgram) -> list[Found]:
@@ -117,23 +125,23 @@ def _of_functions(program: ReadProgram) -> list[Found]:
     interpreter = program.interpreter
     interpreter.budget = Budget()
     functions = {
-        name: one
-        for name, one in program.frame.names.items()
-        if isinstance(one, Function) and one.frame.file is program.file
+        name: other
+        for name, other in program.frame.names.items()
+        if isinstance(other, Function) and other.frame.file is program.file
     }
     ready = [
         name
-        for name, one in functions.items()
-        if not name.startswith("_") and all(each in interpreter.settings for each in one.signature.required)
+        for name, function in functions.items()
+        if not name.startswith("_") and all(each in interpreter.settings for each in function.signature.required)
     ]
-    found = []
+    results = []
     for name in ready[:MOST_TRIED] or [name for name in functions if name in _PROGRAMS]:
         interpreter.effects.begin_statement(of_module=False)
         with suppress(ProgramError, Exhausted):
             missing = [each for each in functions[name].signature.required if each not in interpreter.settings]
             result = interpreter.call(functions[name], [], {each: interpreter.unknown(each) for each in missing})
-            found += [Found(name, result)] if is_module(result) else []
-    return found or _called_alone(interpreter) or _kept_inside(interpreter)
+            results += [Found(name, result)] if is_module(result) else []
+    return results or _called_alone(interpreter) or _kept_inside(interpreter)
 
 
 def follow_training(program: ReadProgram, module: Any) -> None:
@@ -145,21 +153,21 @@ def follow_training(program: ReadProgram, module: Any) -> None:
         return
     effects, training = interpreter.effects, interpreter.kept(TorchTraining)
     assumed, gaps, undefined = len(effects.assumptions), len(effects.gaps), {*effects.undefined}
-    functions = [one for one in names.values() if isinstance(one, Function) and one.frame.file is program.file]
-    for owner, one in [*[(None, one) for one in functions], *_methods([*names.values(), module])]:
-        nodes = [node for node in walk(one.node) if isinstance(node, ast.Attribute)]
-        is_step = owner is module and one.name in _OF_LIGHTNING
+    functions = [item for item in names.values() if isinstance(item, Function) and item.frame.file is program.file]
+    for owner, function in [*[(None, function) for function in functions], *_methods([*names.values(), module])]:
+        nodes = [node for node in walk(function.node) if isinstance(node, ast.Attribute)]
+        is_step = owner is module and function.name in _OF_LIGHTNING
         if not is_step and (owner is module or not any(node.attr == "backward" for node in nodes)):
             continue
         models = {node.value.id for node in nodes if node.attr in _OF_MODELS and isinstance(node.value, ast.Name)}
-        required = one.signature.required[owner is not None :]
+        required = function.signature.required[owner is not None :]
         given = {each: names.get(each, interpreter.unknown(each)) for each in required}
         models = {each for each in models if isinstance(given.get(each), Unknown)}
         given |= dict.fromkeys(models, module) if module is not None and len(models) == 1 else {}
         interpreter.budget = Budget()
         effects.begin_statement(of_module=False)
         with suppress(ProgramError, Exhausted):
-            result = interpreter.call(one if owner is None else Bound(owner, one), [], given)
+            result = interpreter.call(function if owner is None else Bound(owner, function), [], given)
             training.descended += [loss for loss in each_in(result) if is_step and isinstance(loss, LossSum)]
     del effects.assumptions[assumed:], effects.gaps[gaps:]
     for name in effects.undefined.keys() - undefined:
@@ -168,9 +176,14 @@ def follow_training(program: ReadProgram, module: Any) -> None:
 
 def _methods(values: Sequence[Any]) -> list[tuple[Instance, Function]]:
     """Return the methods of objects that a program makes, each with its object."""
-    objects = {id(one): one for one in values if isinstance(one, Instance)}.values()
-    each = [(one, method) for one in objects for method in one.cls.attributes.values() if isinstance(method, Function)]
-    return [(one, method) for one, method in each if not method.kind]
+    objects = {id(value): value for value in values if isinstance(value, Instance)}.values()
+    each = [
+        (instance, method)
+        for instance in objects
+        for method in instance.cls.attributes.values()
+        if isinstance(method, Function)
+    ]
+    return [(instance, method) for instance, method in each if not method.kind]
 
 
 _OF_LIGHTNING = ("training_step", "configure_optimizers")
@@ -187,36 +200,40 @@ def models_of_classes(program: ReadProgram) -> list[Found]:
     SourceError where none can be made."""
     interpreter = program.interpreter
     classes = {
-        name: one
-        for name, one in program.frame.names.items()
-        if is_module_class(one) and (one.frame is None or one.frame.file is program.file)
+        name: other
+        for name, other in program.frame.names.items()
+        if is_module_class(other) and (other.frame is None or other.frame.file is program.file)
     }
     used = {
         node.id
-        for one in classes.values()
-        for method in one.attributes.values()
+        for cls in classes.values()
+        for method in cls.attributes.values()
         if isinstance(method, Function)
         for node in walk(method.node)
         if isinstance(node, ast.Name)
     }
-    used |= {base.name for one in classes.values() for base in one.bases if isinstance(base, Class)}
-    candidates = {name: one for name, one in classes.items() if name not in used} or classes
-    found, refused = [], []
-    for name, one in candidates.items():
-        method = one.find("__init__")
+    used |= {base.name for cls in classes.values() for base in cls.bases if isinstance(base, Class)}
+    candidates = {name: cls for name, cls in classes.items() if name not in used} or classes
+    results, refused = [], []
+    for name, candidate in candidates.items():
+        method = candidate.find("__init__")
         names = method.signature.required[1:] if isinstance(method, Function) else []
         missing = [each for each in names if each not in interpreter.settings]
-        known = {each: value for each in missing if (value := _configuration(program, one, each)) is not None}
+        known = {each: value for each in missing if (value := _configuration(program, candidate, each)) is not None}
         try:  # without values for the others, which are sizes of the model then
-            built = interpreter.call(one, [], {each: interpreter.call(value, [], {}) for each, value in known.items()})
+            built = interpreter.call(
+                candidate, [], {each: interpreter.call(value, [], {}) for each, value in known.items()}
+            )
         except (ProgramError, Exhausted) as error:
             refused.append(f"{name}() raises {error}")
         else:
-            refusal = partial(_not_made, program, name, one, missing, known) if len(known) < len(missing) else None
-            found += [Found(name, built, refusal)] if is_module(built) else []
-    if refused and not found:
+            refusal = (
+                partial(_not_made, program, name, candidate, missing, known) if len(known) < len(missing) else None
+            )
+            results += [Found(name, built, refusal)] if is_module(built) else []
+    if refused and not results:
         raise SourceError(refused[-1])
-    return found
+    return results
 
 
 _CONFIGURATIONS = ("cfg", "conf", "args", "params", "opt", "hp")
@@ -229,14 +246,14 @@ def _configuration(program: ReadProgram, cls: Class, name: str) -> Class | None:
     method = cls.find("__init__")
     arguments = method.node.args if isinstance(method, Function) else ast.arguments([], [], None, [], [], None, [])
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    annotation = next((one.annotation for one in every if one.arg == name), None)
+    annotation = next((parameter.annotation for parameter in every if parameter.arg == name), None)
     value = program.frame.names.get(annotation.id) if isinstance(annotation, ast.Name) else None
     if not isinstance(value, Class) and any(word in name.lower() for word in _CONFIGURATIONS):
         named = [
-            one
-            for key, one in program.frame.names.items()
-            if isinstance(one, Class)
-            and not is_module_class(one)
+            item
+            for key, item in program.frame.names.items()
+            if isinstance(item, Class)
+            and not is_module_class(item)
             and any(word in key.lower() for word in _CONFIGURATIONS)
         ]
         value = named[0] if len(named) == 1 else None
@@ -302,7 +319,7 @@ def asked(program: ReadProgram, request: str) -> Found | None:
 
 def uses_torch(program: ReadProgram) -> bool:
     """Return whether a program makes modules of PyTorch."""
-    return any(is_module(one) or is_module_class(one) for one in program.frame.names.values()) or bool(
+    return any(is_module(name) or is_module_class(name) for name in program.frame.names.values()) or bool(
         program.interpreter.kept(DataCalls).calls
     )
 
@@ -321,7 +338,7 @@ _MOST_CHAINED = 4
 def shapes_of_error(text: str, module: Any, names: Sequence[str], runs: Runs) -> Shapes:
     """Return the shape of a model's only input with which the model stops with the very message that a text holds; none
     where no usual shape gives it."""
-    message = next((one for one in messages(text) if one.row.of_shapes), None)
+    message = next((item for item in messages(text) if item.row.of_shapes), None)
     if message is None or len(names) != 1:
         return {}
     _, dtype = asked_shapes(module, names).get(names[0], ((), "float32"))
@@ -329,7 +346,7 @@ def shapes_of_error(text: str, module: Any, names: Sequence[str], runs: Runs) ->
         given: Shapes = {names[0]: (shape, dtype)}
         with suppress(LayerExplainError, Exhausted):
             run = runs(given)
-            if any(_raises(message, *one) for one in run.refused_calls) or _mixes(message, run):
+            if any(_raises(message, *call) for call in run.refused_calls) or _mixes(message, run):
                 return given
     return {}
 
@@ -346,7 +363,7 @@ def shapes_of_text(text: Text, module: Any, names: Sequence[str], runs: Runs) ->
     stated, axis = stated_inputs(text.pasted, text.tree), batch_axis(module)
     fits = fitting_inputs(stated, asked[0], axis)
     size = asked[0][0] if len(asked[0]) == 1 else None
-    whole = [one for one in stated if size is not None and product([each or 0 for each in one]) == size]
+    whole = [item for item in stated if size is not None and product([each or 0 for each in item]) == size]
     shapes: list[Shapes] = [
         {names[0]: (shape, asked[1])} for shape in dict.fromkeys((*whole, *fits)) if None not in shape
     ]
@@ -366,7 +383,7 @@ def _mixes(message: Message, run: Run) -> bool:
     if run.cut_rows is not None:
         total, row = run.cut_rows
         return total * examples == rows * row
-    first = [one.spec.shape[0] for one in flat(run.result) if isinstance(one, Tensor) and one.spec.shape]
+    first = [item.spec.shape[0] for item in flat(run.result) if isinstance(item, Tensor) and item.spec.shape]
     return bool(first) and isinstance(first[0], Batch) and first[0].times * examples == rows * first[0].per
 
 
@@ -381,35 +398,35 @@ def _candidates(message: Message, module: Any, names: Sequence[str]) -> Iterator
         return
     shape = asked[0]
     rank = shape.count(None)
-    own = [one for one in parts.values() if type(one) is int and one > 0]
+    own = [part for part in parts.values() if type(part) is int and part > 0]
     for size in (*USUAL_SIZES, *own) if rank else (0,):
-        yield tuple([size if one is None else one for one in shape])
+        yield tuple([size if number is None else number for number in shape])
     for size in own:  # the first module gets another size than it asks for
         at = 0 if rank > 1 or shape[:1] != (None,) else len(shape) - 1
         for other in USUAL_SIZES[:4]:
-            yield tuple([size if i == at else other if one is None else one for i, one in enumerate(shape)])
+            yield tuple([size if i == at else other if number is None else number for i, number in enumerate(shape)])
 
 
 def _raises(message: Message, type_: str, config: Mapping[str, Any], specs: Sequence[Spec | None]) -> bool:
     """Return whether PyTorch says this of a call that it refuses."""
     if not message.is_of(type_.rpartition(".")[2], config) or not specs or specs[0] is None:
         return False
-    parts, shapes = message.parts, [one.shape for one in specs if one is not None]
+    parts, shapes = message.parts, [spec.shape for spec in specs if spec is not None]
     shape = shapes[0]
     if type(parts.input) is tuple:
         return len(shape) == len(parts.input) and all(
             a == b or a is BATCH for a, b in zip(shape, parts.input, strict=True)
         )
     if type(parts.rows) is int:
-        times = product([one for one in shape[:-1] if isinstance(one, int)]) or 1
+        times = product([size for size in shape[:-1] if isinstance(size, int)]) or 1
         return shape[-1] == parts.got and parts.rows % times == 0
     if type(parts.a) is int:
-        pairs = {(a, b) for one in shapes for other in shapes for a in one for b in other}
+        pairs = {(a, b) for item in shapes for other in shapes for a in item for b in other}
         return len(shapes) > 1 and (parts.a, parts.b) in pairs
     if type(parts.got) is tuple:
         return len(shape) == len(parts.got) and all(a == b or a is BATCH for a, b in zip(shape, parts.got, strict=True))
     if type(parts.size) is int:
-        known = product([one for one in shape if isinstance(one, int)])
+        known = product([size for size in shape if isinstance(size, int)])
         return type_.endswith(("view", "reshape")) and isinstance(known, int) and parts.size % max(known, 1) == 0
     return bool(message.row.layers) and type(parts.got) is int and parts.got in shape
 
@@ -417,9 +434,9 @@ def _raises(message: Message, type_: str, config: Mapping[str, Any], specs: Sequ
 def with_tried_cures(run: Run, module: Any, again: Callable[[], Run]) -> None:
     """Try what the faults of a run propose: the module gets the argument, and the model runs again. What does not let
     it run to its end, also with the cures of what comes behind, is taken out of the fault's words."""
-    leaves = {name: one for name, one in named_modules(module).items() if isinstance(one, BuiltIn)}
+    leaves = {name: value for name, value in named_modules(module).items() if isinstance(value, BuiltIn)}
     for fault in run.faults[:1]:
-        edit = next((one for one in fault.edits if one.argument), None)
+        edit = next((item for item in fault.edits if item.argument), None)
         if edit is None or fault.layer not in leaves:
             continue
         more = _mended(fault, leaves, again)
@@ -438,7 +455,7 @@ def _mended(fault: LayerExplainError, leaves: Mapping[str, BuiltIn], again: Call
     more: list[tuple[str, str, str]] = []
     try:
         for _ in range(_MOST_CHAINED):
-            edit = next((one for one in fault.edits if one.argument and one.value.isdecimal()), None)
+            edit = next((item for item in fault.edits if item.argument and item.value.isdecimal()), None)
             leaf = leaves.get(fault.layer or "")
             if edit is None or leaf is None:
                 return None

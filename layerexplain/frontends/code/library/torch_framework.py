@@ -96,8 +96,8 @@ class PyTorch:
 
         origin = next((known for value in (*args, *kwargs.values()) if (known := origin_of(value)) is not None), None)
         if origin is not None and isinstance(module, BuiltIn) and not (module.children or own_weights(module)):
-            found = run_on_data(interpreter, module, args, kwargs)
-            return marked(found, applied_module(interpreter, module, origin))
+            result = run_on_data(interpreter, module, args, kwargs)
+            return marked(result, applied_module(interpreter, module, origin))
         if origin is not None:
             self.training.behind_models.append(module)
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
@@ -209,7 +209,7 @@ class PyTorch:
             return list(getattr(children_of(instance), name)())
         if name == "_conv_forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
             names = ("stride", "padding", "dilation", "groups")
-            config = {one: built_in.config[one] for one in names if one in built_in.config}
+            config = {item: built_in.config[item] for item in names if item in built_in.config}
             if built_in.config.get("padding_mode", "zeros") != "zeros":
                 return self.interpreter.unknown(f"padding_mode of nn.{built_in.type}")
             path = f"torch.nn.functional.{built_in.type.lower()}"
@@ -219,12 +219,12 @@ class PyTorch:
             unknown = self.interpreter.unknown
             return run.built_in(instance, built_in, args, kwargs) if run else unknown("a module on data")
         if module_type(instance) in CONTAINERS and name in ("append", "extend"):
-            now = [one for one in instance.attributes.values() if is_module(one)]
+            now = [item for item in instance.attributes.values() if is_module(item)]
             more = args if name == "append" else args[0]
             self.interpreter.budget.look(len(now))
             self.interpreter.budget.grow(len(now), len(more))
-            for i, one in enumerate(more):
-                instance.attributes[str(len(now) + i)] = one
+            for i, item in enumerate(more):
+                instance.attributes[str(len(now) + i)] = item
             return instance
         return module_method(self.interpreter, instance, name, args, kwargs)
 

@@ -79,8 +79,8 @@ class CallOnData(NamedTuple):
     def is_current(self) -> bool:
         """Return whether the program has assigned no attribute of the module, or of a part of it, since the call."""
         changes = self.run.interpreter.effects.since(self.mark).changed_attributes
-        parts = {id(one) for one in named_modules(self.module).values()} if changes else set()
-        return all(id(one.owner) not in parts for one in changes)
+        parts = {id(item) for item in named_modules(self.module).values()} if changes else set()
+        return all(id(change.owner) not in parts for change in changes)
 
 
 class DataCalls:
@@ -99,8 +99,10 @@ class Stopped(Exception):
 def batch_axis(model: Any) -> int:
     """Return the axis of the examples in the inputs of a model: the second one where the first module that computes,
     but for an Embedding, reads steps first."""
-    leaves = [one for one in named_modules(model).values() if isinstance(one, BuiltIn) and one.children is None]
-    first = next((one for one in leaves if not one.type.startswith(("Embedding", "Dropout"))), None)
+    leaves = [
+        module for module in named_modules(model).values() if isinstance(module, BuiltIn) and module.children is None
+    ]
+    first = next((leaf for leaf in leaves if not leaf.type.startswith(("Embedding", "Dropout"))), None)
     declaration = find(of_torch(first.type)) if first is not None else None
     if first is None or declaration is None or "batch_first" not in declaration.arguments:
         return 0
@@ -123,8 +125,8 @@ class Run:
         self.model = model
         names = named_modules(model)
         self.names = {id(module): name for name, module in names.items() if name}
-        self.parameters = {id(one): name for name, one in named_parameters(model).items()}
-        self.buffers = {id(one): name for name, one in named_buffers(model).items()}
+        self.parameters = {id(value): name for name, value in named_parameters(model).items()}
+        self.buffers = {id(value): name for name, value in named_buffers(model).items()}
         self.builder = ModelBuilder({*names, *self.parameters.values(), *self.buffers.values()})
         self.scope: list[str] = []
         self.placed: dict[int, Layer] = {}
@@ -162,7 +164,9 @@ class Run:
         self.emitted: dict[str, Model] = {}
         """What was read of it, by the name of the model: a program that is kept is asked again."""
         self.depth = len(interpreter.callers)
-        self.is_uncertain = any(isinstance(one, Instance) and one.is_uncertain for one in named_modules(model).values())
+        self.is_uncertain = any(
+            isinstance(item, Instance) and item.is_uncertain for item in named_modules(model).values()
+        )
         """Whether the model, or the run, hangs on a choice that only running the program would confirm."""
 
     # Tensors --------------------------------------------------------------------------------------------------------
@@ -180,7 +184,7 @@ class Run:
 
     def stored(self, value: Parameter | Array) -> Tensor:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
-        found = self.placed.get(id(value))
+        layer = self.placed.get(id(value))
         of_module = self.names.get(id(value.owner), "") if isinstance(value, OfModule) else ""
         is_parameter = isinstance(value, Parameter) and (bool(of_module) or id(value) in self.parameters)
         shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
@@ -188,21 +192,21 @@ class Run:
             raise self.unknown("the size of a tensor that the program makes is not known")
         dtype = "float32" if isinstance(value, Parameter) else str(getattr(value, "dtype", "float32"))
         values = value.values if isinstance(value, Array) else None
-        if found is None or (values is not None and found.config.get("values", values) != values):  # changed in place
+        if layer is None or (values is not None and layer.config.get("values", values) != values):  # changed in place
             free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
             own = None if id(value) in self.placed else self.buffers.get(id(value))
             name = self.parameters.get(id(value)) or own or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
-            if values and all(type(one) in (int, float, bool) for one in values):
+            if values and all(type(item) in (int, float, bool) for item in values):
                 config["values"] = values
-            found = self.layer(name, f"{TORCH}{type_}", config)._replace(registered=is_parameter or own is not None)
-            self.placed[id(value)] = found
-            self.builder.add_layer(found, ())
+            layer = self.layer(name, f"{TORCH}{type_}", config)._replace(registered=is_parameter or own is not None)
+            self.placed[id(value)] = layer
+            self.builder.add_layer(layer, ())
             self.kept.append(value)  # its identity is in use
             if type(value) is Parameter and not is_parameter:
                 self.unregistered[name] = _NO_PARAMETER
-        tensor = Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
+        tensor = Tensor(self, TensorRef(layer.name), Spec(shape, dtype_of(dtype)))
         self.gradients.note_weights([tensor] if isinstance(value, Parameter) else [])
         return tensor
 
@@ -236,31 +240,31 @@ class Run:
         interpreter = self.interpreter
         if run_of(interpreter) is not self:
             return interpreter.unknown("what is computed from a tensor of a run that has ended")
-        given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
-        inside = next((one for one in given if is_module(one)), None)
+        given = [self.stored(tensor) if isinstance(tensor, Parameter | Array) else tensor for tensor in tensors]
+        inside = next((item for item in given if is_module(item)), None)
         if inside is not None:
             type_ = module_type(inside)
             raise self.refused(
                 f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
             )
-        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        unknown = next((item for item in given if isinstance(item, Unknown)), None)
         if unknown is not None:
             self.opened.append(unknown)
             raise Stopped
-        if any(isinstance(one, Tensor) and one.run is not self for one in given):
+        if any(isinstance(tensor, Tensor) and tensor.run is not self for tensor in given):
             raise self.unknown("a tensor that an earlier call of the model left behind")
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
-        for one in given:
-            if isinstance(one, Tensor):
-                one.changes.catch_up(one)
-        given = [self.gradients.seen(one) if isinstance(one, Tensor) else one for one in given]
-        specs = [one.spec if isinstance(one, Tensor) else None for one in given]
+        for tensor in given:
+            if isinstance(tensor, Tensor):
+                tensor.changes.catch_up(tensor)
+        given = [self.gradients.seen(tensor) if isinstance(tensor, Tensor) else tensor for tensor in given]
+        specs = [tensor.spec if isinstance(tensor, Tensor) else None for tensor in given]
         place = interpreter.locate(place or interpreter.place())
         config, missing = without_unknowns(layer.type, layer.config)
         layer = layer._replace(config=config, missing=names_of_unknowns(layer.config) if missing else ())
-        self.gaps += [(one, layer.name) for one in missing]
-        constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+        self.gaps += [(item, layer.name) for item in missing]
+        constants = {i: item for i, item in enumerate(given) if isinstance(item, int | float | bool)}
 
         try:
             found = self._results(declaration, config, specs, constants, missing)
@@ -273,20 +277,20 @@ class Run:
             raise Stopped from None
         if len(found) > 1:
             interpreter.budget.make(len(found) * RESULT)
-        refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
+        refs = tuple([tensor.ref if isinstance(tensor, Tensor) else tensor for tensor in given])
         again = layer.name in self.builder.counts
         ref = self.builder.call(layer.name, refs) if again else self.builder.add_layer(layer, refs)
-        callers = tuple([interpreter.where(one) for one in interpreter.callers[: self.depth : -1][:3]])
+        callers = tuple([interpreter.where(caller) for caller in interpreter.callers[: self.depth : -1][:3]])
         last = self.builder.calls[-1]
         self.builder.calls[-1] = last._replace(
             line=place.line or None, column=place.column or None, file=place.file, callers=callers
         )
-        self.sources[ref.key] = (layer.type, [one.now for one in given if isinstance(one, Tensor)])
+        self.sources[ref.key] = (layer.type, [tensor.now for tensor in given if isinstance(tensor, Tensor)])
         self.gradients.note_call(ref.key, self.sources[ref.key][1])
         results = [Tensor(self, ref._replace(output=i), spec) for i, spec in enumerate(found.values())]
-        for one, result_name in zip(results, found, strict=True):
-            one.result_name = result_name
-        tensors_in = [one for one in given if isinstance(one, Tensor)]
+        for result, result_name in zip(results, found, strict=True):
+            result.result_name = result_name
+        tensors_in = [tensor for tensor in given if isinstance(tensor, Tensor)]
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
             if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
@@ -310,12 +314,12 @@ class Run:
         try:
             return {name: Spec(e.shape, e.dtype) for name, e in define(config, specs).results.items()}
         except LayerExplainError:
-            is_open = bool(self.gaps) and any(None in one.shape for one in specs if one is not None)
+            is_open = bool(self.gaps) and any(None in spec.shape for spec in specs if spec is not None)
             if not missing and not is_open:
                 raise
         known = outline(declaration, config, specs, define, has_open_sizes=is_open)
         if known is None:
-            self.opened += missing or [one for one, _ in self.gaps]
+            self.opened += missing or [item for item, _ in self.gaps]
             raise Stopped
         return known.results
 
@@ -353,17 +357,17 @@ class Run:
         config = dict(config)
         if type_.startswith("Lazy") and args and isinstance(args[0], Tensor):
             type_, size = at_first_call(type_, args[0].spec.shape)
-            if not all(isinstance(one, int) for one in size.values()):
+            if not all(isinstance(item, int) for item in size.values()):
                 raise self.unknown(f"the size of the input of nn.{module.type} is not known")
             config = {**size, **config}
         declaration = find(of_torch(type_))
-        unknown = next((one for one in args if isinstance(one, Unknown)), None)
+        unknown = next((argument for argument in args if isinstance(argument, Unknown)), None)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
         tensors: list[Any] = []
-        for one in args:
-            tensors += one if type(one) in (tuple, list) else [one]
+        for argument in args:
+            tensors += argument if type(argument) in (tuple, list) else [argument]
         if args and type(args[0]) is tuple and len(declaration.tensors) == 1 and len(tensors) > 1:
             raise self.refused(f"nn.{type_} needs one tensor, got (output, states); take the first: x, _ = self.rnn(x)")
         for key, value in kwargs.items():
@@ -389,7 +393,7 @@ class Run:
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         if weight_shapes(module):
-            self.gradients.note_weights([one for one in flat(result) if isinstance(one, Tensor)])
+            self.gradients.note_weights([item for item in flat(result) if isinstance(item, Tensor)])
         if module.is_in_place and isinstance(args[0], Tensor):
             return args[0].become(self.interpreter, result)
         return _structured(module.type, result)
@@ -402,7 +406,7 @@ class Run:
         result = self._between_hooks(value, args, kwargs, partial(self._run_parts, value))
         name = self.names.get(id(value), "")
         if name:
-            shapes = tuple([as_recorded(one.spec)[0] for one in flat(result) if isinstance(one, Tensor)])
+            shapes = tuple([as_recorded(item.spec)[0] for item in flat(result) if isinstance(item, Tensor)])
             self.returned.append(PlacedResult(place.line, place.column, place.file, shapes, name))
         return result
 
@@ -442,7 +446,9 @@ class Run:
                 return self.interpreter.call(Bound(value, forward), list(args), dict(kwargs))
             if module_type(value) == "Sequential":
                 result = args[0] if args else None
-                return self._in_order([one for one in value.attributes.values() if is_module(one)], result)
+                return self._in_order(
+                    [attribute for attribute in value.attributes.values() if is_module(attribute)], result
+                )
             if (built_in := value.attributes.get(BUILT_IN)) is not None:
                 return self.built_in(value, built_in, args, kwargs)
             raise self.unknown(f"{value.cls.name} has no `forward`")
@@ -486,17 +492,17 @@ class Run:
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
         self.undefined |= effects.undefined_since(uses)
-        for one in each_in(result):
-            if isinstance(one, Tensor):
+        for item in each_in(result):
+            if isinstance(item, Tensor):
                 with suppress(Stopped):
-                    one.changes.catch_up(one)
-                    one = self.gradients.seen(one)
-                self.outputs.append(one.ref)
-            elif isinstance(one, LossSum):
-                self.losses.append(one)
-            elif isinstance(one, Unknown):
-                self.opened.append(one)
-        compared = [tensor.ref for one in self.losses for _, _, tensor in one.terms]
+                    item.changes.catch_up(item)
+                    item = self.gradients.seen(item)
+                self.outputs.append(item.ref)
+            elif isinstance(item, LossSum):
+                self.losses.append(item)
+            elif isinstance(item, Unknown):
+                self.opened.append(item)
+        compared = [tensor.ref for loss in self.losses for _, _, tensor in loss.terms]
         if len(set(compared)) < len(compared):
             words = "forward adds several losses of one output, of which layerexplain explains none"
             self.opened.append(self.interpreter.unknown(words))
@@ -506,26 +512,26 @@ class Run:
 
     def before(self, ref: TensorRef) -> dict[Any, tuple[str, list[Tensor]]]:
         """Return the calls that a tensor comes from, inputs included, by their keys."""
-        found: dict[Any, tuple[str, list[Tensor]]] = {}
+        results: dict[Any, tuple[str, list[Tensor]]] = {}
         waiting = [ref]
         while waiting:
-            one = waiting.pop()
-            if one.key not in found:
-                found[one.key] = self.sources.get(one.key, ("", []))
-                waiting += [tensor.ref for tensor in found[one.key][1]]
-        return found
+            other = waiting.pop()
+            if other.key not in results:
+                results[other.key] = self.sources.get(other.key, ("", []))
+                waiting += [tensor.ref for tensor in results[other.key][1]]
+        return results
 
     def _leave_out_rows(self) -> None:
         """Leave out what leads to the targets of losses alone, which training gives, and unread detached tensors."""
         targets = {key for ref in self.targets for key in self.before(ref)} if self.losses else set()
-        read = {one.ref.key for _, given in self.sources.values() for one in given}
+        read = {tensor.ref.key for _, given in self.sources.values() for tensor in given}
         kept = {key for key, (type_, _) in self.sources.items() if type_ == "torch.detach" and key not in read}
         alone = (targets | kept) - {key for ref in self.outputs for key in self.before(ref)}
         builder = self.builder
-        builder.calls = [one for one in builder.calls if one.key not in alone]
-        builder.inputs = [one for one in builder.inputs if one.key not in alone]
-        names = {name for name, _ in alone} - {one.layer for one in builder.calls}
-        builder.layers = [one for one in builder.layers if one.name not in names]
+        builder.calls = [item for item in builder.calls if item.key not in alone]
+        builder.inputs = [ref for ref in builder.inputs if ref.key not in alone]
+        names = {name for name, _ in alone} - {item.layer for item in builder.calls}
+        builder.layers = [inner_layer for inner_layer in builder.layers if inner_layer.name not in names]
 
 
 def _structured(type_: str, result: Any) -> Any:

@@ -78,10 +78,12 @@ class BuiltIn(Identity):
         """What computes one of its weights from others, `torch.nn.utils.weight_norm`, and the arguments of that."""
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
-        found = known[id(self)] = BuiltIn(self.type, dict(self.config), self.place)
-        found.is_in_place, found.computed = self.is_in_place, self.computed
-        found.attributes = {name: copy(one) for name, one in self.attributes.items()}
-        found.children = None if self.children is None else {name: copy(one) for name, one in self.children.items()}
+        module = known[id(self)] = BuiltIn(self.type, dict(self.config), self.place)
+        module.is_in_place, module.computed = self.is_in_place, self.computed
+        module.attributes = {name: copy(attribute) for name, attribute in self.attributes.items()}
+        module.children = (
+            None if self.children is None else {name: copy(value) for name, value in self.children.items()}
+        )
 
     @property
     def declared(self) -> tuple[str, dict[str, Any]]:
@@ -94,8 +96,8 @@ class BuiltIn(Identity):
     @property
     def replaced(self) -> dict[str, Parameter]:
         """The parameters that the program puts in the place of its own, by their names here."""
-        found = {name: one for name, one in self.attributes.items() if isinstance(one, Parameter)}
-        return {n: p for n, p in found.items() if not isinstance(p, OfModule) or (p.owner, p.name) != (self, n)}
+        results = {name: attribute for name, attribute in self.attributes.items() if isinstance(attribute, Parameter)}
+        return {n: p for n, p in results.items() if not isinstance(p, OfModule) or (p.owner, p.name) != (self, n)}
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name in self.attributes:
@@ -106,8 +108,8 @@ class BuiltIn(Identity):
             shapes = weight_shapes(self)
             if name in shapes:
                 return self.weight(name)
-            if any(one.startswith(f"{name}.") for one in shapes):
-                return PartOfModule(self, name, [one for one in shapes if one.startswith(f"{name}.")])
+            if any(shape.startswith(f"{name}.") for shape in shapes):
+                return PartOfModule(self, name, [shape for shape in shapes if shape.startswith(f"{name}.")])
             if name in ("weight", "bias") and not is_recurrent(shapes):
                 is_open = self.computed is not None or may_have_weight(self, name) is None
                 return self.weight(name) if is_open else None
@@ -129,7 +131,7 @@ class BuiltIn(Identity):
 
     def _statistics(self, evaluator: Evaluator, name: str) -> Any:
         """Return a buffer of a normalization, which a program computes with; None for one that it does not keep."""
-        shape = next((shape for one, shape, _ in own_weights(self) if one == name), None)
+        shape = next((shape for item, shape, _ in own_weights(self) if item == name), None)
         if shape is None:
             return None
         first, run = statistics(name, shape), run_of(evaluator)
@@ -142,8 +144,8 @@ class BuiltIn(Identity):
     def weight(self, name: str) -> OfModule:
         """Return a weight of a module, for programs that freeze it, initialize it, or compute with it."""
         shapes = weight_shapes(self)
-        found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
-        return found
+        weight = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
+        return weight
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         if name in self.attributes or name in self.config or name == "training":
@@ -177,7 +179,7 @@ class BuiltIn(Identity):
             raise ProgramError("TypeError", f"'{self.type}' object is not subscriptable", evaluator.place())
         names = self._names(evaluator, key)
         if isinstance(key, slice):
-            return BuiltIn(self.type, {}, self.place, {str(i): self.children[one] for i, one in enumerate(names)})
+            return BuiltIn(self.type, {}, self.place, {str(i): self.children[name] for i, name in enumerate(names)})
         return self.children[names[0]] if names else evaluator.unknown("an item under an unknown key")
 
     def _names(self, evaluator: Evaluator, key: object) -> list[str]:
@@ -204,9 +206,9 @@ class BuiltIn(Identity):
     def delete_item(self, evaluator: Evaluator, key: object) -> None:
         """Remove modules; those behind them move up."""
         removed = self._names(evaluator, key)
-        left = {name: one for name, one in (self.children or {}).items() if name not in removed}
+        left = {name: value for name, value in (self.children or {}).items() if name not in removed}
         if self.type in ("Sequential", "ModuleList"):
-            left = {str(i): one for i, one in enumerate(left.values())}
+            left = {str(i): item for i, item in enumerate(left.values())}
         self._change(left if removed else None, evaluator)
 
     def _change(self, children: dict[str, ProgramValue] | None, evaluator: Evaluator) -> None:
@@ -245,7 +247,7 @@ class BuiltIn(Identity):
             return NotImplemented
         evaluator.budget.grow(len(self.children), len(others))
         both = [*self.children.values(), *others]
-        return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
+        return BuiltIn(self.type, {}, evaluator.place(), {str(i): item for i, item in enumerate(both)})
 
     def become(self, evaluator: Evaluator, value: Any) -> Any:
         if not isinstance(value, BuiltIn) or value.children is None:
@@ -263,18 +265,18 @@ class BuiltIn(Identity):
                 more = more.iterate() if isinstance(more, BuiltIn) else list(more)
                 evaluator.budget.grow(len(self.children), len(more))
                 evaluator.effects.record_attribute_change(self, "children")
-                self.children.update({str(i): one for i, one in enumerate(more, len(self.children))})
+                self.children.update({str(i): item for i, item in enumerate(more, len(self.children))})
                 return self
             if name == "insert":
                 now = list(self.children.values())
                 now.insert(args[0], args[1])
                 evaluator.budget.grow(len(now), 1)
-                self._change({str(i): one for i, one in enumerate(now)}, evaluator)
+                self._change({str(i): item for i, item in enumerate(now)}, evaluator)
                 return self
             if name == "pop" and args:
-                found = self.get_item(evaluator, args[0])
+                result = self.get_item(evaluator, args[0])
                 self.delete_item(evaluator, args[0])
-                return found
+                return result
             if name in ("items", "keys", "values"):
                 return list(getattr(self.children, name)())
             if name == "update" and args and type(args[0]) is dict:
@@ -298,29 +300,29 @@ class ModuleParameters(Identity):
         return evaluator.unknown("the parameters of a module")
 
     def iterate(self) -> list[Any] | Unknown:
-        found = all_parameters(self.module)
-        if found is None:
+        results = all_parameters(self.module)
+        if results is None:
             return Unknown("the parameters of a module")
-        for one in found.values():
-            one.asked_of = self.module
-        return list(found.items()) if self.is_named else list(found.values())
+        for parameter in results.values():
+            parameter.asked_of = self.module
+        return list(results.items()) if self.is_named else list(results.values())
 
 
 def all_parameters(module: ProgramValue) -> dict[str, Parameter] | None:
     """Return all parameters of a module by their names, a shared one once; None where they are not all known."""
-    found: dict[str, Parameter] = {}
-    for prefix, one in named_modules(module).items():
-        own = one.attributes.get(BUILT_IN) if isinstance(one, Instance) else one
-        if unknown_parts(one) or (isinstance(own, BuiltIn) and own.children is None and has_unknown_weights(own)):
+    results: dict[str, Parameter] = {}
+    for prefix, item in named_modules(module).items():
+        own = item.attributes.get(BUILT_IN) if isinstance(item, Instance) else item
+        if unknown_parts(item) or (isinstance(own, BuiltIn) and own.children is None and has_unknown_weights(own)):
             return None
-        members = one.attributes if isinstance(one, Instance) else one.children or {}
+        members = item.attributes if isinstance(item, Instance) else item.children or {}
         values: dict[str, Any] = {name: value for name, value in members.items() if isinstance(value, Parameter)}
         if isinstance(own, BuiltIn) and own.children is None:
             for name in weight_shapes(own):
                 values.setdefault(name, own.attributes.get(name) or own.weight(name))
-        found |= {f"{prefix}.{name}".lstrip("."): value for name, value in values.items()}
-    names = {id(value): name for name, value in reversed(found.items())}
-    return {name: value for name, value in found.items() if names[id(value)] == name}
+        results |= {f"{prefix}.{name}".lstrip("."): value for name, value in values.items()}
+    names = {id(value): name for name, value in reversed(results.items())}
+    return {name: value for name, value in results.items() if names[id(value)] == name}
 
 
 BUILT_IN = "built-in module"
@@ -336,16 +338,20 @@ def unknown_parts(module: Any) -> dict[str, Unknown]:
     attributes that a method of the class calls, what a call of an unknown name gives, unless it is read as numbers or
     settings are, and objects of a class whose base is not known."""
     members = module.children or {} if isinstance(module, BuiltIn) else module.attributes
-    of_unread = {name: one.attributes.get("__unread__") for name, one in members.items() if isinstance(one, Instance)}
-    unread = {name: one for name, one in of_unread.items() if isinstance(one, Unknown)}
+    of_unread = {
+        name: member.attributes.get("__unread__") for name, member in members.items() if isinstance(member, Instance)
+    }
+    unread = {name: value for name, value in of_unread.items() if isinstance(value, Unknown)}
     if isinstance(module, BuiltIn):
-        return {name: one for name, one in members.items() if isinstance(one, Unknown)} | unread
-    unknown = {name: one for name, one in module.attributes.items() if isinstance(one, Unknown)}
+        return {name: member for name, member in members.items() if isinstance(member, Unknown)} | unread
+    unknown = {name: attribute for name, attribute in module.attributes.items() if isinstance(attribute, Unknown)}
     if not unknown:
         return unread
     called: set[str] = set()
     around: dict[str, set[type[ast.AST]]] = {}
-    methods = [one for cls in module.cls.order() if isinstance(cls, Class) for one in cls.attributes.values()]
+    methods = [
+        attribute for cls in module.cls.order() if isinstance(cls, Class) for attribute in cls.attributes.values()
+    ]
     for method in methods:
         for node in walk(method.node) if isinstance(method, Function) else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -354,18 +360,18 @@ def unknown_parts(module: Any) -> dict[str, Unknown]:
                 if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load):
                     around.setdefault(part.attr, set()).add(type(node))
     return {
-        name: one
-        for name, one in unknown.items()
-        if name in called or (one.is_result and around.get(name, {ast.Call}) & {*_MAY_HOLD_MODULES})
+        name: value
+        for name, value in unknown.items()
+        if name in called or (value.is_result and around.get(name, {ast.Call}) & {*_MAY_HOLD_MODULES})
     } | unread
 
 
 def first_modules(module: Any) -> Iterator[BuiltIn]:
     """Yield the modules of torch.nn that a module consists of, in order, up to the first one that is not known."""
-    for one in named_modules(module).values():
-        if unknown_parts(one):
+    for other in named_modules(module).values():
+        if unknown_parts(other):
             return
-        own = one.attributes.get(BUILT_IN) if isinstance(one, Instance) else one
+        own = other.attributes.get(BUILT_IN) if isinstance(other, Instance) else other
         if isinstance(own, BuiltIn) and own.children is None:
             if has_parameters(own.type) and find(of_torch(own.type)) is None:
                 return
@@ -388,56 +394,56 @@ def is_module(value: Any) -> bool:
 def children_of(module: Any) -> dict[str, Any]:
     """Return the modules that a module holds, by their names in it."""
     members = module.children or {} if isinstance(module, BuiltIn) else module.attributes
-    return {name: one for name, one in members.items() if is_module(one) and name != BUILT_IN}
+    return {name: member for name, member in members.items() if is_module(member) and name != BUILT_IN}
 
 
 def named_modules(module: Any) -> dict[str, Any]:
     """Return all modules by the names that `named_modules` gives: a shared one once, under its first name.
     Raises Exhausted where they nest too deep."""
-    found: dict[int, tuple[str, Any]] = {}
+    results: dict[int, tuple[str, Any]] = {}
     waiting = [("", module, 0)]
     while waiting:
-        name, one, deep = waiting.pop()
-        if id(one) not in found:
-            found[id(one)] = name, one
+        name, item, deep = waiting.pop()
+        if id(item) not in results:
+            results[id(item)] = name, item
             if deep > MOST_MODULES:
                 raise Exhausted(f"nests modules more than {MOST_MODULES} deep")
-            inner = [(f"{name}.{key}".lstrip("."), child, deep + 1) for key, child in children_of(one).items()]
+            inner = [(f"{name}.{key}".lstrip("."), child, deep + 1) for key, child in children_of(item).items()]
             waiting += reversed(inner)
-    return dict(found.values())
+    return dict(results.values())
 
 
 def named_parameters(module: Any) -> dict[str, Parameter]:
     """Return the parameters that user-defined classes make themselves, by their names."""
-    found: dict[str, Parameter] = {}
+    named_parameters: dict[str, Parameter] = {}
     seen: set[int] = set()
-    for prefix, one in named_modules(module).items():
-        members = one.attributes if isinstance(one, Instance) else one.children or {}
+    for prefix, item in named_modules(module).items():
+        members = item.attributes if isinstance(item, Instance) else item.children or {}
         for name, value in members.items():
             if isinstance(value, Parameter) and not isinstance(value, OfModule) and id(value) not in seen:
                 seen.add(id(value))
-                found[f"{prefix}.{name}".lstrip(".")] = value
-    return found
+                named_parameters[f"{prefix}.{name}".lstrip(".")] = value
+    return named_parameters
 
 
 def trainable_since(module: Any) -> set[int]:
     """Return the statements of the program that say which parameters of a module are trained."""
     asked = [*named_parameters(module).values()]
-    for one in named_modules(module).values():
-        own = one.attributes.get(BUILT_IN) if isinstance(one, Instance) else one
+    for other in named_modules(module).values():
+        own = other.attributes.get(BUILT_IN) if isinstance(other, Instance) else other
         asked += [value for value in getattr(own, "attributes", {}).values() if isinstance(value, Parameter)]
     return {statement for parameter in asked for statement in parameter.changed_in}
 
 
 def named_buffers(module: Any) -> dict[str, Array]:
     """Return the arrays that classes of the program register and that `state_dict()` has, by their names."""
-    found: dict[str, Array] = {}
-    for prefix, one in named_modules(module).items():
-        for name in one.attributes.get("_buffers", ()):
-            value = one.attributes.get(name)
+    named_buffers: dict[str, Array] = {}
+    for prefix, item in named_modules(module).items():
+        for name in item.attributes.get("_buffers", ()):
+            value = item.attributes.get(name)
             if isinstance(value, Array):
-                found.setdefault(f"{prefix}.{name}".lstrip("."), value)
-    return found
+                named_buffers.setdefault(f"{prefix}.{name}".lstrip("."), value)
+    return named_buffers
 
 
 _SELF = frozenset(
@@ -482,8 +488,8 @@ def module_method(
     if name == "forward" or name == "__call__":
         return evaluator.call_module(module, args, kwargs)
     if name == "apply" and args and isinstance(args[0], Function) and _changes_modules(args[0]):
-        for one in reversed(named_modules(module).values()):
-            evaluator.call(args[0], [one])
+        for other in reversed(named_modules(module).values()):
+            evaluator.call(args[0], [other])
     if name in _SELF:
         return module
     if name in _NOTHING:
@@ -506,7 +512,7 @@ def module_method(
             module.attributes["_buffers"] = (*(names if type(names) is tuple else ()), given.get("name"))
         return None
     if name in ("children", "named_children"):
-        first = {id(one): (key, one) for key, one in reversed(children_of(module).items())}
+        first = {id(item): (key, item) for key, item in reversed(children_of(module).items())}
         members = dict(reversed(first.values()))  # a shared one once, under its first name
         return list(members.items()) if name == "named_children" else list(members.values())
     if name in ("modules", "named_modules"):
@@ -515,8 +521,8 @@ def module_method(
     if name in ("parameters", "named_parameters"):
         return ModuleParameters(module, is_named=name == "named_parameters")
     if name == "requires_grad_":
-        for one in (all_parameters(module) or {}).values():
-            one.call_method(evaluator, name, args, kwargs)
+        for parameter in (all_parameters(module) or {}).values():
+            parameter.call_method(evaluator, name, args, kwargs)
         return module
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
@@ -530,9 +536,9 @@ def _changes_modules(function: Function) -> bool:
     """Return whether a function that is applied to modules freezes weights or assigns attributes; what draws weights
     changes nothing that is read here."""
     nodes = walk(function.node)
-    frozen = any(isinstance(one, ast.Attribute) and one.attr.startswith("requires_grad") for one in nodes)
-    targets = [target for one in nodes if isinstance(one, ast.Assign) for target in one.targets]
-    return frozen or any(isinstance(one, ast.Attribute) and one.attr != "data" for one in targets)
+    frozen = any(isinstance(node, ast.Attribute) and node.attr.startswith("requires_grad") for node in nodes)
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    return frozen or any(isinstance(target, ast.Attribute) and target.attr != "data" for target in targets)
 
 
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:

@@ -58,8 +58,8 @@ class Numbers(Array):
         if name.endswith("_") and name != "requires_grad_":
             return self._change(evaluator, name[:-1], args, kwargs)
         args, kwargs = in_order(f"torch.Tensor.{name}", args, kwargs, is_tensor)
-        if name.startswith("new_") and (found := numbers(name[4:], args, kwargs, evaluator)) is not NotImplemented:
-            return _as(found, self.dtype) if isinstance(found, Array) and not kwargs.get("dtype") else found
+        if name.startswith("new_") and (result := numbers(name[4:], args, kwargs, evaluator)) is not NotImplemented:
+            return _as(result, self.dtype) if isinstance(result, Array) and not kwargs.get("dtype") else result
         if name == "where" and args:
             return computed(name, [args[0], self, *args[1:]], kwargs, evaluator)
         return computed(name, [self, *args], kwargs, evaluator, f"torch.Tensor.{name}")
@@ -69,13 +69,13 @@ class Numbers(Array):
         _refuse_tensors(evaluator, args)
         evaluator.mutate(self)
         if name in ("fill", "copy", "zero"):
-            found: Any = 0 if name == "zero" else args[0] if args else None
+            result: Any = 0 if name == "zero" else args[0] if args else None
         else:
-            found = computed(name, [self, *args], kwargs, evaluator)
-        if name in _LAID_OUT and isinstance(found, Array):
-            self.__dict__.update(shape=found.shape, cells=found.cells)
+            result = computed(name, [self, *args], kwargs, evaluator)
+        if name in _LAID_OUT and isinstance(result, Array):
+            self.__dict__.update(shape=result.shape, cells=result.cells)
         else:
-            self.write(array_of(found))
+            self.write(array_of(result))
         return self
 
     def set_item(self, evaluator: Any, key: Any, value: Any) -> None:
@@ -86,17 +86,17 @@ class Numbers(Array):
         evaluator.budget.look_at(key)
         run = run_of(evaluator)
         if run is None or (self.is_known and not isinstance(key, Tensor)):
-            found = self.part(key_of(key))
-            evaluator.budget.look_at(found)
-            if run is None or _is_known(found):
-                return found
+            result = self.part(key_of(key))
+            evaluator.budget.look_at(result)
+            if run is None or _is_known(result):
+                return result
         return run.stored(self).get_item(evaluator, key)
 
     def iterate(self) -> list[Any] | Unknown:
-        found = super().iterate()
-        if isinstance(found, Unknown) or len(self.shape) > 1:
-            return found
-        return [self.view((), [i]) for i in range(len(found))]
+        results = super().iterate()
+        if isinstance(results, Unknown) or len(self.shape) > 1:
+            return results
+        return [self.view((), [i]) for i in range(len(results))]
 
     def operate(self, evaluator: Any, name: str, left: Any, right: Any) -> Any:
         return self._paired(evaluator, "operate", name, left, right)
@@ -108,26 +108,26 @@ class Numbers(Array):
         """Return an operator on two arrays: inside of a run a row, unless its numbers are known."""
         if isinstance(right if left is self else left, Tensor | Parameter):
             return NotImplemented
-        found = getattr(super(), method)(evaluator, name, left, right)
-        found, run = found if found is NotImplemented else of_array(array_of(found)), run_of(evaluator)
-        if run is None and found is NotImplemented:  # values that are not known are compared to others of that kind
-            both = [array_of(one) for one in (left, right)]
-            if all(isinstance(one, Array) for one in both):
+        result = getattr(super(), method)(evaluator, name, left, right)
+        result, run = result if result is NotImplemented else of_array(array_of(result)), run_of(evaluator)
+        if run is None and result is NotImplemented:  # values that are not known are compared to others of that kind
+            both = [array_of(item) for item in (left, right)]
+            if all(isinstance(item, Array) for item in both):
                 return Numbers(broadcast(both[0].shape, both[1].shape), None, None, "bool")
-        if run is None or _is_known(found):
-            return found
-        given = [run.stored(one) if isinstance(one, Array) else one for one in (left, right)]
+        if run is None or _is_known(result):
+            return result
+        given = [run.stored(item) if isinstance(item, Array) else item for item in (left, right)]
         return getattr(run.stored(self), method)(evaluator, name, *given)
 
 
-def of_array(found: Any) -> Any:
+def of_array(result: Any) -> Any:
     """Return an array as a tensor of the program, which shares its memory; anything else as it is."""
 
     def numbers(array: Array) -> Array:
         is_ours = isinstance(array, Numbers)
         return array if is_ours else Numbers(array.shape, array.cells, array.classes, array.dtype)
 
-    return mirrored(found, numbers, Array)
+    return mirrored(result, numbers, Array)
 
 
 def _is_known(value: Any) -> bool:
@@ -135,13 +135,13 @@ def _is_known(value: Any) -> bool:
 
 
 def _arrays(values: Iterable[Any]) -> list[Array]:
-    return [one for one in each_in([*values]) if isinstance(one, Array)]
+    return [item for item in each_in([*values]) if isinstance(item, Array)]
 
 
 def _refuse_tensors(evaluator: Any, given: list[Any]) -> None:
     """Stop a run where numbers of the program change to those of a tensor of the run."""
     run = run_of(evaluator)
-    if run is not None and any(isinstance(one, Tensor | Parameter) for one in given):
+    if run is not None and any(isinstance(item, Tensor | Parameter) for item in given):
         raise run.unknown("a part of a tensor that is changed in place")
 
 
@@ -155,26 +155,26 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
         evaluator.budget.look_at(*args, *kwargs.values())
     run, given = run_of(evaluator), _arrays([*args, *kwargs.values()])
     if run is None or all(map(_is_known, given)):
-        found = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator, path or f"torch.{name}"))
+        result = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator, path or f"torch.{name}"))
         if (
-            isinstance(found, Array)
-            and found.is_known
-            and count_of(found.shape) > sum(count_of(one.shape) for one in given)
+            isinstance(result, Array)
+            and result.is_known
+            and count_of(result.shape) > sum(count_of(array.shape) for array in given)
         ):
-            evaluator.budget.look_at(found)
-        if type(found) is tuple:
-            evaluator.budget.make(len(found) * RESULT)
-        unclear = isinstance(found, Unknown) or not all(map(_is_known, _arrays([found])))
+            evaluator.budget.look_at(result)
+        if type(result) is tuple:
+            evaluator.budget.make(len(result) * RESULT)
+        unclear = isinstance(result, Unknown) or not all(map(_is_known, _arrays([result])))
         if run is None or not unclear or not given:
             dtype = kwargs.get("dtype")
-            return _as(found, dtype) if isinstance(found, Array) and isinstance(dtype, Symbol) else found
+            return _as(result, dtype) if isinstance(result, Array) and isinstance(dtype, Symbol) else result
     return tensor_function(run, name, args, kwargs, path)
 
 
 def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, path: str) -> Any:
     if name == "to" and isinstance(args[0], Array):  # an unknown device changes no number
-        args = [one for one in args if not isinstance(one, Unknown)]
-    unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+        args = [argument for argument in args if not isinstance(argument, Unknown)]
+    unknown = next((argument for argument in [*args, *kwargs.values()] if isinstance(argument, Unknown)), None)
     if unknown is not None:
         return unknown
     not_computed = f"it comes from torch.{name}(…), which layerexplain does not compute"
@@ -187,30 +187,30 @@ def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any
         return args[0].compare(evaluator, _OPERATORS[name], *args)
     if name in _OPERATORS and len(args) == 2 and not kwargs:
         return array_of(evaluator.operate(_OPERATORS[name], *args))
-    named = {_RENAMED.get(key, key): one for key, one in kwargs.items() if key not in ("dtype", "device")}
+    named = {_RENAMED.get(key, key): value for key, value in kwargs.items() if key not in ("dtype", "device")}
     if name in ("max", "min") and (len(args) > 1 or named):
         return evaluator.unknown(not_computed)
     signature = fitting(path, args[path.startswith("torch.Tensor.") :], kwargs, is_tensor)
     if signature is not None and len(args) > 2:  # NumPy has `keepdims` elsewhere
         names = [*["self"] * path.startswith("torch.Tensor."), *signature.positional]
-        named |= {_RENAMED.get(key, key): one for key, one in list(zip(names, args, strict=False))[2:]}
+        named |= {_RENAMED.get(key, key): item for key, item in list(zip(names, args, strict=False))[2:]}
         args = args[:2]
     if name == "meshgrid":
         args, named = [*in_a_tuple(args)], {"indexing": "ij", **named}
-    found = call_numpy({"amax": "max", "amin": "min", "cat": "concatenate"}.get(name, name), args, named, evaluator)
-    if isinstance(found, Unknown) and found.reason == f"it comes from np.{name}(…)":
+    result = call_numpy({"amax": "max", "amin": "min", "cat": "concatenate"}.get(name, name), args, named, evaluator)
+    if isinstance(result, Unknown) and result.reason == f"it comes from np.{name}(…)":
         return evaluator.unknown(not_computed)
-    found = array_of(found) if isinstance(found, int | float) else found
-    is_single = isinstance(found, Array) and found.dtype == "float64"
-    is_single &= not any(one.dtype == "float64" for one in _arrays(args))
-    return found._replace(dtype="float32") if is_single else found
+    result = array_of(result) if isinstance(result, int | float) else result
+    is_single = isinstance(result, Array) and result.dtype == "float64"
+    is_single &= not any(array.dtype == "float64" for array in _arrays(args))
+    return result._replace(dtype="float32") if is_single else result
 
 
 def _viewed(x: Array, *sizes: Any) -> Any:
-    found = x.reshaped(in_a_tuple(sizes))
-    if _is_known(found) and not isinstance(found, Unknown) and found.shared.memory is not x.shared.memory:
+    result = x.reshaped(in_a_tuple(sizes))
+    if _is_known(result) and not isinstance(result, Unknown) and result.shared.memory is not x.shared.memory:
         raise ProgramError("RuntimeError", "view size is not compatible with the tensor's strides; write .reshape(…)")
-    return found
+    return result
 
 
 def _transposed(x: Array, dim0: int = 0, dim1: int = 1) -> Array:
@@ -242,19 +242,19 @@ def _repeated(x: Array, *times: Any) -> Any:
 
 
 def _chosen(condition: Any, x: Any, y: Any) -> Array:
-    parts = [array_of(one) for one in (condition, x, y)]
+    parts = [array_of(item) for item in (condition, x, y)]
     shape = broadcast(broadcast(parts[0].shape, parts[1].shape), parts[2].shape)
-    values = [one.spread(shape).values for one in parts]
+    values = [part.spread(shape).values for part in parts]
     if None in values:
         return Array(shape)
-    found = tuple([b if a else c for a, b, c in zip(*values, strict=True)])
-    return Array(shape, found, None, "float32" if float in map(type, found) else parts[1].dtype)
+    results = tuple([b if a else c for a, b, c in zip(*values, strict=True)])
+    return Array(shape, results, None, "float32" if float in map(type, results) else parts[1].dtype)
 
 
 def _clamped(x: Array, min: Any = None, max: Any = None) -> Array:
     low, high = (-math.inf if min is None else min), (math.inf if max is None else max)
-    limited = None if x.values is None else [low if one < low else one for one in x.values]
-    return x._replace(cells=None if limited is None else tuple([high if one > high else one for one in limited]))
+    limited = None if x.values is None else [low if value < low else value for value in x.values]
+    return x._replace(cells=None if limited is None else tuple([high if item > high else item for item in limited]))
 
 
 def _dtype(given: Any) -> str:
@@ -268,8 +268,8 @@ def _as(x: Array, dtype: Any) -> Array:
 
 
 def _to(x: Array, *given: Any, **named: Any) -> Array:
-    dtypes = [one for one in (*given, *named.values()) if _dtype(one) in _KNOWN_DTYPES]
-    others = [one.dtype for one in given if isinstance(one, Array)]
+    dtypes = [item for item in (*given, *named.values()) if _dtype(item) in _KNOWN_DTYPES]
+    others = [item.dtype for item in given if isinstance(item, Array)]
     return _as(x, [*dtypes, *others, x.dtype][0])
 
 
@@ -288,11 +288,11 @@ def _shifted(x: Array, shifts: Any, dims: Any) -> Any:
 
 
 def _pieces(name: str, x: Array, asked: Any, dim: int = 0) -> tuple[Any, ...]:
-    start, found = 0, []
-    for one in sizes_of_pieces(name, asked, x.shape[dim] or 0):
-        found.append(_at(x, dim, slice(start, start + one)))
-        start += one
-    return tuple(found)
+    start, result = 0, []
+    for piece in sizes_of_pieces(name, asked, x.shape[dim] or 0):
+        result.append(_at(x, dim, slice(start, start + piece)))
+        start += piece
+    return tuple(result)
 
 
 def _differences(x: Array) -> Any:
@@ -341,7 +341,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 """Functions and methods that NumPy has under another name, or with other arguments."""
 
 _OPERATORS = {function: operator for operator, function in OPERATORS.items()}
-_COMPARISONS = frozenset([OPERATORS[one] for one in COMPARISONS])
+_COMPARISONS = frozenset([OPERATORS[item] for item in COMPARISONS])
 _DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32"}
 """PyTorch's short names of dtypes."""
 _KNOWN_DTYPES = frozenset("float16 bfloat16 float32 float64 int8 uint8 int16 int32 int64 bool".split())  # noqa: SIM905
@@ -352,7 +352,7 @@ _RENAMED = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k"}
 
 _OF_SIZES = frozenset("randn rand zeros ones empty full randint eye randperm Tensor".split())  # noqa: SIM905
 _OF_DRAWN = frozenset({"randn", "rand", "zeros", "ones", "empty"})
-_LIKE = frozenset(f"{one}_like" for one in ("zeros", "ones", "rand", "randn", "full", "empty"))
+_LIKE = frozenset(f"{item}_like" for item in ("zeros", "ones", "rand", "randn", "full", "empty"))
 _OF_DATA = frozenset({"tensor", "from_numpy", "as_tensor"})
 _CLASSES = {
     "Tensor": "float32",
@@ -373,19 +373,19 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     if name not in _OF_SIZES | _LIKE | _OF_DATA | _CLASSES.keys() | {"arange", "linspace"}:
         return NotImplemented
     if name in _OF_DRAWN and "size" in kwargs:
-        args, kwargs = [kwargs["size"]], {key: one for key, one in kwargs.items() if key != "size"}
+        args, kwargs = [kwargs["size"]], {key: value for key, value in kwargs.items() if key != "size"}
     args = _of_unknown_batch(name, args, evaluator)
-    given = [*args, *[one for key, one in kwargs.items() if key not in ("device", "requires_grad")]]
-    unknown = next((one for one in given if isinstance(one, Unknown)), None)
+    given = [*args, *[value for key, value in kwargs.items() if key not in ("device", "requires_grad")]]
+    unknown = next((item for item in given if isinstance(item, Unknown)), None)
     if unknown is not None:
         is_size = name in _OF_SIZES and len(in_a_tuple(args)) > 1 and run_of(evaluator) is None
         return unknown._replace(example=unknown.example or "32") if is_size else unknown
     dtype = _dtype(kwargs.get("dtype"))
     try:
-        found = of_array(_created(name, args, kwargs, evaluator, dtype))
+        result = of_array(_created(name, args, kwargs, evaluator, dtype))
     except (IndexError, KeyError, TypeError, ValueError):  # arguments that PyTorch refuses
         return evaluator.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)")
-    return _as(found, dtype) if isinstance(found, Array) and dtype in _KNOWN_DTYPES else found
+    return _as(result, dtype) if isinstance(result, Array) and dtype in _KNOWN_DTYPES else result
 
 
 def _of_unknown_batch(name: str, args: list[Any], evaluator: Any) -> list[Any]:
@@ -394,7 +394,7 @@ def _of_unknown_batch(name: str, args: list[Any], evaluator: Any) -> list[Any]:
     if name not in _OF_DRAWN or run_of(evaluator) is not None:
         return args
     sizes = in_a_tuple(args)
-    is_batch = len(sizes) > 1 and isinstance(sizes[0], Unknown) and all(type(one) is int for one in sizes[1:])
+    is_batch = len(sizes) > 1 and isinstance(sizes[0], Unknown) and all(type(size) is int for size in sizes[1:])
     return [None, *sizes[1:]] if is_batch else args
 
 
@@ -418,7 +418,7 @@ def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     )
     sizes = in_a_tuple(args) if sizes is None else sizes
     shape = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
-    if not all(isinstance(one, int) for one in shape[1:]) or not isinstance(shape[0], int | None):
+    if not all(isinstance(size, int) for size in shape[1:]) or not isinstance(shape[0], int | None):
         return evaluator.unknown("the size of a tensor")
     if name == "full" and type(fill) in (int, bool) and not dtype:
         usual = "bool" if type(fill) is bool else "int64"
@@ -432,7 +432,7 @@ def _of_data(name: str, value: Any, dtype: str) -> Any:
         return value.copied() if name == "tensor" else value
     known = array_of(value)
     if isinstance(known, Array):
-        kinds = {type(one) for one in known.values or ()}
+        kinds = {type(item) for item in known.values or ()}
         whole = dtype if not kinds and not known.dtype.startswith("int") else "bool" if kinds == {bool} else "int64"
         return known._replace(dtype="float32" if float in kinds else whole)
     lengths = []
@@ -443,7 +443,7 @@ def _of_data(name: str, value: Any, dtype: str) -> Any:
 
 
 def _filled(shape: Any, fill: Any, dtype: str) -> Array:
-    known = isinstance(fill, int | float) and all(isinstance(one, int) for one in shape) and is_small(shape)
+    known = isinstance(fill, int | float) and all(isinstance(size, int) for size in shape) and is_small(shape)
     return Array(shape, (number_of(dtype)(fill),) * count_of(shape) if known else None, None, dtype)
 
 
@@ -451,8 +451,10 @@ def _row_of(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     if name == "linspace":
         steps = args[2] if len(args) > 2 else kwargs.get("steps", 100)
         return call_numpy("linspace", [*args[:2], steps], {}, evaluator)
-    ends = [plain(one) for one in [*args, *[kwargs[key] for key in ("start", "end", "step") if key in kwargs]]]
-    if not ends or not all(isinstance(one, int | float) for one in ends):
+    ends = [
+        plain(argument) for argument in [*args, *[kwargs[key] for key in ("start", "end", "step") if key in kwargs]]
+    ]
+    if not ends or not all(isinstance(end, int | float) for end in ends):
         return evaluator.unknown("the size of a tensor")
     start, stop, step = (0, ends[0], 1) if len(ends) == 1 else (*ends, 1)[:3]
     if step == 0:

@@ -141,11 +141,11 @@ class TorchProgram:
 
     def inside_parallel(self, module: ProgramValue, name: str) -> bool:
         """Return whether `name` asks DataParallel for the module in it."""
-        return name == "module" and any(one is module for one in self._in_parallel)
+        return name == "module" and any(item is module for item in self._in_parallel)
 
     def has_begun(self, instance: Instance) -> bool:
         """Return whether the `__init__` of a module has called that of PyTorch."""
-        return any(one is instance for one in self.begun)
+        return any(other is instance for other in self.begun)
 
 
 def run_of(evaluator: Evaluator) -> TensorRun | None:
@@ -191,8 +191,8 @@ class Parameter(Identity):
         """The module whose parameters the program asked for last, this one among them."""
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
-        known[id(self)] = found = Parameter(self.shape, self.requires_grad)
-        found.changed_in |= self.changed_in
+        known[id(self)] = parameter = Parameter(self.shape, self.requires_grad)
+        parameter.changed_in |= self.changed_in
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name in ("shape", "ndim"):
@@ -248,7 +248,7 @@ class Parameter(Identity):
         run = run_of(evaluator)
         if run is None:
             return evaluator.unknown("numbers of a parameter")
-        change = [run.stored(one) if isinstance(one, Parameter) else one for one in (left, right)]
+        change = [run.stored(item) if isinstance(item, Parameter) else item for item in (left, right)]
         return change[0 if left is self else 1].operate(evaluator, name, *change)
 
 
@@ -262,9 +262,9 @@ class OfModule(Parameter):
         self.name = name
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
-        known[id(self)] = found = OfModule(self.shape, copy(self.owner), self.name)
-        found.requires_grad = self.requires_grad
-        found.changed_in |= self.changed_in
+        known[id(self)] = module = OfModule(self.shape, copy(self.owner), self.name)
+        module.requires_grad = self.requires_grad
+        module.changed_in |= self.changed_in
 
 
 class PartOfModule(Identity):
@@ -281,13 +281,15 @@ class PartOfModule(Identity):
         return self.owner.get_attribute(evaluator, whole) if whole in self.weights else Bound(self, name)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        found = {one.removeprefix(f"{self.name}."): self.owner.get_attribute(evaluator, one) for one in self.weights}
+        results = {
+            weight.removeprefix(f"{self.name}."): self.owner.get_attribute(evaluator, weight) for weight in self.weights
+        }
         if name == "requires_grad_":
-            for one in found.values():
-                one.call_method(evaluator, name, args, kwargs)
+            for item in results.values():
+                item.call_method(evaluator, name, args, kwargs)
             return self
         if name in ("parameters", "named_parameters"):
-            return list(found.values()) if name == "parameters" else list(found.items())
+            return list(results.values()) if name == "parameters" else list(results.items())
         return evaluator.unknown(f"the method {name} of {self.name}, a part of a module of torch.nn")
 
 
@@ -322,9 +324,9 @@ def _weights_of(type_: str, config: Mapping[str, Any]) -> Weights | None:
     tried = []
     for number in _TRIED:
         values = {name: with_value(None, declaration.arguments.get(name), number) for name in unknown}
-        found = _weights_at(type_, {**config, **values})
-        tried += [] if found is None else [found]
-    return tried[0] if len(tried) > 1 and all(one == tried[0] for one in tried) else None
+        results = _weights_at(type_, {**config, **values})
+        tried += [] if results is None else [results]
+    return tried[0] if len(tried) > 1 and all(items == tried[0] for items in tried) else None
 
 
 _TRIED = (1, 2, 3, 5)

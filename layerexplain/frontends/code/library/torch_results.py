@@ -67,7 +67,7 @@ class FromModel(Unknown):
         return after(evaluator, self, OPERATORS.get(name, name), [left, right], {})
 
     def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[Any] | Unknown:
-        if self.origin.part is not None or any(isinstance(one, ast.Starred) for one in parts):
+        if self.origin.part is not None or any(isinstance(part, ast.Starred) for part in parts):
             return self
         return [self._replace(origin=self.origin._replace(part=i)) for i in range(len(parts))]
 
@@ -84,20 +84,20 @@ class ModelResult(Numbers):
         return marked(super().get_attribute(evaluator, name), self.origin)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        found = super().call_method(evaluator, name, args, kwargs)
-        found = after(evaluator, found, name.rstrip("_"), [self, *args], kwargs, f"torch.Tensor.{name.rstrip('_')}")
-        if name.endswith("_") and isinstance(found, ModelResult):
-            self.__dict__["origin"] = found.origin
+        result = super().call_method(evaluator, name, args, kwargs)
+        result = after(evaluator, result, name.rstrip("_"), [self, *args], kwargs, f"torch.Tensor.{name.rstrip('_')}")
+        if name.endswith("_") and isinstance(result, ModelResult):
+            self.__dict__["origin"] = result.origin
             return self
-        return found
+        return result
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        found = super().operate(evaluator, name, left, right)
-        return after(evaluator, found, OPERATORS.get(name, name), [left, right], {})
+        result = super().operate(evaluator, name, left, right)
+        return after(evaluator, result, OPERATORS.get(name, name), [left, right], {})
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        found = super().compare(evaluator, name, left, right)
-        return after(evaluator, found, OPERATORS.get(name, name), [left, right], {})
+        result = super().compare(evaluator, name, left, right)
+        return after(evaluator, result, OPERATORS.get(name, name), [left, right], {})
 
 
 def origin_of(value: Any) -> Origin | None:
@@ -111,31 +111,35 @@ def marked(value: Any, origin: Origin | None) -> Any:
     if origin is None:
         return value
 
-    def mark(one: Any) -> Any:
-        if isinstance(one, Array):
-            return ModelResult(one.shape, one.cells, one.classes, one.dtype, one.bounds, one.several, origin)
-        return FromModel(**{field: getattr(one, field) for field in Unknown._fields}, origin=origin)
+    def mark(array: Any) -> Any:
+        if isinstance(array, Array):
+            return ModelResult(
+                array.shape, array.cells, array.classes, array.dtype, array.bounds, array.several, origin
+            )
+        return FromModel(**{field: getattr(array, field) for field in Unknown._fields}, origin=origin)
 
     return mirrored(value, mark, (Array, Unknown))
 
 
-def after(evaluator: Any, found: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], path: str = "") -> Any:
+def after(
+    evaluator: Any, result: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], path: str = ""
+) -> Any:
     """Return what a function of torch gives as what it is of a model, if one of its arguments is from one."""
     if name == "backward":
         evaluator.kept(TorchProgram).descends = True
-    given = [one for one in each_in([*args, *kwargs.values()]) if origin_of(one) is not None]
-    if not given or found is NotImplemented or run_of(evaluator) is not None:
-        return found
+    given = [item for item in each_in([*args, *kwargs.values()]) if origin_of(item) is not None]
+    if not given or result is NotImplemented or run_of(evaluator) is not None:
+        return result
     origin = origin_of(given[0]) or Origin(None)
     if name in _NO_VALUE_CHANGES and origin_of(args[0]) is not None:
-        return marked(found, origin)
+        return marked(result, origin)
     name = ALIASES.get(name, name)
     if (config := _config(name, args, kwargs, path)) is not None:
         type_ = f"torch.{'reshape' if name == 'view' else 'to' if name in DTYPES else name}"
     else:
         type_ = MOVED if name in VIEWS and len(given) == 1 else ""
     applied = TrainingSetting(type_, config or {}, evaluator.locate(evaluator.place()).line or None)
-    return marked(found, origin._replace(applied=(*origin.applied, applied)))
+    return marked(result, origin._replace(applied=(*origin.applied, applied)))
 
 
 def applied_module(evaluator: Any, module: BuiltIn, origin: Origin) -> Origin:
@@ -156,9 +160,9 @@ def _config(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], path: str
         sizes = in_a_tuple(args[1:])
         return {"shape": tuple(sizes)} if sizes and all(type(size) is int for size in sizes) else None
     row = bound_row(name, [*args], {**kwargs}, path or f"torch.{name}")
-    tensors = {} if row is None else {i: one for i, one in enumerate(row.tensors) if one is not None}
-    numbers = {i: one for i, one in tensors.items() if type(one) in (int, float)}
-    others = [one for i, one in tensors.items() if i not in numbers]
+    tensors = {} if row is None else {i: tensor for i, tensor in enumerate(row.tensors) if tensor is not None}
+    numbers = {i: tensor for i, tensor in tensors.items() if type(tensor) in (int, float)}
+    others = [tensor for i, tensor in tensors.items() if i not in numbers]
     if row is None or row.unread or len(others) != 1 or origin_of(others[0]) is None:
         return None
     return {**plain_arguments(row.config), **({NUMBERS: numbers} if numbers else {})}
@@ -166,7 +170,7 @@ def _config(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], path: str
 
 def plain_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments as plain data, `NOT_SAID` for each whose value the code does not say."""
-    return {key: _plain(one) for key, one in config.items()}
+    return {key: _plain(value) for key, value in config.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -174,5 +178,5 @@ def _plain(value: Any) -> Any:
         return NOT_SAID if (known := plain(value)) is value else known
     if isinstance(value, list | tuple):
         parts = tuple(map(_plain, value))
-        return NOT_SAID if any(one is NOT_SAID for one in parts) else parts
+        return NOT_SAID if any(part is NOT_SAID for part in parts) else parts
     return value if value is None or isinstance(value, bool | int | float | str) else NOT_SAID

@@ -69,9 +69,11 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
     named = {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}
     masks = {
-        name: one for name, one in named.items() if name in _MASKS and isinstance(one, Array) and len(one.shape) < 3
+        name: value
+        for name, value in named.items()
+        if name in _MASKS and isinstance(value, Array) and len(value.shape) < 3
     }
-    named = {name: one for name, one in named.items() if name not in masks}
+    named = {name: value for name, value in named.items() if name not in masks}
     axis = 0
     axes = axes_of_batch(named, axis)
     shapes, whole, others = _given(interpreter, module, named, axes)
@@ -81,7 +83,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         shapes, whole, others = _given(interpreter, module, named, axes)
     others |= masks
     if not shapes:
-        sizes = [one for one in named.values() if isinstance(one, Unknown) and one.example]
+        sizes = [item for item in named.values() if isinstance(item, Unknown) and item.example]
         interpreter.kept(DataCalls).missing += sizes
         return interpreter.unknown("the result of a module that is called on data")
     first = next(iter(whole))
@@ -99,7 +101,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         other = _follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
             run, result, given = one_example, other, whole
-        elif any(one is value for one in named.values() for value in interpreter.settings.values()):
+        elif any(item is value for item in named.values() for value in interpreter.settings.values()):
             of_one = Run(interpreter, module)  # a text may state the shape of one example
             other = _follow(of_one, whole, others)
             run, result, given = (run, result, given) if of_one.faults else (of_one, other, whole)
@@ -129,31 +131,39 @@ def _given(
     shapes: _Shapes = {}
     whole: _Shapes = {}
     others: dict[str, Any] = {}
-    for name, one in named.items():
+    for name, value in named.items():
         at = axes.get(name, 0)
         first = next(iter(whole), "")
         batch = whole[first][0][axes[first]] if first else None
-        if "mask" in name and isinstance(one, Array) and one.shape and batch is not None and one.shape[at] != batch:
-            others[name] = one
-        elif (
-            isinstance(one, Array) and one.shape and all(i == at or isinstance(n, int) for i, n in enumerate(one.shape))
+        if (
+            "mask" in name
+            and isinstance(value, Array)
+            and value.shape
+            and batch is not None
+            and value.shape[at] != batch
         ):
-            whole[name] = (one.shape, str(one.dtype))
-            shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
-        elif one is None or type(one) in (bool, int, float, str):
-            others[name] = one
+            others[name] = value
+        elif (
+            isinstance(value, Array)
+            and value.shape
+            and all(i == at or isinstance(n, int) for i, n in enumerate(value.shape))
+        ):
+            whole[name] = (value.shape, str(value.dtype))
+            shapes[name] = ((*value.shape[:at], *value.shape[at + 1 :]), str(value.dtype))
+        elif value is None or type(value) in (bool, int, float, str):
+            others[name] = value
         elif name in parameter_names(module):
-            others[name] = one if isinstance(one, Unknown) else interpreter.unknown(f"what {name} is called with")
+            others[name] = value if isinstance(value, Unknown) else interpreter.unknown(f"what {name} is called with")
     return shapes, whole, others
 
 
 def axes_of_batch(named: Mapping[str, Any], axis: int) -> dict[str, int]:
     """Return the axis of the examples in each array: `axis`, unless others alone have one size in all of them, as the
     states of an LSTM have it behind that of its layers."""
-    shapes = {name: tuple(one.shape) for name, one in named.items() if isinstance(one, Array) and one.shape}
+    shapes = {name: tuple(value.shape) for name, value in named.items() if isinstance(value, Array) and value.shape}
     usual = {name: min(axis, len(shape) - 1) for name, shape in shapes.items()}
     counts = dict.fromkeys(shapes[name][at] for name, at in usual.items())
-    common = [one for one in counts if one is not None and all(one in shape for shape in shapes.values())]
+    common = [count for count in counts if count is not None and all(count in shape for shape in shapes.values())]
     if len(counts) < 2 or not common:
         return usual
     return {name: at if shapes[name][at] == common[0] else shapes[name].index(common[0]) for name, at in usual.items()}
@@ -201,7 +211,7 @@ def _follow(
     """Run the model on inputs of these shapes, by the names of its arguments; `others` are arguments that are no
     tensors."""
     given = {name: run.input(name, shape, dtype) for name, (shape, dtype) in shapes.items()}
-    others = {name: one for name, one in others.items() if name not in given}
+    others = {name: value for name, value in others.items() if name not in given}
     run.interpreter.kept(TorchProgram).runs.append(run)
     try:
         if list(given) == _input_names(run.model, len(given)):
@@ -236,8 +246,8 @@ def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[
     if run.opened:
         return None
     # A view(-1, features) of another size takes it as well, and makes several rows of each example.
-    tensors = [one for one in flat(run.result) if isinstance(one, Tensor)]
-    return not run.faults and all(one.spec.shape[:1] == (BATCH,) for one in tensors)
+    tensors = [item for item in flat(run.result) if isinstance(item, Tensor)]
+    return not run.faults and all(tensor.spec.shape[:1] == (BATCH,) for tensor in tensors)
 
 
 def _is_asked(reads: Callable[[Sequence[int]], bool | None], shape: Sequence[int]) -> bool:
@@ -255,34 +265,37 @@ def parameter_names(module: Any) -> list[str]:
     return required or [*forward.names[1:2]] or ["x"]
 
 
-def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model | None:
+def torch_model(program: ReadProgram, results: list[Found], request: str) -> Model | None:
     """Return the model that is asked for by its name or a call, else the last of those found that is called on data,
     trained, or made; None where there is none."""
     if request:
-        known = next((one for one in found if one.name == request), None) or asked(program, request)
+        known = next((result for result in results if result.name == request), None) or asked(program, request)
         return None if known is None else read_model(program, known)
-    if not found:
+    if not results:
         return None
     called = {id(call.module): at for at, call in enumerate(program.interpreter.kept(DataCalls).calls)}
-    follow_training(program, found[0].value if len(found) == 1 else None)
+    follow_training(program, results[0].value if len(results) == 1 else None)
     trained = {id(use.model) for use in program.interpreter.kept(TorchTraining).called}
-    main = max(found, key=lambda one: (called.get(id(one.value), -1), id(one.value) in trained, found.index(one)))
+    main = max(
+        results,
+        key=lambda result: (called.get(id(result.value), -1), id(result.value) in trained, results.index(result)),
+    )
     model = read_model(program, main)
     if main.refusal is not None and not (model.source_code and model.source_code.missing):
         raise SourceError(main.refusal())
     if model.faults and not program.text.is_changed:
         mend(program.text.tree, model, partial(_read_changed, program, main, model))
-    return with_others(model, [one.name for one in found if one is not main], program.path)
+    return with_others(model, [result.name for result in results if result is not main], program.path)
 
 
-def _read_changed(program: ReadProgram, found: Found, model: Model, tree: ast.Module) -> Model | None:
+def _read_changed(program: ReadProgram, result: Found, model: Model, tree: ast.Module) -> Model | None:
     """Return the same model of a changed program, on the same input; None where an example is no row of its own."""
     changed = program.changed(tree)
-    same = [one for one in models(changed) if one.name == found.name]
+    same = [other for other in models(changed) if other.name == result.name]
     if not same:
         return None
-    inputs = [one for one in model.layers if one.type == "InputLayer"]
-    sizes = [(one.config.get("batch_shape") or ())[1:] for one in inputs]
+    inputs = [layer for layer in model.layers if layer.type == "InputLayer"]
+    sizes = [(layer.config.get("batch_shape") or ())[1:] for layer in inputs]
     if len(inputs) != 1 or not sizes[0] or not all(isinstance(size, int) for size in sizes[0]):
         return read_model(changed, same[0])
     names = parameter_names(same[0].value)
@@ -290,16 +303,16 @@ def _read_changed(program: ReadProgram, found: Found, model: Model, tree: ast.Mo
     return read_model(changed, same[0], {names[0]: sizes[0]}) if reads else None
 
 
-def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = None) -> Model:
+def read_model(program: ReadProgram, result: Found, shapes: InputShapes | None = None) -> Model:
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
-    module = found.value
+    module = result.value
     if has_no_forward(module):
-        return _listed_model(program, found)
-    call = next((one for one in reversed(interpreter.kept(DataCalls).calls) if one.module is module), None)
+        return _listed_model(program, result)
+    call = next((item for item in reversed(interpreter.kept(DataCalls).calls) if item.module is module), None)
     emitted: dict[str, Model] = {} if call is None else call.run.emitted
-    if not shapes and found.name in emitted:
-        return emitted[found.name]
+    if not shapes and result.name in emitted:
+        return emitted[result.name]
     known = call.shapes if call is not None else {}
     names = parameter_names(module)
     given: dict[str, tuple[Sequence[int | None], str]]
@@ -312,7 +325,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         given = dict(known)
     # The program may call another model of the same class.
     cls = module.cls if isinstance(module, Instance) and not given else ""
-    alike = [one for one in interpreter.kept(DataCalls).calls if getattr(one.module, "cls", None) is cls]
+    alike = [item for item in interpreter.kept(DataCalls).calls if getattr(item.module, "cls", None) is cls]
     elsewhere = dict(alike[0].shapes) if alike else {}
     inferred: _Shapes = {}
     stated: _Shapes = {}
@@ -343,7 +356,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         try:
             _follow(run, given or supposed, others)
         except Exhausted as error:
-            raise SourceError(f"{found.name} {error}") from None
+            raise SourceError(f"{result.name} {error}") from None
         if not given and (run.faults or run.opened):
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     if given and run.faults:
@@ -352,28 +365,28 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         if fits and _is_asked(reads, fits):
             run.faults[0].fact += f"; an input of {shape_text((None, *fits))} fits"
     given = given or elsewhere
-    model = RunEmitter(run).model(found.name if found.name.isidentifier() else class_name(module))
+    model = RunEmitter(run).model(result.name if result.name.isidentifier() else class_name(module))
     if interpreter.kept(TorchProgram).descends:
         interpreter.kept(TorchTraining).created.clear()  # a loss that is made and not called is another one
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
     model = model if inferred else _with_pasted_error(program, module, model)
-    opened = [(program.located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
+    opened = [(program.located(item), name) for item, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if given and not (run.outputs or run.losses or opened or run.faults):
         opened.append((Unknown(f"forward of {class_name(module)} returns no tensor"), ""))
     if not given:
         model = model if supposed else _without_input(model, names, module)
         words = f"the input of {class_name(module)} has no shape in the code"
-        opened += [(program.located(one), "") for one in interpreter.kept(DataCalls).missing]
+        opened += [(program.located(unknown), "") for unknown in interpreter.kept(DataCalls).missing]
         first = first_asked(module, example)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
-    statements = {one.statement for one in named_modules(module).values() if isinstance(one, BuiltIn | Instance)}
+    statements = {item.statement for item in named_modules(module).values() if isinstance(item, BuiltIn | Instance)}
     statements |= trainable_since(module)
     effects = interpreter.effects
     assumed = [
-        one
-        for one in (*effects.assumptions, *effects.undefined.values())
-        if run.is_uncertain or one in run.undefined or effects.meets(statements, one)
+        assumption
+        for assumption in (*effects.assumptions, *effects.undefined.values())
+        if run.is_uncertain or assumption in run.undefined or effects.meets(statements, assumption)
     ]
     chosen, name_errors = program.name_errors(assumed, opened)
     notes: list[Note] = list(notes_of(chosen, opened))
@@ -409,39 +422,42 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     )
     wanted = tuple(given) or tuple(names)
     # The message names what the user asked for with an option; `x.flatten` is only what the program reads next.
-    whys = [(one, words_of(one) if one.name.isidentifier() or one.example else one.reason) for one, _ in opened]
-    ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys if one.line]
+    whys = [
+        (unknown, words_of(unknown) if unknown.name.isidentifier() or unknown.example else unknown.reason)
+        for unknown, _ in opened
+    ]
+    ends = [PlacedResult(unknown.line, 0, unknown.file, (None,), reason=why) for unknown, why in whys if unknown.line]
     results = [*run.returned, *ends]
-    again, with_values = partial(_again, program, found, wanted), partial(_with_values, program, found)
+    again, with_values = partial(_again, program, result, wanted), partial(_with_values, program, result)
     code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values, run.needs)
     model = model._replace(source_code=code)
     if follows_call:
-        emitted[found.name] = model
+        emitted[result.name] = model
     return model
 
 
-def _listed_model(program: ReadProgram, found: Found) -> Model:
+def _listed_model(program: ReadProgram, result: Found) -> Model:
     """Return a model whose `forward` is not shown: its modules, with what their arguments say of their inputs, or
     called in their order on an input that the text states, where they fit."""
-    module = found.value
-    if (in_order := _called_in_order(program, found)) is not None:
+    module = result.value
+    if (in_order := _called_in_order(program, result)) is not None:
         return in_order
     name = class_name(module)
     run = Run(program.interpreter, module)
     list_parts(run)
-    model = RunEmitter(run).model(found.name if found.name.isidentifier() else name)
+    model = RunEmitter(run).model(result.name if result.name.isidentifier() else name)
     model = _with_pasted_error(program, module, model)
     words = f"{name} is shown without its forward: the modules are listed in order, what calls them is not known"
-    opened = [(program.located(one), "") for one in run.opened]
+    opened = [(program.located(unknown), "") for unknown in run.opened]
     notes = [Note("no-forward", None, words), *notes_of([], opened), *program.notes_of_text((), opened)]
     notes += [Note("unregistered", None, _LISTED.format(each)) for each in modules_in_lists(module)]
     return model._replace(format="code", grade="open", notes=(*notes, *model.notes))
 
 
-def _called_in_order(program: ReadProgram, found: Found) -> Model | None:
+def _called_in_order(program: ReadProgram, result: Found) -> Model | None:
     """Return a model whose `forward` is not shown with its parts called one after the other on an input that the text
     states, flattened before the first Linear; None where they do not fit, or only as an error beside them says."""
-    parts = children_of(found.value)
+    parts = children_of(result.value)
     text = program.text.pasted
     if not text or any(map(has_no_forward, parts.values())) or not stated_inputs(text, program.text.tree):
         return None
@@ -449,12 +465,12 @@ def _called_in_order(program: ReadProgram, found: Found) -> Model | None:
     chained: dict[str, Any] = {}
     for name, part in parts.items():
         first = next(first_modules(part), None)
-        types = [one.type for made in chained.values() for one in first_modules(made)]
+        types = [module.type for made in chained.values() for module in first_modules(made)]
         if first is not None and first.type == "Linear" and any(type_[-1:] == "d" for type_ in types):
             chained["flatten"] = BuiltIn("Flatten", {}, place)
         chained[name] = part
     try:
-        model = read_model(program, Found(found.name, BuiltIn("Sequential", {}, place, chained)))
+        model = read_model(program, Found(result.name, BuiltIn("Sequential", {}, place, chained)))
     except LayerExplainError:
         return None
     is_stated = any(note.code in ("stated", "from-error") for note in model.notes)
@@ -464,7 +480,7 @@ def _called_in_order(program: ReadProgram, found: Found) -> Model | None:
     added = ", with a flatten before the first Linear" if "flatten" in chained else ""
     words = f"forward is not shown: the modules are assumed to be called in this order{added}"
     return model._replace(
-        type=class_name(found.value),
+        type=class_name(result.value),
         grade="open" if model.faults else "assumed",
         notes=(Note("no-forward", None, words), *model.notes),
     )
@@ -476,8 +492,8 @@ def _with_pasted_error(program: ReadProgram, module: Any, model: Model) -> Model
         return model
     from layerexplain.frontends.code.pasted_errors import pasted_fault
 
-    leaves = {name: one for name, one in named_modules(module).items() if isinstance(one, BuiltIn)}
-    configs = {name: (one.type, one.config) for name, one in leaves.items()}
+    leaves = {name: value for name, value in named_modules(module).items() if isinstance(value, BuiltIn)}
+    configs = {name: (leaf.type, leaf.config) for name, leaf in leaves.items()}
     fault = pasted_fault(program.text.pasted, program.text.tree, configs, of_shapes=True)
     if fault is None:
         return model
@@ -512,16 +528,16 @@ _LISTED = (
 )
 
 
-def _again(program: ReadProgram, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
+def _again(program: ReadProgram, result: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
     if not all(name in shapes for name in names):
         return None
-    return read_model(program, found, {name: shapes[name] for name in names})
+    return read_model(program, result, {name: shapes[name] for name in names})
 
 
-def _with_values(program: ReadProgram, found: Found, values: Mapping[str, int]) -> Model | None:
+def _with_values(program: ReadProgram, result: Found, values: Mapping[str, int]) -> Model | None:
     """Return the same model of the program with values for names that it does not define."""
     filled = program.with_values(values)
-    return torch_model(filled, [one for one in models(filled) if one.name == found.name], found.name)
+    return torch_model(filled, [model for model in models(filled) if model.name == result.name], result.name)
 
 
 def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:

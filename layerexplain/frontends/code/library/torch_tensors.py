@@ -125,27 +125,27 @@ class Tensor(Identity):
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         parts: Sequence[Any] = key if type(key) is tuple else (key,)
-        if (unknown := next((one for one in parts if isinstance(one, Unknown)), None)) is not None:
+        if (unknown := next((part for part in parts if isinstance(part, Unknown)), None)) is not None:
             return unknown
-        if any(type(one) is list and one and all(type(place) is int for place in one) for one in parts):
+        if any(type(part) is list and part and all(type(place) is int for place in part) for part in parts):
             return picked_by_list(self, parts, evaluator)
-        arrays = [one for one in parts if isinstance(one, Tensor | Array)]
+        arrays = [part for part in parts if isinstance(part, Tensor | Array)]
         if arrays:
             parts = without_ellipsis(parts, len(self.spec.shape))
             at = parts.index(arrays[0])
-            is_whole = len(arrays) == 1 and all(one == slice(None) for one in (*parts[:at], *parts[at + 1 :]))
+            is_whole = len(arrays) == 1 and all(part == slice(None) for part in (*parts[:at], *parts[at + 1 :]))
             ids = self.run.stored(arrays[0]) if isinstance(arrays[0], Array) else arrays[0]
             if not is_whole or not ids.spec.dtype.startswith(("int", "uint8")):
                 raise self.run.unknown("a part of a tensor that is picked by another tensor")
             return self.run.operation("getitem", [self, ids], {"key": tuple(parts[:at])})
-        is_read = all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts)
+        is_read = all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts)
         if not is_read or parts.count(Ellipsis) > 1:
             raise self.run.unknown("a part of a tensor under a key that is not known")
         clean = _to_the_end(tuple(parts), self.spec.shape)
-        if any(isinstance(end, Batch) for one in clean if isinstance(one, slice) for end in (one.start, one.stop)):
+        if any(isinstance(end, Batch) for item in clean if isinstance(item, slice) for end in (item.start, item.stop)):
             raise self.run.unknown("a part of a tensor to a part of the batch")
-        found = self.run.operation("getitem", [self], {"key": clean})
-        return found.lies_in(self, clean)
+        result = self.run.operation("getitem", [self], {"key": clean})
+        return result.lies_in(self, clean)
 
     def iterate(self) -> list[Any] | Unknown:
         first = self.spec.shape[0] if self.spec.shape else None
@@ -163,7 +163,7 @@ class Tensor(Identity):
         return kind.last in ("Tensor", "FloatTensor")
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
+        unknown = next((item for item in (left, right) if isinstance(item, Unknown)), None)
         if unknown is not None:
             return unknown
         if left is None or right is None:
@@ -175,7 +175,7 @@ class Tensor(Identity):
         if isinstance(left, int | float) and name not in _IN_ORDER:
             left, right = right, left
         are_true = name.startswith("Bit") and all(
-            one is True or one is False or _is_truth(one) for one in (left, right)
+            item is True or item is False or _is_truth(item) for item in (left, right)
         )
         return self.run.operation((_OF_TRUTH if are_true else OPERATORS)[name], [left, right], {})
 
@@ -231,14 +231,14 @@ class Changes:
 
 def is_settable(key: tuple[Any, ...]) -> bool:
     """Return whether a part may be put in: numbers, and slices without steps."""
-    return all(isinstance(one, int) or (isinstance(one, slice) and one.step in (None, 1)) for one in key)
+    return all(isinstance(item, int) or (isinstance(item, slice) and item.step in (None, 1)) for item in key)
 
 
-def _apart(one: Sequence[Any], other: Sequence[Any], shape: Sequence[Any]) -> bool:
+def _apart(item: Sequence[Any], other: Sequence[Any], shape: Sequence[Any]) -> bool:
     """Return whether two parts of a tensor have no element in common."""
-    if not (is_settable(tuple(one)) and is_settable(tuple(other))):
+    if not (is_settable(tuple(item)) and is_settable(tuple(other))):
         return False
-    for first, second, size in zip(one, other, shape, strict=False):
+    for first, second, size in zip(item, other, shape, strict=False):
         if isinstance(size, int):
             rows = [range(size)[key] if isinstance(key, slice) else [key % size] for key in (first, second)]
             if not {*rows[0]} & {*rows[1]}:
@@ -260,7 +260,7 @@ def _all_axes(key: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     """Return a key with a slice for each axis that an ellipsis stands for."""
     if Ellipsis not in key:
         return key
-    at, given = key.index(Ellipsis), sum(one is not None and one is not Ellipsis for one in key)
+    at, given = key.index(Ellipsis), sum(item is not None and item is not Ellipsis for item in key)
     return (*key[:at], *[slice(None)] * (count - given), *key[at + 1 :])
 
 
@@ -273,7 +273,7 @@ def filled(part: Tensor, value: Any) -> Any:
 
 def with_batch(sizes: Sequence[Any]) -> tuple[Any, ...]:
     """Return sizes as an operation has them: None for the batch, `4 * n` for what depends on it."""
-    return tuple([stated(one) for one in sizes])
+    return tuple([stated(size) for size in sizes])
 
 
 def stated(size: Any) -> Any:
@@ -285,10 +285,10 @@ def _to_the_end(key: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
     """Return a key with a slice for each axis that an ellipsis stands for, and without the ends of slices that are the
     size of their axis, as that of the batch is."""
     whole, axis = list(_all_axes(key, len(shape))), 0
-    for i, one in enumerate(whole):
-        if isinstance(one, slice) and isinstance(one.stop, Batch) and one.stop is shape[axis]:
-            whole[i] = slice(one.start, None, one.step)
-        axis += one is not None
+    for i, item in enumerate(whole):
+        if isinstance(item, slice) and isinstance(item.stop, Batch) and item.stop is shape[axis]:
+            whole[i] = slice(item.start, None, item.step)
+        axis += item is not None
     return tuple(whole)
 
 
@@ -298,10 +298,10 @@ def without_ellipsis(parts: Sequence[ProgramValue], count: int) -> list[ProgramV
     >>> without_ellipsis([0, ..., 1], 4)
     [0, slice(None, None, None), slice(None, None, None), 1]
     """
-    at = next((i for i, one in enumerate(parts) if one is Ellipsis), None)
+    at = next((i for i, part in enumerate(parts) if part is Ellipsis), None)
     if at is None:
         return list(parts)
-    used = len(parts) - 1 - sum(one is None for one in parts)
+    used = len(parts) - 1 - sum(part is None for part in parts)
     return [*parts[:at], *[slice(None)] * (count - used), *parts[at + 1 :]]
 
 
@@ -309,24 +309,24 @@ def picked_by_list(x: Tensor, parts: Sequence[ProgramValue], evaluator: Evaluato
     """Return the part of a tensor under a key with one list: a copy, whose axis has the places of the list in its
     order."""
     run, parts = x.run, without_ellipsis(parts, len(x.spec.shape))
-    at = next((i for i, one in enumerate(parts) if type(one) is list), 0)
-    numbers = [i for i, one in enumerate(parts) if type(one) is int]
+    at = next((i for i, part in enumerate(parts) if type(part) is list), 0)
+    numbers = [i for i, part in enumerate(parts) if type(part) is int]
     # PyTorch moves the axis of a list to the front where a slice stands between it and a number.
     is_plain = [*numbers, at] == [*range(at - len(numbers), at + 1)] and all(
-        type(one) in (int, slice) for one in (*parts[:at], *parts[at + 1 :])
+        type(part) in (int, slice) for part in (*parts[:at], *parts[at + 1 :])
     )
     if not is_plain or len(parts) > len(x.spec.shape):
         raise run.unknown("a part of a tensor that is picked by a list and more than slices")
     others = [*parts[:at], slice(None), *parts[at + 1 :]]
-    if any(one != slice(None) for one in others):
+    if any(item != slice(None) for item in others):
         x = x.get_item(evaluator, tuple(others))
     places, axis = parts[at], at - len(numbers)
     size = x.spec.shape[axis]
     if isinstance(size, int):
-        wrong = next((one for one in places if not -size <= one < size), None)
+        wrong = next((place for place in places if not -size <= place < size), None)
         if wrong is not None:
             raise run.refused(f"index {wrong} is out of bounds for axis {axis} of {shape_text(x.spec.shape)}")
-        places = [one % size for one in places]
+        places = [place % size for place in places]
     before = [slice(None)] * axis
     if (row := _as_slice(places)) is not None:
         return run.operation("getitem", [x], {"key": (*before, row)})
@@ -405,13 +405,16 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
     name = ALIASES.get(name, name)
     x = args[0] if args else None
     given = [x] if name == "to" else [*args, *kwargs.values()]
-    unknown = next((one for one in given if isinstance(one, Unknown)), None)
+    unknown = next((item for item in given if isinstance(item, Unknown)), None)
     if unknown is not None:
         if isinstance(x, Tensor) and name in _OF_SIZES:
             run.opened.append(unknown._replace(example=unknown.example or "4"))
         return unknown
     if not isinstance(x, Tensor) and type(x) not in (list, tuple) and not isinstance(x, str):
-        args = [run.stored(one) if hasattr(one, "shape") and not isinstance(one, Tensor) else one for one in args]
+        args = [
+            run.stored(argument) if hasattr(argument, "shape") and not isinstance(argument, Tensor) else argument
+            for argument in args
+        ]
         x = args[0] if args else x
     rest = args[1:]
     if name in ("detach", "numpy") and isinstance(x, Tensor):
@@ -502,11 +505,11 @@ def _row(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any], pat
         raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…): {unread[0]}")
     if declaration.variadic is not None:
         tensors = list(tensors[0]) if tensors and type(tensors[0]) in (list, tuple) else []
-    config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
-    for key, one in config.items():
-        if isinstance(one, Array) and not one.shape and one.values:
-            config[key] = one.values[0]
-        elif isinstance(one, Tensor | Array):
+    config = {key: tuple(value) if type(value) is list else value for key, value in config.items()}
+    for key, value in config.items():
+        if isinstance(value, Array) and not value.shape and value.values:
+            config[key] = value.values[0]
+        elif isinstance(value, Tensor | Array):
             raise run.unknown(f"layerexplain cannot read torch.{name}(…) with a tensor for {key}")
     is_open = name == "batch_norm" and (config.get("training", False) is not False or None in tensors[1:3])
     if is_open:
@@ -535,27 +538,27 @@ def bound_row(name: str, args: list[Any], kwargs: dict[str, Any], path: str) -> 
 
 def _shape(run: TensorRun, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     """Return a shape for `reshape`: None for the batch, -1 for a size that is computed."""
-    unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
+    unknown = next((size for size in sizes if isinstance(size, Unknown)), None)
     if unknown is not None:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
-    if not all(isinstance(one, int | Batch) for one in sizes):
+    if not all(isinstance(size, int | Batch) for size in sizes):
         raise run.unknown("an unknown shape")
-    total, found = product(x.spec.shape), list(sizes)
+    total, results = product(x.spec.shape), list(sizes)
     each = "each example in " if has_batch(x.spec.shape) else ""
     rows = f"the {total} values of {each}{shape_text(x.spec.shape)}"
-    if all(type(one) is int and one > 0 for one in found) and total and (product(found) or 0) % total:
-        raise run.refused(f"{rows} do not fit {tuple(found)}")
-    if found[:1] == [-1] and has_batch(x.spec.shape) and not has_batch(found) and total is not None:
-        rest = product(found[1:]) or 1
+    if all(type(item) is int and item > 0 for item in results) and total and (product(results) or 0) % total:
+        raise run.refused(f"{rows} do not fit {tuple(results)}")
+    if results[:1] == [-1] and has_batch(x.spec.shape) and not has_batch(results) and total is not None:
+        rest = product(results[1:]) or 1
         if total == rest:
-            found[0] = BATCH
+            results[0] = BATCH
         elif total % rest:
             run.cut_rows = total, rest
             raise run.refused(
-                f"{rows} need to divide into rows of {rest}, got {found}; write {total} in place of {rest}"
+                f"{rows} need to divide into rows of {rest}, got {results}; write {total} in place of {rest}"
             )
-    return with_batch(found)
+    return with_batch(results)
 
 
 def _turned(x: Tensor, result: Tensor, dims: Sequence[int]) -> Tensor:
@@ -618,10 +621,10 @@ def cut(run: TensorRun, name: str, x: Tensor, rest: Sequence[Any]) -> Any:
         raise run.unknown(f"the parts of a {name}")
     sizes = sizes_of_pieces(name, asked, size)
     result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
-    found = result if type(result) is tuple else (result,)
-    for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
-        one.lies_in(x, (*[slice(None)] * dim, slice(end - own, end)))
-    return found
+    results = result if type(result) is tuple else (result,)
+    for end, item, own in zip(accumulate(sizes), results, sizes, strict=True):
+        item.lies_in(x, (*[slice(None)] * dim, slice(end - own, end)))
+    return results
 
 
 def expanded(run: TensorRun, x: Tensor, sizes: Sequence[Any]) -> Any:
@@ -634,13 +637,13 @@ def repeated(run: TensorRun, x: Tensor, times: Sequence[Any]) -> Any:
     times = [*[1] * (len(x.spec.shape) - len(times)), *times]
     while len(times) > len(x.spec.shape):
         x = run.operation("unsqueeze", [x], {"dim": 0})
-    wide = [isinstance(one, Batch) for one in times]
+    wide = [isinstance(item, Batch) for item in times]
     if any(wide):
         if any(is_wide and size != 1 for is_wide, size in zip(wide, x.spec.shape, strict=True)):
             raise run.unknown("an axis that is repeated as often as the batch has examples")
-        x = expanded(run, x, tuple([one if is_wide else -1 for one, is_wide in zip(times, wide, strict=True)]))
-    known = tuple([1 if is_wide else one for one, is_wide in zip(times, wide, strict=True)])
-    if not all(type(one) is int for one in known):
+        x = expanded(run, x, tuple([item if is_wide else -1 for item, is_wide in zip(times, wide, strict=True)]))
+    known = tuple([1 if is_wide else item for item, is_wide in zip(times, wide, strict=True)])
+    if not all(type(item) is int for item in known):
         raise run.unknown("how often a tensor is repeated")
     return x if set(known) <= {1} else run.operation("repeat", [x], {"times": known})
 
@@ -653,11 +656,11 @@ def dtype_of(name: str) -> str:
 def dtype_asked(given: Iterable[Any], own: str) -> str:
     """Return the dtype that the arguments of `x.to(…)` or `x.type(…)` ask for, the `own` one where that stays."""
     dtype = own
-    for one in given:
-        if isinstance(one, Symbol | str):
-            word = (one.last if isinstance(one, Symbol) else one).rpartition(".")[2]
+    for item in given:
+        if isinstance(item, Symbol | str):
+            word = (item.last if isinstance(item, Symbol) else item).rpartition(".")[2]
             dtype = DTYPES.get(word.removesuffix("Tensor").lower() or "float", dtype)
-        elif hasattr(one, "spec"):
-            dtype = one.spec.dtype
+        elif hasattr(item, "spec"):
+            dtype = item.spec.dtype
     both_whole = own.startswith(("int", "uint")) and dtype.startswith(("int", "uint"))
     return own if both_whole else dtype

@@ -42,7 +42,7 @@ class _Use:
 
 def _same(setting: TrainingSetting) -> str:
     """Return what two uses of one loss have in common, wherever they stand."""
-    return repr([one[:2] for one in (setting, *setting.applied)])
+    return repr([item[:2] for item in (setting, *setting.applied)])
 
 
 class LossSum(Unknown):
@@ -70,11 +70,11 @@ class LossSum(Unknown):
         self, evaluator: Evaluator, terms: Sequence[tuple[float, TrainingSetting, Any]], *, has_more: bool
     ) -> Any:
         """Return a sum of losses; those of one output that are alike are one."""
-        found: dict[Any, tuple[float, TrainingSetting, Any]] = {}
+        results: dict[Any, tuple[float, TrainingSetting, Any]] = {}
         for weight, setting, of in terms:
-            key = (_same(setting), id(of.model), of.part) if isinstance(of, _Use) else len(found)
-            found[key] = (weight + found[key][0] if key in found else weight, setting, of)
-        result = self._replace(terms=tuple(found.values()), has_more=has_more)
+            key = (_same(setting), id(of.model), of.part) if isinstance(of, _Use) else len(results)
+            results[key] = (weight + results[key][0] if key in results else weight, setting, of)
+        result = self._replace(terms=tuple(results.values()), has_more=has_more)
         evaluator.kept(TorchTraining).sums.append(result)
         return result
 
@@ -116,13 +116,13 @@ class TorchTraining:
 
     def origin_of(self, value: Any) -> Origin:
         """Return the model whose result or parameters a value is, and which; one of no model for others."""
-        for one in value if type(value) in (list, tuple) else [value]:
-            if (origin := origin_of(one)) is not None:
+        for item in value if type(value) in (list, tuple) else [value]:
+            if (origin := origin_of(item)) is not None:
                 return origin
-            if isinstance(one, Parameter | ModuleParameters):
-                return Origin(one.asked_of if isinstance(one, Parameter) else one.module)
-            if type(one) is dict and "params" in one:
-                return self.origin_of(one["params"])
+            if isinstance(item, Parameter | ModuleParameters):
+                return Origin(item.asked_of if isinstance(item, Parameter) else item.module)
+            if type(item) is dict and "params" in item:
+                return self.origin_of(item["params"])
         return Origin(None)
 
     def models_of(self, parameters: Any) -> list[Any]:
@@ -135,9 +135,9 @@ class TorchTraining:
     def result(self, value: Any, model: Any) -> Any:
         """Return what a model gives, from which the model can be told."""
         if type(value) is dict:
-            return {key: marked(one, Origin(model, key)) for key, one in value.items()}
+            return {key: marked(item, Origin(model, key)) for key, item in value.items()}
         if type(value) in (list, tuple):
-            return type(value)([marked(one, Origin(model, i)) for i, one in enumerate(value)])
+            return type(value)([marked(item, Origin(model, i)) for i, item in enumerate(value)])
         return marked(value, Origin(model))
 
     def note_loss(self, interpreter: Any, type_: str, config: Mapping[str, Any]) -> None:
@@ -170,7 +170,7 @@ class TorchTraining:
                 use.fault.fact += _output_padding(use.model, output.shape, target.shape)
                 place = interpreter.locate(interpreter.place())
                 use.fault = use.fault.with_place(**place.error_fields)
-        if not any((one.setting, one.model, one.part) == (use.setting, model, part) for one in self.called):
+        if not any((other.setting, other.model, other.part) == (use.setting, model, part) for other in self.called):
             self.called.append(use)
         where = interpreter.unknown("the value of a loss")
         self.sums.append(LossSum(where.reason, where.line, file=where.file, terms=((1.0, use.setting, use),)))
@@ -184,7 +184,7 @@ class TorchTraining:
         signature = fitting(f"{TORCH_FUNCTIONS}{name}", args, kwargs)
         names = () if signature is None else signature.positional
         given = {**dict(list(zip(names, args, strict=False))[2:]), **kwargs}
-        config = {key: one for key, one in given.items() if one is not None}
+        config = {key: value for key, value in given.items() if value is not None}
         if any([config.pop(old, None) is not None for old in ("size_average", "reduce")]):  # of older programs
             config["reduction"] = NOT_SAID
         return self.call_loss(interpreter, loss.name, config, args[:2], kwargs)
@@ -231,7 +231,7 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
 
 def _refusal(loss: Declaration, setting: TrainingSetting, target: Shape, output: Shape) -> LayerExplainError | None:
     """Return the error of a loss on a target and an output of these shapes; None where it takes them."""
-    known = {key: one for key, one in setting.config.items() if one is not NOT_SAID}
+    known = {key: value for key, value in setting.config.items() if value is not NOT_SAID}
     try:
         loss.trace([Spec(target, "float"), Spec(output, "float"), None], loss.bind(known))
     except LayerExplainError as error:
@@ -242,7 +242,7 @@ def _refusal(loss: Declaration, setting: TrainingSetting, target: Shape, output:
 def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> str:
     """Return the argument by which the last module, a ConvTranspose, gives the size of the target; "" for others."""
     every = [] if model is None else named_modules(model).items()
-    convolutions = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
+    convolutions = [(name, item) for name, item in every if isinstance(item, BuiltIn) and "Conv" in item.type]
     lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
     if (
         not convolutions
@@ -266,17 +266,17 @@ def with_torch_training(
     """Return a model with the loss and the optimizer that the program trains it with, where there is one of each;
     `result` is what its `forward` gives, `inside` the losses in that."""
     losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
-    faults = tuple([one.fault for one in losses if one.fault is not None])
+    faults = tuple([item.fault for item in losses if item.fault is not None])
     if _is_never_updated(training, found):
         model = model._replace(notes=(*model.notes, Note("optimizer-of-another-model", None, _NEVER_UPDATED)))
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
-    terms = [term for one in inside for term in one.terms]
+    terms = [term for item in inside for term in item.terms]
     own = {tensor.ref.layer: setting for _, setting, tensor in terms}
     if terms and len(own) == len(terms):
         factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
         return model._replace(training=Training(optimizer, own, factors))
     by_output, factors, words, are_all = _by_output(model, found, training, output_numbers(result))
-    loss = losses[0] if len({_same(one.setting) for one in losses}) == 1 else None
+    loss = losses[0] if len({_same(item.setting) for item in losses}) == 1 else None
     outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
     # Of several outputs the first one, if it is known that the loss is of this model.
     if not by_output and loss is not None and (len(outputs) == 1 or loss.model is not None):
@@ -296,12 +296,12 @@ def with_torch_training(
         training=Training(optimizer, by_output, factors, are_all=are_all),
         faults=(*model.faults, *faults),
         fit_data=data or model.fit_data,
-        notes=(*model.notes, *[Note("open-setting", None, one) for one in words]),
+        notes=(*model.notes, *[Note("open-setting", None, word) for word in words]),
     )
 
 
 def _without_detach(setting: TrainingSetting) -> TrainingSetting:
-    return setting._replace(applied=tuple([one for one in setting.applied if one.name != "torch.detach"]))
+    return setting._replace(applied=tuple([item for item in setting.applied if item.name != "torch.detach"]))
 
 
 _NEVER_UPDATED = "backward() gives this model its gradients, and every optimizer has the parameters of another model"
@@ -310,40 +310,44 @@ _NEVER_UPDATED = "backward() gives this model its gradients, and every optimizer
 def _is_never_updated(training: TorchTraining, model: Any) -> bool:
     """Return whether a model is trained, and all optimizers are known to change other models alone. A model that
     computes with what another one gives may be there to train that one, as a network of features in a loss is."""
-    if not is_module(model) or any(one is model for one in training.behind_models):
+    if not is_module(model) or any(other is model for other in training.behind_models):
         return False
-    descends = any(use.model is model for one in training.descended for _, _, use in one.terms if isinstance(use, _Use))
-    changed = [part for one in training.updated for part in (named_modules(one).values() if is_module(one) else [one])]
+    descends = any(
+        use.model is model for loss in training.descended for _, _, use in loss.terms if isinstance(use, _Use)
+    )
+    changed = [
+        part for item in training.updated for part in (named_modules(item).values() if is_module(item) else [item])
+    ]
     own = [*named_modules(model).values()]
-    is_changed = any(one is None or any(one is part for part in own) for one in changed)
+    is_changed = any(item is None or any(item is part for part in own) for item in changed)
     return descends and bool(changed) and not is_changed
 
 
 def output_numbers(result: Any) -> dict[int | str, int]:
     """Return, for each part of what a model gives that is one tensor, its number among the outputs."""
     parts: Any = enumerate(result) if type(result) in (list, tuple) else ()
-    found: dict[int | str, int] = {}
+    output_numbers: dict[int | str, int] = {}
     count = 0
     for key, part in result.items() if type(result) is dict else parts:
-        tensors = [one for one in flat(part) if isinstance(one, Tensor)]
+        tensors = [item for item in flat(part) if isinstance(item, Tensor)]
         if isinstance(part, Tensor):
-            found[key] = count
+            output_numbers[key] = count
         count += len(tensors)
-    return found
+    return output_numbers
 
 
 def _by_output(
-    model: Model, found: Any, training: TorchTraining, numbers: Mapping[int | str, int]
+    model: Model, result: Any, training: TorchTraining, numbers: Mapping[int | str, int]
 ) -> tuple[dict[str, TrainingSetting], dict[str, float], list[str], bool]:
     """Return the losses that a loop of training adds, by the outputs of a model; their factors, where there are several
     outputs; the notes on an output with several losses, whose first one is followed; and whether they are all.
     `numbers` has the number of an output for each part of what the model gives."""
-    sums = _own_sums(training.descended, found) or _own_sums(training.sums, found)
+    sums = _own_sums(training.descended, result) or _own_sums(training.sums, result)
     if not training.descended and sums:
-        sums = [max(reversed(sums), key=lambda one: len(one.terms))]
+        sums = [max(reversed(sums), key=lambda loss: len(loss.terms))]
     places: dict[str, dict[str, tuple[float, TrainingSetting]]] = {}
-    are_all = not any(one.has_more for one in sums)
-    for weight, setting, use in [term for one in sums for term in one.terms]:
+    are_all = not any(loss.has_more for loss in sums)
+    for weight, setting, use in [term for loss in sums for term in loss.terms]:
         many = len({ref.layer for ref in model.outputs}) > 1
         part = len(numbers) + use.part if isinstance(use.part, int) and use.part < 0 else use.part
         if many and numbers.get(part, len(model.outputs)) >= len(model.outputs):
@@ -352,15 +356,15 @@ def _by_output(
         place = model.outputs[numbers[part]].layer if many else ""
         places.setdefault(place, {}).setdefault(_same(setting), (weight, setting))
     words = []
-    for one in sums:
+    for loss in sums:
         own = [*places[next(iter(places))].values()] if len(places) == 1 else []
-        if one.has_more or len(own) > 1:
-            names = [f"nn.{setting.name.removeprefix(TORCH)}" for _, setting, _ in one.terms]
+        if loss.has_more or len(own) > 1:
+            names = [f"nn.{setting.name.removeprefix(TORCH)}" for _, setting, _ in loss.terms]
             parts = [
-                f"{one[0]:g} × {name}" if one[0] != 1 else name for one, name in zip(one.terms, names, strict=True)
+                f"{term[0]:g} × {name}" if term[0] != 1 else name for term, name in zip(loss.terms, names, strict=True)
             ]
-            written = " + ".join([*parts, *["numbers that are no loss of torch.nn"] * one.has_more])
-            words.append(f"line {one.line}: the loss is {written}; layerexplain follows {names[0]} alone")
+            written = " + ".join([*parts, *["numbers that are no loss of torch.nn"] * loss.has_more])
+            words.append(f"line {loss.line}: the loss is {written}; layerexplain follows {names[0]} alone")
     by_output = {place: next(iter(own.values()))[1] for place, own in places.items()}
     factors = {place: next(iter(own.values()))[0] for place, own in places.items() if len(places) > 1}
     factors = {place: factor for place, factor in factors.items() if factor != 1}
@@ -369,16 +373,17 @@ def _by_output(
 
 def _own_sums(sums: Sequence[LossSum], model: Any) -> list[LossSum]:
     """Return what of sums of losses belongs to a model."""
-    uses = _uses([of for one in sums for _, _, of in one.terms if isinstance(of, _Use)], model)
+    uses = _uses([of for loss in sums for _, _, of in loss.terms if isinstance(of, _Use)], model)
     each = [
-        one._replace(terms=tuple([term for term in one.terms if any(term[2] is use for use in uses)])) for one in sums
+        loss._replace(terms=tuple([term for term in loss.terms if any(term[2] is use for use in uses)]))
+        for loss in sums
     ]
-    return [one for one in each if one.terms]
+    return [loss for loss in each if loss.terms]
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:
     """Return what belongs to a model or a part of it: by the code, or else what the code does not assign to any
     model."""
     parts = [*named_modules(model).values()] if is_module(model) else [model]
-    of_model = [one for one in uses if any(one.model is part for part in parts)]
-    return of_model or [one for one in uses if one.model is None]
+    of_model = [use for use in uses if any(use.model is part for part in parts)]
+    return of_model or [use for use in uses if use.model is None]

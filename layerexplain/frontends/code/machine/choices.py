@@ -94,28 +94,28 @@ class Choices(InterpreterPart):
             if not isinstance(of, Instance) or self._holds_layers(of.attributes.get(name)):
                 return False
             of.maybe[name] = choice
-        lists = {id(one): one for one in since.changed_containers}
-        found: set[int] = set()
+        lists = {id(container): container for container in since.changed_containers}
+        numbers: set[int] = set()
         for at in frame.around() if lists else ():
             self.budget.look(len(at.names))
             for name, value in at.names.items():
                 if (changed := id(memory_of(value))) in lists:
                     at.maybe[name] = choice
-                    found.add(changed)
+                    numbers.add(changed)
                 elif isinstance(value, Instance):
                     self.budget.look(len(value.attributes))
-                    for key, one in value.attributes.items():
-                        if (changed := id(memory_of(one))) in lists:
+                    for key, attribute in value.attributes.items():
+                        if (changed := id(memory_of(attribute))) in lists:
                             value.maybe[key] = choice
-                            found.add(changed)
+                            numbers.add(changed)
         for name in names:
             holder = frame.holder(name)
             if holder is not None:
                 holder.maybe[name] = choice
-        missing = lists.keys() - found - since.created_containers
-        for one in [lists[key] for key in missing if isinstance(lists[key], ArrayMemory)]:
-            one.values = None  # an array that no name holds: its values hang on the choice
-            missing.remove(id(one))
+        missing = lists.keys() - numbers - since.created_containers
+        for item in [lists[key] for key in missing if isinstance(lists[key], ArrayMemory)]:
+            item.values = None  # an array that no name holds: its values hang on the choice
+            missing.remove(id(item))
         return not missing
 
     def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
@@ -166,8 +166,8 @@ class Choices(InterpreterPart):
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
         """Return the names in statements that stand for lists and dicts, which they may change."""
-        found = [(name, holder) for name in names_in(body) if (holder := frame.holder(name))]
-        return {name for name, holder in found if type(holder.names[name]) in (list, dict)}
+        results = [(name, holder) for name in names_in(body) if (holder := frame.holder(name))]
+        return {name for name, holder in results if type(holder.names[name]) in (list, dict)}
 
     def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
         """Pass over statements before a `break` or a `continue`, where they reach no model."""
@@ -186,7 +186,7 @@ class Choices(InterpreterPart):
         neither."""
         followed: set[int] = set()
         own = assigned_names(frame.body) - frame.names.keys() if frame.body is not None else set()
-        waiting: list[_Waiting] = [(one, frame, own) for one in body]
+        waiting: list[_Waiting] = [(child, frame, own) for child in body]
         level = 0
         while waiting:
             node, at, local = waiting.pop()
@@ -200,7 +200,7 @@ class Choices(InterpreterPart):
                     continue
                 holder = at.holder(node.id)
                 if holder is None:
-                    if any(one.by_convention(node.id, []) for one in self.frameworks) or self.star:
+                    if any(framework.by_convention(node.id, []) for framework in self.frameworks) or self.star:
                         level = max(level, MAKES_MODEL)
                     continue
                 more = self._behind(holder.names[node.id], followed)
@@ -211,7 +211,7 @@ class Choices(InterpreterPart):
                 else:
                     waiting += more  # type: ignore[arg-type]
             else:
-                waiting += [(one, at, local) for one in children(node)]
+                waiting += [(child, at, local) for child in children(node)]
         return level
 
     def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
@@ -238,30 +238,32 @@ class Choices(InterpreterPart):
             body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
             spec = value.node.args
             own = assigned_names(body) | _arguments(spec)
-            return [(one, value.frame, own) for one in body]
+            return [(child, value.frame, own) for child in body]
         if isinstance(value, Class):
             followed.add(id(value))
             root = value.root()
             if root is not None and self.framework_of(root.path).makes(root.path):
                 return MAKES_MODEL
             self.budget.look(len(value.attributes))
-            inner = [self._behind(one, followed) for one in value.attributes.values()]
-            levels = [one for one in inner if type(one) is int]
-            return max(levels) if any(levels) else [one for some in inner if type(some) is list for one in some]
+            inner = [self._behind(attribute, followed) for attribute in value.attributes.values()]
+            levels = [items for items in inner if type(items) is int]
+            return max(levels) if any(levels) else [item for some in inner if type(some) is list for item in some]
         return []
 
     def _holds_layers(self, value: ProgramValue) -> bool:
         """Return whether a value is, or has in it, what models are made of."""
         if type(value) in (list, tuple, dict):
             self.budget.look_at(value)
-            return not fits(value) or any([self._is_of_model(one) for one in each_in(value) if isinstance(one, Value)])
+            return not fits(value) or any(
+                [self._is_of_model(item) for item in each_in(value) if isinstance(item, Value)]
+            )
         return self._is_of_model(value)
 
     def _is_of_model(self, value: ProgramValue) -> bool:
         if isinstance(value, Instance) and value.layer is None:
             self.budget.look(len(value.attributes))
-            return any([isinstance(one, LayerValue | Instance) and layer_of(one) is not None
-                        for one in value.attributes.values()])  # fmt: skip
+            return any([isinstance(attribute, LayerValue | Instance) and layer_of(attribute) is not None
+                        for attribute in value.attributes.values()])  # fmt: skip
         return isinstance(value, Instance | LayerValue | Tensor | Module)
 
 
@@ -283,7 +285,7 @@ def _chooses(node: ast.stmt) -> bool:
         return False
     known = node.__dict__  # a loop asks in each round
     if "_chooses" not in known:
-        known["_chooses"] = any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in walk(node))
+        known["_chooses"] = any(isinstance(child, ast.IfExp | ast.BoolOp | ast.comprehension) for child in walk(node))
     chooses: bool = known["_chooses"]
     return chooses
 
@@ -298,8 +300,8 @@ def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
 
 def _arguments(spec: ast.arguments) -> set[str]:
     """Return the names of the parameters of a function."""
-    several = [one for one in (spec.vararg, spec.kwarg) if one is not None]
-    return {one.arg for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs, *several)}
+    several = [parameter for parameter in (spec.vararg, spec.kwarg) if parameter is not None]
+    return {parameter.arg for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs, *several)}
 
 
 def _yields(node: ast.stmt) -> bool:
@@ -314,7 +316,7 @@ def assigned_names(body: Sequence[ast.AST]) -> set[str]:
 def names_in(body: Sequence[ast.AST]) -> set[str]:
     """Return all names in statements."""
     return _kept("_named", body, lambda body: {
-        node.id for one in body for node in walk(one) if isinstance(node, ast.Name)
+        node.id for child in body for node in walk(child) if isinstance(node, ast.Name)
     })  # fmt: skip
 
 
@@ -329,19 +331,19 @@ def _kept(key: str, body: Sequence[ast.AST], find: Callable[[Sequence[ast.AST]],
 
 
 def _assigned(body: Sequence[ast.AST]) -> set[str]:
-    found: set[str] = set()
+    results: set[str] = set()
     waiting: list[ProgramValue] = list(body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
+            results.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            results.add(node.id)
         elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
+            results.add((node.asname or node.name).partition(".")[0])
         elif not isinstance(node, ast.Lambda):
             waiting += children(node)
-    return found
+    return results
 
 
 # Loops --------------------------------------------------------------------------------------------------------------
@@ -428,7 +430,7 @@ class Loops(InterpreterPart):
 
     def _counters(self) -> list[dict[str, int]]:
         """Return how many names of each kind are drawn."""
-        return [dict(one.counters) for one in self.frameworks]
+        return [dict(framework.counters) for framework in self.frameworks]
 
     def _forget_attributes(self, since: Since, created_at: int, why: Unknown) -> None:
         """Mark attributes of objects older than a loop that it changed, nobody knows how often, as not known."""
@@ -457,14 +459,14 @@ class Loops(InterpreterPart):
 
     def _changes_layers(self, node: ast.For | ast.While, frame: Frame) -> Iterator[bool]:
         """Return of each assignment to an attribute in a loop whether it may be one of a layer or a model."""
-        for one in walk(*node.body, closed=_SCOPES):
-            if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store):
-                yield self.reaches([one.value], frame) == CHANGES_MODEL
+        for child in walk(*node.body, closed=_SCOPES):
+            if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store):
+                yield self.reaches([child.value], frame) == CHANGES_MODEL
 
     def _assume_outcomes(self, node: ast.For | ast.While, changing: set[str], frame: Frame) -> bool:
         """Record the tests of names that change in a loop which had one outcome in the rounds that were read, where
         the other one changes a model: in later rounds they may have it. Returns whether there is one."""
-        found = False
+        result = False
         for test in walk(*node.body, closed=_SCOPES) if changing else ():
             outcomes = self.outcomes.get(test, set()) if isinstance(test, ast.If) else ()
             if not isinstance(test, ast.If) or len(outcomes) != 1 or not changing & names_in([test.test]):
@@ -474,22 +476,22 @@ class Loops(InterpreterPart):
                 rounds = f"in all rounds of the loop in line {node.lineno}"
                 words = f"`if {written(test.test)[:60]}` is assumed {str(outcome).lower()} {rounds}"
                 self.effects.record_assumption(Assumption(test.lineno, words), everywhere=True)
-                found = True
-        return found
+                result = True
+        return result
 
     def _forget(self, lists: Iterable[ProgramValue], why: Unknown, frame: Frame) -> None:
         """Mark lists and dicts that a loop changed, nobody knows how often, as not known."""
-        gone = {id(one): one for one in lists}
+        gone = {id(item): item for item in lists}
         self.budget.look(len(gone))
-        for one in gone.values() if gone else ():
-            if type(one) is list:
-                one[:] = [why]
-            elif type(one) is dict:
-                one.update(dict.fromkeys(one, why))
-            elif isinstance(one, ArrayMemory):
-                one.values = None
+        for item in gone.values() if gone else ():
+            if type(item) is list:
+                item[:] = [why]
+            elif type(item) is dict:
+                item.update(dict.fromkeys(item, why))
+            elif isinstance(item, ArrayMemory):
+                item.values = None
         for at in frame.around() if gone else ():
-            for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
+            for names in (at.names, *[item.attributes for item in at.names.values() if isinstance(item, Instance)]):
                 self.budget.look(len(names))
                 for name, value in names.items():
                     if id(value) in gone:
@@ -517,7 +519,7 @@ class Loops(InterpreterPart):
         reason = f"the number of rounds of the loop in line {line} is unknown: {why.reason}"
         if self.has_frozen(loop.mark):
             self.leave_freezing_open([node], frame, why)
-        if any(one.created_at < outermost.created_at for one in since.changed_layers):
+        if any(layer.created_at < outermost.created_at for layer in since.changed_layers):
             effects.mark_incomplete(why._replace(reason=reason, line=line, file=self.file, lacks="", cause=why.reason))
         elif self._counters() != drawn:
             words = (
@@ -527,7 +529,11 @@ class Loops(InterpreterPart):
             effects.record_assumption(Assumption(line, f"{words} ({why.reason})"))
         if changed_containers := since.changed_containers:
             created = effects.since(outermost.mark).created_containers
-            self._forget([one for one in changed_containers if id(one) not in created], Unknown(reason, line), frame)
+            self._forget(
+                [container for container in changed_containers if id(container) not in created],
+                Unknown(reason, line),
+                frame,
+            )
         self._forget_attributes(since, loop.created_at, Unknown(reason, line, "", self.file))
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
         carried = _carried(node.body) & before.keys()
@@ -551,13 +557,13 @@ class Loops(InterpreterPart):
 def _carried(body: list[ast.stmt]) -> set[str]:
     """Return the names that a round of a loop takes over from the round before it: read before they are assigned."""
     assigned: set[str] = set()
-    found: set[str] = set()
+    results: set[str] = set()
     for node in _in_order(body):
         if isinstance(node.ctx, ast.Store):
             assigned.add(node.id)
         elif node.id not in assigned:
-            found.add(node.id)
-    return found
+            results.add(node.id)
+    return results
 
 
 def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:

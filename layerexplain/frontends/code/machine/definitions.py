@@ -98,13 +98,15 @@ class DefinitionStatements(InterpreterPart):
     def function(self, node: FunctionNode, name: str, frame: Frame) -> Function:
         """Return a function of the program, with its defaults as they are where it is defined."""
         function = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
-        function.defaults = [self.value(one, frame) for one in node.args.defaults]
-        function.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
+        function.defaults = [self.value(default, frame) for default in node.args.defaults]
+        function.keyword_defaults = [
+            None if default is None else self.value(default, frame) for default in node.args.kw_defaults
+        ]
         return function
 
     def on_classdef(self, node: ast.ClassDef, frame: Frame) -> Signal:
-        bases = [known_base(self.value(one, frame)) for one in node.bases]
-        above = sum(len(one.order()) if isinstance(one, Class) else 1 for one in bases)
+        bases = [known_base(self.value(base, frame)) for base in node.bases]
+        above = sum(len(base.order()) if isinstance(base, Class) else 1 for base in bases)
         if above > MOST_BASES:
             bases = [self.unknown(f"more than {MOST_BASES} classes stand above {node.name}")]
         self.budget.make(above)
@@ -184,7 +186,7 @@ class DefinitionStatements(InterpreterPart):
             if alias.name == "*":
                 if isinstance(module, Module):
                     self.budget.look(len(module.frame.names))
-                    public = {key: one for key, one in module.frame.names.items() if not key.startswith("_")}
+                    public = {key: item for key, item in module.frame.names.items() if not key.startswith("_")}
                     frame.names.update(public)
                 else:
                     self.star.append(name)
@@ -222,12 +224,12 @@ class DefinitionStatements(InterpreterPart):
         caught = node.handlers[0].type if node.handlers else None
         if not node.handlers or (caught is not None and not catches(written(caught), "ImportError")):
             return ""
-        for one in node.body:
-            if isinstance(one, ast.ImportFrom) and all(
-                self.torch.module_has(one.module or "", alias.name) for alias in one.names
+        for statement in node.body:
+            if isinstance(statement, ast.ImportFrom) and all(
+                self.torch.module_has(statement.module or "", alias.name) for alias in statement.names
             ):
                 continue
-            for name in _imported(one):
+            for name in _imported(statement):
                 if not _is_installed(name) and self.module(name, frame) is None:
                     return name
         return ""
@@ -254,8 +256,8 @@ class DefinitionStatements(InterpreterPart):
             if file is not None:
                 self.imported.setdefault(file.path, file.name)
             self.modules[key] = None if file is None else self.module_of(name, file)
-        found: Module | None = self.modules[key]
-        return found
+        module: Module | None = self.modules[key]
+        return module
 
     def module_of(self, name: str, file: File) -> Module:
         """Return the module that a file is. One that is imported while it is read has the names that it has so far."""
@@ -265,14 +267,14 @@ class DefinitionStatements(InterpreterPart):
             at = self.node
             self.run(file, module.frame)
             self.node = at
-        found: Module = self.modules[file.path]
-        return found
+        result: Module = self.modules[file.path]
+        return result
 
     def supplied_definition(self, path: str, *, constants: bool = False) -> ProgramValue:
         """Return the class or function that a file beside the program (`--code`) has under the last name of a path
         which the program lacks, or what it imports: with `constants` numbers and texts too. None where no file has
         it."""
-        if path.partition(".")[0] in READ_LIBRARIES or any(one.owns(path) for one in self.frameworks):
+        if path.partition(".")[0] in READ_LIBRARIES or any(framework.owns(path) for framework in self.frameworks):
             return None
         name = path.rpartition(".")[2]
         file = self.lend(name)
@@ -301,16 +303,16 @@ def _is_installed(name: str) -> bool:
 @kept_with_tree
 def imported_libraries(tree: ast.Module) -> set[str]:
     """Return the libraries that a program imports, anywhere in it."""
-    found: set[str] = set()
+    imported_libraries: set[str] = set()
     waiting: list[ast.AST] = [tree]
     while waiting:
-        one = waiting.pop()
-        found.update(name.partition(".")[0] for name in _imported(one))
+        node = waiting.pop()
+        imported_libraries.update(name.partition(".")[0] for name in _imported(node))
         # Expressions hold no import, and are most of a program.
         waiting += [
-            inner for inner in children(one) if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
+            inner for inner in children(node) if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
         ]
-    return found
+    return imported_libraries
 
 
 class ProgramNames(NamedTuple):
@@ -379,10 +381,10 @@ def catches(names: str, kind: str) -> bool:
     >>> catches("(TypeError, LookupError)", "KeyError"), catches("ValueError", "KeyError"), catches("Exception", "Own")
     (True, False, True)
     """
-    caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
+    caught = [item.strip(" ()").rpartition(".")[2] for item in names.split(",")]
     known = getattr(builtins, kind, Exception)
     kinds = known.__mro__ if isinstance(known, type) else Exception.__mro__
-    return kind in caught or any(one.__name__ in caught for one in kinds)
+    return kind in caught or any(item.__name__ in caught for item in kinds)
 
 
 # Dataclass fields ---------------------------------------------------------------------------------------------------
@@ -404,8 +406,10 @@ def named_tuple(name: str, fields: ProgramValue, defaults: ProgramValue = ()) ->
         fields = fields.replace(",", " ").split()
     if type(fields) not in (list, tuple):
         return None
-    names = [one[0] if type(one) is tuple and one else one for one in fields]  # typing.NamedTuple gives types too
-    if not all(isinstance(one, str) for one in names) or type(defaults) not in (list, tuple):
+    names = [
+        field[0] if type(field) is tuple and field else field for field in fields
+    ]  # typing.NamedTuple gives types too
+    if not all(isinstance(item, str) for item in names) or type(defaults) not in (list, tuple):
         return None
     cls = Class(name, [], None, 0)
     behind = dict(zip(reversed(names), reversed(defaults), strict=False))
@@ -460,7 +464,7 @@ class Records(InterpreterPart):
             return self.new_container(of.fields())
         if name == "_replace":
             values = of.fields()
-            unexpected = [one for one in kwargs if one not in values]
+            unexpected = [item for item in kwargs if item not in values]
             if unexpected:
                 raise ProgramError("ValueError", f"Got unexpected field names: {unexpected!r}", self.place())
             return self.record(of.cls, [], {**values, **kwargs})

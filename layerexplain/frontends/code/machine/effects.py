@@ -95,22 +95,22 @@ class Since:
     @property
     def changed_containers(self) -> list[ProgramValue]:
         """Lists, dicts, sets and memories of arrays that were changed, in order."""
-        return [one.container for one in self._entries if isinstance(one, ContainerChange)]
+        return [entry.container for entry in self._entries if isinstance(entry, ContainerChange)]
 
     @property
     def created_containers(self) -> set[int]:
         """Return the identities of lists and dicts that branches and loops made."""
-        return {id(one.container) for one in self._entries if isinstance(one, ContainerCreation)}
+        return {id(entry.container) for entry in self._entries if isinstance(entry, ContainerCreation)}
 
     @property
     def changed_attributes(self) -> list[AttributeChange]:
         """Attributes that were assigned, in order."""
-        return [one for one in self._entries if isinstance(one, AttributeChange)]
+        return [entry for entry in self._entries if isinstance(entry, AttributeChange)]
 
     @property
     def changed_layers(self) -> list[LayerValue]:
         """Layers and models that were changed after they were made."""
-        return [one.layer for one in self._entries if isinstance(one, ModelChange)]
+        return [entry.layer for entry in self._entries if isinstance(entry, ModelChange)]
 
     @property
     def faults(self) -> list[LayerExplainError]:
@@ -248,8 +248,8 @@ class Effects:
 
     def record_pending(self, *, everywhere: bool = False) -> None:
         """Record what the statement depends on as assumed."""
-        for one in self.pending:
-            self.record_assumption(one, everywhere=everywhere)
+        for assumption in self.pending:
+            self.record_assumption(assumption, everywhere=everywhere)
         self.pending.clear()
 
     def record_assumption(self, assumption: Assumption, *, everywhere: bool = False) -> None:
@@ -276,7 +276,7 @@ class Effects:
 
     def undefined_since(self, uses: int) -> set[Assumption]:
         """Return the names without a definition that were used after the first `uses` of them."""
-        return {one for one, last in self._last_use.items() if last > uses}
+        return {assumption for assumption, last in self._last_use.items() if last > uses}
 
     def meets(self, statements: set[int], assumption: Assumption) -> bool:
         """Return whether one of some statements depends on a choice."""
@@ -301,9 +301,9 @@ class Effects:
 
     def take_skipped_tests(self, mark: Mark) -> list[Assumption]:
         """Remove and return the tests that were taken as false from a mark on."""
-        found = self.skipped_tests[mark.skipped_tests :]
+        assumptions = self.skipped_tests[mark.skipped_tests :]
         del self.skipped_tests[mark.skipped_tests :]
-        return found
+        return assumptions
 
     # Gaps and faults ------------------------------------------------------------------------------------------------
 
@@ -328,10 +328,10 @@ class Effects:
         """Return the statement and the place of an error; None for one that reaches all models."""
         return self._fault_origins.get(id(fault))
 
-    def _attach(self, one: Assumption | Unknown | LayerExplainError) -> None:
+    def _attach(self, item: Assumption | Unknown | LayerExplainError) -> None:
         """Let the layers and models whose `call` is followed now depend on something."""
         for model in self.followed_models:
-            model.depends_on.add(one)
+            model.depends_on.add(item)
 
     # What reaches a model -------------------------------------------------------------------------------------------
 
@@ -340,16 +340,16 @@ class Effects:
         """Return whether all that was read happens for sure: nothing was passed over or chosen without knowing."""
         return not self.uncertainties
 
-    def precedes(self, one: Assumption | Unknown, last_change: int) -> bool:
+    def precedes(self, item: Assumption | Unknown, last_change: int) -> bool:
         """Return whether a choice was taken, or a gap opened, before the last change of a model."""
-        return self._statement_of.get(one, _EVERYWHERE) < last_change
+        return self._statement_of.get(item, _EVERYWHERE) < last_change
 
     def withdraw(self, mark: Mark) -> tuple[list[Assumption], list[LayerExplainError]]:
         """Remove and return the choices and errors from a mark on."""
-        found = self.assumptions[mark.assumptions :], self.faults[mark.faults :]
+        result = self.assumptions[mark.assumptions :], self.faults[mark.faults :]
         del self.assumptions[mark.assumptions :]
         del self.faults[mark.faults :]
-        return found
+        return result
 
     def forget_answers(self) -> None:
         """Forget choices and gaps, before the program is asked for another model."""

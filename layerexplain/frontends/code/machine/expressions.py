@@ -131,11 +131,11 @@ class Expressions(InterpreterPart):
             self.effects.record_undefined(name, Assumption(self.place(node).line, words, "python-2"))
         if name in BUILTINS:
             return Symbol(f"builtins.{name}")
-        found: ProgramValue = self._by_convention(node)
-        if found is None:
-            found = self.supplied_definition(name, constants=bool(self.star))
-        if found is not None:
-            return found
+        result: ProgramValue = self._by_convention(node)
+        if result is None:
+            result = self.supplied_definition(name, constants=bool(self.star))
+        if result is not None:
+            return result
         if self.star:
             return Unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name=name)
         if not options:  # `--set config.units=16` gives it
@@ -154,15 +154,15 @@ class Expressions(InterpreterPart):
     def set_value(self, node: ast.expr, option: str, frame: Frame) -> ProgramValue:
         """Return the value that `--set` gives an expression, or that stands in for it."""
         if option in self.stand_ins:
-            for one in walk(node):
-                if isinstance(one, ast.Name) and one.id not in BUILTINS and frame.holder(one.id) is None:
-                    self._name_of_size(one, option)
+            for name in walk(node):
+                if isinstance(name, ast.Name) and name.id not in BUILTINS and frame.holder(name.id) is None:
+                    self._name_of_size(name, option)
         return self.settings[option]
 
     def _name_of_size(self, node: ast.Name, option: str) -> None:
         """Record that a whole program uses a name as a size which it does not define: the answer is complete in it."""
         names = names_of(self.program.tree) if self.program is not None else None
-        foreign = [one for one in self.star if not self.framework_of(one).names_of_star(one)]
+        foreign = [item for item in self.star if not self.framework_of(item).names_of_star(item)]
         if names is not None and names.is_whole and node.id not in names.shared and not (self.file or foreign):
             value = self.settings[option]
             example = ",".join(["1000" if size is None else "64" for size in value] if type(value) is tuple else ["64"])
@@ -174,36 +174,36 @@ class Expressions(InterpreterPart):
         only what is of one of them or of none. Such a program should import it too; other code is a part of one."""
         stands = [
             self.torch.by_convention(node.id),
-            *[one.by_convention(node.id, self.star) for one in self.frameworks],
+            *[framework.by_convention(node.id, self.star) for framework in self.frameworks],
         ]
-        found = next((one for one in stands if one is not None), None)
-        known = [*[one.roots for one in self.frameworks], self.torch.roots]
+        result = next((symbol for symbol in stands if symbol is not None), None)
+        known = [*[framework.roots for framework in self.frameworks], self.torch.roots]
         imported = [roots for roots in known if not roots.isdisjoint(self.import_roots)]
-        if found is None or not imported:
-            return found
-        own = found.path.partition(".")[0]
+        if result is None or not imported:
+            return result
+        own = result.path.partition(".")[0]
         if any(own in roots for roots in known) and not any(own in roots for roots in imported):
             return None
         if not self.star:
-            self._assume_defined(node, f"it is read as {found.path}")
-        return found
+            self._assume_defined(node, f"it is read as {result.path}")
+        return result
 
     # Collections ------------------------------------------------------------------------------------------------
 
     def _items(self, parts: list[ast.expr], frame: Frame) -> ProgramValue:
-        found: list[ProgramValue] = []
+        result: list[ProgramValue] = []
         for part in parts:
             if isinstance(part, ast.Starred):
                 items = self.items(self.value(part.value, frame))
                 if isinstance(items, Unknown):
                     return items
-                found += items
+                result += items
             else:
-                found.append(self.value(part, frame))
-            if len(found) > MOST_ITEMS:
+                result.append(self.value(part, frame))
+            if len(result) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
-        self.budget.make(len(found))
-        return found
+        self.budget.make(len(result))
+        return result
 
     def on_list(self, node: ast.List, frame: Frame) -> ProgramValue:
         return self.new_container(self._items(node.elts, frame))
@@ -220,8 +220,8 @@ class Expressions(InterpreterPart):
 
     def on_dict(self, node: ast.Dict, frame: Frame) -> ProgramValue:
         result: dict[ProgramValue, ProgramValue] = {}
-        for key, one in zip(node.keys, node.values, strict=True):
-            value = self.value(one, frame)
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.value(item, frame)
             if key is None:
                 if type(value) is not dict:
                     return value if isinstance(value, Unknown) else self.unknown("an unknown mapping")
@@ -273,12 +273,12 @@ class Expressions(InterpreterPart):
 
     def operate(self, name: str, left: object, right: object) -> ProgramValue:
         """Return the result of an operator on two values."""
-        left, right = (one.operand(self) if isinstance(one, Value) else one for one in (left, right))
-        unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
-        for one in (left, right):
-            if unknown is not None and not isinstance(one, Unknown):
+        left, right = (item.operand(self) if isinstance(item, Value) else item for item in (left, right))
+        unknown = next((item for item in (left, right) if isinstance(item, Unknown)), None)
+        for value in (left, right):
+            if unknown is not None and not isinstance(value, Unknown):
                 continue
-            if isinstance(one, Value) and (result := one.operate(self, name, left, right)) is not NotImplemented:
+            if isinstance(value, Value) and (result := value.operate(self, name, left, right)) is not NotImplemented:
                 return result
         return binary(name, left, right, self.budget) if unknown is None else unknown
 
@@ -316,9 +316,9 @@ class Expressions(InterpreterPart):
             right = self.value(part, frame)
             name = type(op).__name__
             result = NotImplemented
-            for one in (left, right) if name in COMPARISONS else ():
-                if isinstance(one, Value) and result is NotImplemented:
-                    result = one.compare(self, name, left, right)
+            for item in (left, right) if name in COMPARISONS else ():
+                if isinstance(item, Value) and result is NotImplemented:
+                    result = item.compare(self, name, left, right)
             if result is NotImplemented:
                 result = self.compared(name, left, right)
             if result is False:
@@ -329,16 +329,16 @@ class Expressions(InterpreterPart):
     def compared(self, name: str, left: ProgramValue, right: ProgramValue) -> ProgramValue:
         """Return the result of a comparison of two values."""
         if name not in ("Is", "IsNot"):
-            left, right = (one.as_tuple() if isinstance(one, Value) else one for one in (left, right))
+            left, right = (item.as_tuple() if isinstance(item, Value) else item for item in (left, right))
             if not (isinstance(left, Symbol) and isinstance(right, Symbol)):  # a name of a module that is not read
-                left, right = (one.operand(self) if isinstance(one, Symbol) else one for one in (left, right))
+                left, right = (item.operand(self) if isinstance(item, Symbol) else item for item in (left, right))
         by_hash = is_plain(left) and isinstance(right, range | dict | set | frozenset)
         if name in ("In", "NotIn") and not by_hash and type(right) in (list, tuple, dict, set, frozenset):
             self.budget.look(len(right) * weight(left))
         if not (is_plain(left) and is_plain(right)) and name not in ("Is", "IsNot"):
             self.budget.look_at(left, *([] if by_hash else [right]))
-        found = compare(name, left, right)
-        return found.plain() if isinstance(found, OneOf) else found
+        result = compare(name, left, right)
+        return result.plain() if isinstance(result, OneOf) else result
 
     def may_be_key(self, value: object) -> bool:
         """Return whether a value is known well enough, and small enough, to be a key."""
@@ -455,7 +455,7 @@ class Expressions(InterpreterPart):
         first = array_of(row)
         if not isinstance(first, Array) or not first.shape or count_of(first.shape) * len(rounds) <= MOST_ITEMS:
             return None
-        if not all(isinstance(one, int | float) for one in first.values or ()):
+        if not all(isinstance(item, int | float) for item in first.values or ()):
             return None
         self.assign(target, rounds[-1], frame)
         last = array_of(self.value(node, frame))
@@ -463,19 +463,19 @@ class Expressions(InterpreterPart):
         return Array((len(rounds), *first.shape), None, None, first.dtype) if is_even else None
 
     def on_listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, frame: Frame) -> ProgramValue:
-        found: list[ProgramValue] = []
+        results: list[ProgramValue] = []
         idle = 0
 
         def make(inner: Frame, rounds: Rounds) -> ProgramValue:
             nonlocal idle
             mark, steps = self.effects.mark(), self.budget.steps
             value = self.value(node.elt, inner)
-            if not found and len(rounds) > 1 and not self.effects.since(mark).changed_values:
+            if not results and len(rounds) > 1 and not self.effects.since(mark).changed_values:
                 table = self._table(node.elt, node.generators[0].target, value, rounds, inner)
                 if table is not None:
                     return table
                 self.assign(node.generators[0].target, rounds[0], inner)
-            found.append(value)
+            results.append(value)
             self.budget.make(1)
             self.budget.look_at(value)
             why = unknown_in(value)
@@ -487,28 +487,28 @@ class Expressions(InterpreterPart):
         why = self._rows(node, frame, make)
         if why is not None:
             return why
-        return self.new_container(found) if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)
+        return self.new_container(results) if len(results) <= MOST_ITEMS else self.unknown(TOO_LARGE)
 
     on_generatorexp = on_listcomp
 
     def on_setcomp(self, node: ast.SetComp, frame: Frame) -> ProgramValue:
-        found: ProgramValue = self.on_listcomp(node, frame)
-        if isinstance(found, Unknown) or not all(map(is_plain, found)):
-            return found if isinstance(found, Unknown) else self.unknown("a set of unknown values")
-        return set(found)
+        result: ProgramValue = self.on_listcomp(node, frame)
+        if isinstance(result, Unknown) or not all(map(is_plain, result)):
+            return result if isinstance(result, Unknown) else self.unknown("a set of unknown values")
+        return set(result)
 
     def on_dictcomp(self, node: ast.DictComp, frame: Frame) -> ProgramValue:
-        found: dict[ProgramValue, ProgramValue] = {}
+        results: dict[ProgramValue, ProgramValue] = {}
         unsure: list[Unknown] = []
 
         def make(inner: Frame, rounds: Rounds) -> None:
             key = self.value(node.key, inner)
             value = self.value(node.value, inner)
             if self.may_be_key(key):
-                found[key] = value
+                results[key] = value
             else:
                 unsure.append(key if isinstance(key, Unknown) else self.unknown("an unknown key"))
             self.budget.make(1)
 
         why = self._rows(node, frame, make)
-        return why or (unsure[0] if unsure else found)
+        return why or (unsure[0] if unsure else results)

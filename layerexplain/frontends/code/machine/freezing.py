@@ -50,15 +50,15 @@ class Freezing(InterpreterPart):
             for of, name in since.changed_attributes
             if name in FLAGS and isinstance(of, Value) and of.get_attribute(self, name) is not True
         ]
-        moments = [*[one.created_at for one in since.changed_layers], *weights]
-        return any([before is None or one < before for one in moments])
+        moments = [*[layer.created_at for layer in since.changed_layers], *weights]
+        return any([before is None or number < before for number in moments])
 
     def _freezes(self, code: Sequence[ast.AST], frame: Frame) -> bool:
         """Return whether code, or a function that it may call, sets a flag of a layer or a weight."""
         if not self.imported and self.program is not None and not _has_flag(self.program.tree):
             return False
         followed: set[int] = set()
-        waiting = [(one, frame) for one in code]
+        waiting = [(child, frame) for child in code]
         while waiting:
             node, at = waiting.pop()
             self.budget.step()
@@ -68,11 +68,11 @@ class Freezing(InterpreterPart):
                 if id(function) not in followed:
                     followed.add(id(function))
                     body = function.node.body
-                    waiting += [(one, function.frame) for one in (body if isinstance(body, list) else [body])]
+                    waiting += [(item, function.frame) for item in (body if isinstance(body, list) else [body])]
             if isinstance(node, ast.Call) and _unfreezes(node):
                 waiting.append((node.func.value, at))  # type: ignore[attr-defined]  # it is a method
             else:
-                waiting += [(one, at) for one in children(node)]
+                waiting += [(child, at) for child in children(node)]
         return False
 
     def _may_be_method(self, node: ast.AST, frame: Frame) -> bool:
@@ -80,7 +80,7 @@ class Freezing(InterpreterPart):
         holder = frame.holder(node.id) if isinstance(node, ast.Name) else None
         value = holder.names[node.id] if holder is not None and isinstance(node, ast.Name) else None
         some = each_in(value) if type(value) in (list, tuple, dict) and fits(value) else [value]
-        return any(isinstance(one, Bound) and one.function == "requires_grad_" for one in some)
+        return any(isinstance(item, Bound) and item.function == "requires_grad_" for item in some)
 
     def _functions(self, node: ast.AST, frame: Frame) -> Iterator[Function]:
         """Return the functions of the program that a name, or a method of an object by its name, may stand for."""
@@ -98,15 +98,15 @@ class Freezing(InterpreterPart):
         elif type(value) in (list, tuple, dict):
             self.budget.look_at(value)
             if fits(value):
-                yield from [one for one in each_in(value) if isinstance(one, Function)]
+                yield from [item for item in each_in(value) if isinstance(item, Function)]
 
 
 @kept_with_tree
 def _has_flag(tree: ast.Module) -> bool:
     """Return whether a program has a name with which it may freeze weights, anywhere."""
-    words = [getattr(one, "attr", getattr(one, "value", None)) for one in walk(tree)
-             if isinstance(one, ast.Attribute | ast.Constant)]  # fmt: skip
-    return any(isinstance(one, str) and one in (*FLAGS, "requires_grad_") for one in words)
+    words = [getattr(node, "attr", getattr(node, "value", None)) for node in walk(tree)
+             if isinstance(node, ast.Attribute | ast.Constant)]  # fmt: skip
+    return any(isinstance(word, str) and word in (*FLAGS, "requires_grad_") for word in words)
 
 
 def _sets_flag(node: ast.AST) -> bool:
@@ -120,11 +120,11 @@ def _sets_flag(node: ast.AST) -> bool:
 
 def _unfreezes(node: ast.Call) -> bool:
     """Return whether a call is `x.requires_grad_(True)`."""
-    values = [*node.args, *[one.value for one in node.keywords]]
-    known = all(isinstance(one, ast.Constant) and one.value is True for one in values)
+    values = [*node.args, *[keyword.value for keyword in node.keywords]]
+    known = all(isinstance(value, ast.Constant) and value.value is True for value in values)
     return isinstance(node.func, ast.Attribute) and node.func.attr == "requires_grad_" and known
 
 
 def _is_of_model(value: ProgramValue) -> bool:
     kinds = Symbol("torch.nn.Module"), Symbol("torch.nn.Parameter")
-    return layer_of(value) is not None or (isinstance(value, Value) and any(value.is_instance(one) for one in kinds))
+    return layer_of(value) is not None or (isinstance(value, Value) and any(value.is_instance(kind) for kind in kinds))

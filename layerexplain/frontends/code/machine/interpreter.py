@@ -58,10 +58,10 @@ class Calls(Records):
             value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
             if not isinstance(part, ast.Starred):
                 args.append(value)
-            elif isinstance(found := self.items(value), list):
-                args += found
+            elif isinstance(results := self.items(value), list):
+                args += results
             else:
-                unknown = found if isinstance(found, Unknown) else self.unknown("unknown arguments")
+                unknown = results if isinstance(results, Unknown) else self.unknown("unknown arguments")
         kwargs: Keywords = {}
         for keyword in node.keywords:
             value = self.value(keyword.value, frame)
@@ -97,8 +97,8 @@ class Calls(Records):
         Return whether they are small enough for that."""
         if not _is_done_at_once(function):
             self.budget.look_at(*given)
-        outer = [one.values() if type(one) is dict else one for one in given if type(one) in _COLLECTIONS]
-        if all([_COLLECTIONS.isdisjoint(map(type, one)) for one in outer]):
+        outer = [item.values() if type(item) is dict else item for item in given if type(item) in _COLLECTIONS]
+        if all([_COLLECTIONS.isdisjoint(map(type, item)) for item in outer]):
             return True
         size = weight(given)
         self.budget.make(size)
@@ -106,7 +106,7 @@ class Calls(Records):
 
     def _super(self, node: ast.Call, frame: Frame) -> ProgramValue:
         if node.args:
-            args = [self.value(one, frame) for one in node.args]
+            args = [self.value(argument, frame) for argument in node.args]
             if len(args) == 2 and isinstance(args[0], Class) and isinstance(args[1], Instance):
                 return Super(args[1], args[0])
         method = next((at for at in frame.around() if at.owner is not None), None)
@@ -256,7 +256,9 @@ class Calls(Records):
         self.budget.look(len(args) + len(kwargs) + len(function.signature.names))
         given = function.signature.bind(args, kwargs)
         if "**" in kwargs:
-            given.update({one.arg: kwargs["**"] for one in (spec.vararg, spec.kwarg) if one is not None})
+            given.update(
+                {parameter.arg: kwargs["**"] for parameter in (spec.vararg, spec.kwarg) if parameter is not None}
+            )
         for name, default in function.default_values.items():
             if name not in given:
                 is_set = is_plain(default) or type(default) in (tuple, list)
@@ -302,7 +304,7 @@ class Attributes(InterpreterPart):
 
     def on_slice(self, node: ast.Slice, frame: Frame) -> ProgramValue:
         bounds = (node.lower, node.upper, node.step)
-        return python.slice_of([None if one is None else self.value(one, frame) for one in bounds])
+        return python.slice_of([None if bound is None else self.value(bound, frame) for bound in bounds])
 
     def on_subscript(self, node: ast.Subscript, frame: Frame) -> ProgramValue:
         if self.settings and (named := setting_name(node)) in self.settings:
@@ -337,12 +339,17 @@ class Attributes(InterpreterPart):
             part = setting_name(node)
             data = of._replace(name=part or of.name, option=None if part and of.lacks == "argument" else of.option)
             return self.torch.method_of_data(data, node.attr) or data
-        found = self.attribute(of, node.attr)
-        if isinstance(found, Unknown) and not found.name:
-            return found._replace(name=dotted(node))
-        if isinstance(of, Array) and type(found) is tuple:
-            return tuple([one._replace(name=setting_name(node)) if isinstance(one, Unknown) else one for one in found])
-        return found
+        result = self.attribute(of, node.attr)
+        if isinstance(result, Unknown) and not result.name:
+            return result._replace(name=dotted(node))
+        if isinstance(of, Array) and type(result) is tuple:
+            return tuple(
+                [
+                    unknown._replace(name=setting_name(node)) if isinstance(unknown, Unknown) else unknown
+                    for unknown in result
+                ]
+            )
+        return result
 
     def attribute(self, of: object, name: str) -> ProgramValue:
         """Evaluate `of.name`."""
@@ -358,8 +365,8 @@ class Attributes(InterpreterPart):
             return of if isinstance(of, Unknown) else self.unknown("the name of an attribute")
         if name in _OLDER_ONLY:
             return False
-        found = python.has_attribute(of, self, name)
-        return self.unknown(f"whether it has the attribute {name}") if found is None else found
+        result = python.has_attribute(of, self, name)
+        return self.unknown(f"whether it has the attribute {name}") if result is None else result
 
 
 # Interpreter --------------------------------------------------------------------------------------------------------

@@ -190,12 +190,12 @@ class InterpreterPart(Evaluator):
         call = self.node
         if not isinstance(call, ast.Call):
             return self.place()
-        named = next((one for one in call.keywords if one.arg == which), None)
+        named = next((keyword for keyword in call.keywords if keyword.arg == which), None)
         if named is not None:
             return self.place(named)
         at = order.index(which) if isinstance(which, str) and which in order else which
         given = call.args[: at + 1] if isinstance(at, int) else []
-        stands = len(given) - 1 == at and not any(isinstance(one, ast.Starred) for one in given)
+        stands = len(given) - 1 == at and not any(isinstance(node, ast.Starred) for node in given)
         return self.place(given[-1]) if stands else self.place()
 
     def item_place(self, which: str, number: int) -> Place:
@@ -203,9 +203,9 @@ class InterpreterPart(Evaluator):
         argument `which`; the call itself where the list is not written there."""
         call = self.node
         if isinstance(call, ast.Call):
-            values = [*call.args[:1], *[one.value for one in call.keywords if one.arg == which]]
+            values = [*call.args[:1], *[keyword.value for keyword in call.keywords if keyword.arg == which]]
             listed = values[0].elts if values and isinstance(values[0], ast.List | ast.Tuple) else []
-            if number < len(listed) and not any(isinstance(one, ast.Starred) for one in listed[: number + 1]):
+            if number < len(listed) and not any(isinstance(node, ast.Starred) for node in listed[: number + 1]):
                 return self.place(listed[number])
         return self.place()
 
@@ -239,7 +239,7 @@ class InterpreterPart(Evaluator):
     @property
     def models(self) -> list[ModelValue]:
         """Return the models that the program makes."""
-        return [model for one in self.frameworks for model in one.models]
+        return [model for framework in self.frameworks for model in framework.models]
 
     @property
     def call_framework(self) -> Framework | None:
@@ -249,11 +249,11 @@ class InterpreterPart(Evaluator):
     def framework_of(self, path: str) -> Framework:
         """Return the library that models are made with, by a name in it; of a name of another library the first one."""
         root = path.partition(".")[0]
-        return next((one for one in self.frameworks if root in one.roots), self.frameworks[0])
+        return next((framework for framework in self.frameworks if root in framework.roots), self.frameworks[0])
 
     def called_from(self) -> tuple[str, ...]:
         """Return where the function was called that is read now, in words, the next place first."""
-        return tuple([self.where(one) for one in self.callers[:-4:-1]])
+        return tuple([self.where(caller) for caller in self.callers[:-4:-1]])
 
     def fault(
         self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
@@ -288,12 +288,14 @@ class InterpreterPart(Evaluator):
         a name. Raises Exhausted where there are too many."""
         for at in frame.around():
             waiting: list[ProgramValue] = [at.names]
-            for one in list(at.names.values()):
-                waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
+            for name in list(at.names.values()):
+                waiting += (
+                    [name.attributes] if isinstance(name, Instance) else [name] if type(name) in (list, dict) else []
+                )
             for names in waiting:
                 self.budget.look(len(names))
-                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
-                    if one is value:
+                for place, item in list(names.items() if type(names) is dict else enumerate(names)):
+                    if item is value:
                         names[place] = other
 
     def no_function(self, value: object) -> ProgramValue:

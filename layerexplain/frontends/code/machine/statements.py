@@ -99,7 +99,7 @@ class Statements(InterpreterPart):
             self.is_excerpt
             and frame.outer is None
             and not self.catches_names
-            and all(isinstance(one, ast.Name) and frame.holder(one.id) is None for one in words)
+            and all(isinstance(word, ast.Name) and frame.holder(word.id) is None for word in words)
         ):
             return None  # a greeting does nothing
         self.value(node.value, frame)
@@ -228,8 +228,8 @@ class Statements(InterpreterPart):
         if len(items) != len(parts):
             words = items[0].result_words(items) if items and isinstance(items[0], Value) else ""
             raise ProgramError("ValueError", f"{len(items)} values for {len(parts)} names{words}", self.place())
-        for part, one in zip(parts, items, strict=True):
-            self.assign(part, one, frame)
+        for part, item in zip(parts, items, strict=True):
+            self.assign(part, item, frame)
 
     def _unknown_place(
         self, items: list[ProgramValue] | dict[ProgramValue, ProgramValue], key: object
@@ -329,12 +329,12 @@ class Statements(InterpreterPart):
             signal = self.branch(taken, other, frame, Assumption(node.lineno, words))
             return self.block(node.finalbody, frame) or signal
         if (lacking := self.lacking_import(node.body, frame)) is not None:
-            catching = [one for one in node.handlers if one.type is None or catches(written(one.type), lacking[1])]
+            catching = [item for item in node.handlers if item.type is None or catches(written(item.type), lacking[1])]
             if catching:
                 signal = self.block(node.body[: lacking[0]], frame) or self.block(catching[0].body, frame)
                 return self.block(node.finalbody, frame) or signal
         calls, around = self.effects.unknown_calls, self.catches_names
-        self.catches_names |= any("NameError" in written(one.type) for one in node.handlers if one.type is not None)
+        self.catches_names |= any("NameError" in written(item.type) for item in node.handlers if item.type is not None)
         try:
             signal = self.block(node.body, frame)
             self.catches_names = around
@@ -366,13 +366,13 @@ class Statements(InterpreterPart):
         subject = self.value(node.subject, frame)
         self.effects.record_change()
         for case in node.cases:
-            found = self._matches(case.pattern, subject, frame)
-            if found is True and case.guard is not None:
-                found = truth(self.value(case.guard, frame))
-            if found is True:
+            result = self._matches(case.pattern, subject, frame)
+            if result is True and case.guard is not None:
+                result = truth(self.value(case.guard, frame))
+            if result is True:
                 return self.block(case.body, frame)
-            if found is not False:
-                rest = [one for other in node.cases if other is not case for one in other.body]
+            if result is not False:
+                rest = [item for other in node.cases if other is not case for item in other.body]
                 words = "this case of `match` is assumed to match"
                 return self.branch(case.body, rest, frame, Assumption(case.body[0].lineno, words))
         return None
@@ -381,25 +381,25 @@ class Statements(InterpreterPart):
         """Return whether a value matches a pattern, whose names it is given; None where that is not known."""
         match pattern:
             case ast.MatchAs(pattern=inner, name=name):
-                found = True if inner is None else self._matches(inner, subject, frame)
-                if name is not None and found is not False:
+                result = True if inner is None else self._matches(inner, subject, frame)
+                if name is not None and result is not False:
                     frame.assign(name, subject)
-                return found
+                return result
             case ast.MatchValue(value=value):
                 return truth(self.compared("Eq", subject, self.value(value, frame)))
             case ast.MatchSingleton(value=value):
                 return truth(self.compared("Is", subject, value))
             case ast.MatchOr(patterns=several):
-                tests = [self._matches(one, subject, frame) for one in several]
+                tests = [self._matches(node, subject, frame) for node in several]
                 return True if True in tests else None if None in tests else False
             case ast.MatchClass(cls=kind, patterns=[], kwd_patterns=[]):
                 return truth(self.call(Symbol("builtins.isinstance"), [subject, self.value(kind, frame)], {}))
             case ast.MatchSequence(patterns=parts) if is_plain(subject) or type(subject) in (list, tuple, dict):
-                if any(isinstance(one, ast.MatchStar) for one in parts):
+                if any(isinstance(part, ast.MatchStar) for part in parts):
                     return None if type(subject) in (list, tuple) else False
                 if type(subject) not in (list, tuple) or len(subject) != len(parts):
                     return False
-                tests = [self._matches(one, item, frame) for one, item in zip(parts, subject, strict=True)]
+                tests = [self._matches(part, item, frame) for part, item in zip(parts, subject, strict=True)]
                 return False if False in tests else None if None in tests else True
         return None
 
@@ -463,7 +463,7 @@ def _tame(body: list[ast.stmt]) -> bool:
                 continue
             case ast.Expr(value=ast.Call() as call) if _called(call) in _HARMLESS:
                 continue
-            case ast.Assign(targets=targets) if all(isinstance(one, ast.Name | ast.Tuple) for one in targets):
+            case ast.Assign(targets=targets) if all(isinstance(target, ast.Name | ast.Tuple) for target in targets):
                 continue
             case ast.AnnAssign() | ast.AugAssign(target=ast.Name()) | ast.FunctionDef():
                 continue

@@ -53,8 +53,8 @@ def plain_value(value: ProgramValue, key: str) -> ProgramValue:
 
 def _joined(kind: type, items: list[ProgramValue]) -> ProgramValue:
     if kind is dict:
-        return {str(name): one for name, one in items}
-    return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
+        return {str(name): item for name, item in items}
+    return items if any(isinstance(item, LayerValue) for item in items) else tuple(items)
 
 
 def _plain(value: ProgramValue, inside: Rebuilding) -> ProgramValue:
@@ -140,7 +140,7 @@ class Emitter:
         inner = [layer for layer in self.library.inner_layers(value) if layer.type != "InputLayer"]
         holds_alone = self.library.own_calls.has_no_call(value)
         inner += parts_not_given(value) if holds_alone else []
-        layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
+        layers = tuple([self.layer(other, names.take(other.name)) for other in inner])
         if holds_alone:
             model, note = model_of_parts(self.library, value, inner, layers, names, self.gaps)
             self.notes.append(note)
@@ -148,8 +148,10 @@ class Emitter:
         if value.reason is not None:
             self.gaps.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)
-        lacks = given is not None and any(self.library.shapes.spec_of(one) is None for one in given.inputs)
-        inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
+        lacks = given is not None and any(self.library.shapes.spec_of(tensor) is None for tensor in given.inputs)
+        inputs = (
+            tuple([TensorRef(names.take(tensor.node.layer.name)) for tensor in given.inputs]) if given and lacks else ()
+        )
         return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 
     def _wired(self, value: ModelValue, graph: Graph) -> Model:
@@ -199,7 +201,9 @@ class Emitter:
             counts[name] = indices[id(node)] + 1
         for tensor, result in cut.items():
             spec = self.library.shapes.spec_of(tensor)
-            shape = None if spec is None else (None, *[one if isinstance(one, int) else None for one in spec.shape[1:]])
+            shape = (
+                None if spec is None else (None, *[size if isinstance(size, int) else None for size in spec.shape[1:]])
+            )
             layers.insert(0, Layer(result.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
             calls.append(Call(result.layer, 0, (), {}))
         for node in graph.nodes:
@@ -220,7 +224,9 @@ class Emitter:
             )
             if spec is not None:
                 recorded[ref(node.result())] = as_recorded(spec)
-        calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
+        calls += [
+            Call(other.name, 0, (), {}) for other in layers if other.type == WEIGHT_TYPE and other.name not in called
+        ]
         for tensor, result in inputs.items():
             spec = self.library.shapes.spec_of(tensor)
             if spec is None and self.deep == 1:
@@ -245,7 +251,7 @@ class Emitter:
 
     def _mark_unheld_parts(self, value: ModelValue, graph: Graph) -> None:
         """Leave open which weights a model has where its `call` uses a layer that no attribute holds."""
-        inside = {id(one) for one in self.library.all_layers(value)}
+        inside = {id(other) for other in self.library.all_layers(value)}
         for node in graph.nodes:
             if id(node.layer) not in inside and self._has_weights(node):
                 words = f"{node.layer.type} is created inside `call`, or stored where Keras does not find its weights"
@@ -255,18 +261,18 @@ class Emitter:
         """Return whether what is called has weights, or a layer inside of it whose weights are not known."""
         if node.layer.type == WEIGHT_TYPE or self.library.shapes.weights(node):
             return True
-        models = [one for one in self.library.all_layers(node.layer) if isinstance(one, ModelValue)]
-        graphs = [graph for one in models if (graph := self.library.graph(one)) is not None]
-        inner = [one for graph in graphs for one in graph.nodes]
-        called = [one for one in inner if one.layer.kind == "layer" and one.tensors()]
-        is_weight = any(one.layer.type == WEIGHT_TYPE for one in inner)
-        return is_weight or any(self.library.shapes.weights(one) != [] for one in called)
+        models = [other for other in self.library.all_layers(node.layer) if isinstance(other, ModelValue)]
+        graphs = [graph for other in models if (graph := self.library.graph(other)) is not None]
+        inner = [child for graph in graphs for child in graph.nodes]
+        called = [child for child in inner if child.layer.kind == "layer" and child.tensors()]
+        is_weight = any(child.layer.type == WEIGHT_TYPE for child in inner)
+        return is_weight or any(self.library.shapes.weights(child) != [] for child in called)
 
     def _form(self, given: object, tensors: Sequence[Tensor]) -> ProgramValue:
         """Return how a model of tensors nests its inputs or outputs; None where that is usual."""
         if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
             return None
-        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.library.recorder.keras_2)
+        return form_of(given, lambda item: isinstance(item, Tensor), keras3=not self.library.recorder.keras_2)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
         """Return the layers of a model of the program in the order of its calls, those that it does not call behind
@@ -288,7 +294,9 @@ class Emitter:
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
             opaque = self._inside_own(layer) if layer.traced or not self.nesting else []
-            opaque = [one for one in opaque if one.lacks != "shape"]  # `--input` closes that, and the formula is there
+            opaque = [
+                item for item in opaque if item.lacks != "shape"
+            ]  # `--input` closes that, and the formula is there
             masked = any(trace.mask_inputs for trace in layer.traces.values())
             if not opaque or masked or self.library.graph(layer) is None or self.nesting:
                 return self._own_layer(layer, name, opaque)
@@ -303,7 +311,7 @@ class Emitter:
                 return Layer(name, kind, "model", {}, inner._replace(name=name, trainable=True))
             kept: dict[str, ProgramValue] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
-            inner_layers = {one.name: self.layer(one, one.name) for one in self.library.inner_layers(layer)}
+            inner_layers = {other.name: self.layer(other, other.name) for other in self.library.inner_layers(layer)}
             return Layer(name, layer.type, "custom", {**kept, **inner_layers}, missing=self._open_trainable(layer))
         if layer.type == WEIGHT_TYPE:
             variable: Variable = layer.config["variable"]
@@ -325,16 +333,16 @@ class Emitter:
             config["trainable"] = False
         if layer.reason is not None:
             self._open(layer.reason, name)
-        self.missing += [(one, name) for one in layer.missing]
+        self.missing += [(item, name) for item in layer.missing]
         known, unknown = without_unknowns(layer.type, config)
-        for one in unknown:
-            self._open(one, name)
+        for other in unknown:
+            self._open(other, name)
         missing = (*names_of_unknowns(config), *self._open_trainable(layer))
         result = Layer(name, layer.type, layer.kind, known, missing=missing)  # type: ignore[arg-type]
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
     def _open_trainable(self, layer: LayerValue) -> tuple[str, ...]:
-        return ("trainable",) if any(one.trains_unknown for one in self.library.all_layers(layer)) else ()
+        return ("trainable",) if any(other.trains_unknown for other in self.library.all_layers(layer)) else ()
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
         """Return a layer of the program, with its formula."""
@@ -351,34 +359,34 @@ class Emitter:
 
     def _trains(self, layer: LayerValue) -> bool:
         """Return whether a layer, or one that it holds, is trained."""
-        return any(one.trainable or one.parts_trained for one in self.library.all_layers(layer))
+        return any(other.trainable or other.parts_trained for other in self.library.all_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
         """Return the unknown values in the computation of a user-defined layer, and of those inside it."""
-        found: list[Unknown] = []
+        unknowns: list[Unknown] = []
         waiting, seen = [layer], {id(layer)}
-        while waiting and len(found) < 20:
+        while waiting and len(unknowns) < 20:
             current = waiting.pop()
             trace = next(iter(current.traces.values()), None)
             graph = self.library.graph(current)
             if graph is None:
                 why = trace.reason if trace is not None else None
-                found.append(
+                unknowns.append(
                     why or unknown_at(current.place, f"what {current.type} computes is not known: it is not called")
                 )
                 continue
             for node in graph.nodes:
-                one = node.layer
-                variable = one.config.get("variable")
+                other = node.layer
+                variable = other.config.get("variable")
                 shape = variable.shape if isinstance(variable, Variable) else None
-                unknown = unknown_in([*node.args, *node.kwargs.values(), one.config, shape])
-                if isinstance(one, ModelValue) and (one.form == "own" or one.reason is None):
-                    if id(one) not in seen:
-                        seen.add(id(one))
-                        waiting.append(one)
-                elif one.reason is not None or unknown is not None:
-                    found.append(one.reason or unknown)  # type: ignore[arg-type]  # one of them is there
-        return found
+                unknown = unknown_in([*node.args, *node.kwargs.values(), other.config, shape])
+                if isinstance(other, ModelValue) and (other.form == "own" or other.reason is None):
+                    if id(other) not in seen:
+                        seen.add(id(other))
+                        waiting.append(other)
+                elif other.reason is not None or unknown is not None:
+                    unknowns.append(other.reason or unknown)  # type: ignore[arg-type]  # one of them is there
+        return unknowns
 
     def _place(self, layer: LayerValue, name: str) -> None:
         """Note where a layer stands: one that stands in two places has its weights once."""
@@ -398,9 +406,9 @@ class Emitter:
             return result
         if type(value) is list:
             outer, found = self.path, []
-            for i, one in enumerate(value):
+            for i, item in enumerate(value):
                 self.path = (*list_steps(outer), i)
-                found.append(self._inside(one))
+                found.append(self._inside(item))
             self.path = outer
             return found
         return value
@@ -410,20 +418,20 @@ class Emitter:
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
         implied = layer.config.get("implied")
-        if type(shape) in (tuple, list) and any(isinstance(one, Size) for one in shape[1:]):
+        if type(shape) in (tuple, list) and any(isinstance(size, Size) for size in shape[1:]):
             unknown = unknown or Unknown("a size of the input is known only when the code runs", layer.place.line)
         if unknown is None and type(shape) in (tuple, list):
-            return {"batch_shape": tuple([one if isinstance(one, int) else None for one in shape]), "dtype": dtype}
+            return {"batch_shape": tuple([size if isinstance(size, int) else None for size in shape]), "dtype": dtype}
         if implied == "Embedding":
             return {"batch_shape": (None, None), "dtype": dtype, "implied": True}
         if implied is None or self.deep <= 1:
-            sizes = [one for one in shape if isinstance(one, Unknown)] if type(shape) in (tuple, list) else []
+            sizes = [size for size in shape if isinstance(size, Unknown)] if type(shape) in (tuple, list) else []
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
             why = why._replace(lacks="sizes") if why is shape and not why.lacks.endswith("shape") else why
-            for one in [size._replace(example=SIZE) for size in sizes[:20]] or [why]:
-                self._open(one, name)
+            for other in [size._replace(example=SIZE) for size in sizes[:20]] or [why]:
+                self._open(other, name)
         if type(shape) in (tuple, list) and shape:
-            stated = tuple([one if isinstance(one, int) else None for one in shape])
+            stated = tuple([size if isinstance(size, int) else None for size in shape])
             return {"batch_shape": stated, "dtype": dtype, "implied": True}
         return {"batch_shape": None, "dtype": dtype}
 
@@ -441,11 +449,14 @@ def _setting(value: ProgramValue, inside: Rebuilding) -> ProgramValue:
     if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
         return value.last if isinstance(value, Symbol) else f"{value.name}()"
     if isinstance(value, Setting):
-        known = {key: one for key, one in value.config.items() if unknown_in(one) is None}
+        known = {key: item for key, item in value.config.items() if unknown_in(item) is None}
         if isinstance(known.get("learning_rate"), Symbol | Function):  # the rate is what it gives
             del known["learning_rate"]
         config = inside(known)
-        return {"class_name": value.class_name, "config": {key: one for key, one in config.items() if one is not None}}
+        return {
+            "class_name": value.class_name,
+            "config": {key: item for key, item in config.items() if item is not None},
+        }
     if isinstance(value, Instance):
         return {"class_name": f"{value.cls.name}()", "config": {}}
     return value if isinstance(value, bool | int | float | str) else None

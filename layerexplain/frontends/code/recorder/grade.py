@@ -25,7 +25,7 @@ from layerexplain.model import Missing, Model, Note
 
 def grade_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> str:
     """Return "open" where something is missing, "assumed" where something was chosen, else "complete"."""
-    return "open" if gaps else "assumed" if any(not one.settled for one in assumed) else "complete"
+    return "open" if gaps else "assumed" if any(not assumption.settled for assumption in assumed) else "complete"
 
 
 def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
@@ -35,10 +35,10 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
         note = Note("open", layer or None, words_of(unknown))
         notes.setdefault(note.message, note)
     missing = {root_of(unknown.name) for unknown, _ in gaps}
-    for one in assumed:
-        if ", a NameError in Python" in one.words and root_of(one.words) in missing:
+    for assumption in assumed:
+        if ", a NameError in Python" in assumption.words and root_of(assumption.words) in missing:
             continue  # the gap says so
-        note = Note(one.settled or "assumed", None, f"line {one.line}: {one.words}")
+        note = Note(assumption.settled or "assumed", None, f"line {assumption.line}: {assumption.words}")
         notes.setdefault(note.message, note)
     return list(notes.values())[:50]
 
@@ -55,7 +55,7 @@ def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> dict[st
             causes.setdefault(option, set()).add(gap.cause or gap.reason)
             kind: Missing = "rounds" if gap.cause else "shape" if gap.lacks == "sizes" else "size"
             kinds[option] = "size" if option.endswith(".shape") else min(kind, kinds.get(option, kind))
-    one_cause = [name for name, found in causes.items() if len(found) == 1 and is_one_value(tree, name)]
+    one_cause = [name for name, cause in causes.items() if len(cause) == 1 and is_one_value(tree, name)]
     return {
         size: kinds[name] for name in one_cause for size in (_axes(tree, name) if name.endswith(".shape") else [name])
     }
@@ -78,17 +78,17 @@ def with_shapes(tree: ast.AST, values: Mapping[str, int]) -> dict[str, Any]:
     >>> with_shapes(ast.parse("f(X.shape[1])"), {"X.shape[1]": 5, "input_shape[0]": 7, "input_shape[1]": 8, "units": 3})
     {'X.shape': (None, 5), 'input_shape': (7, 8), 'units': 3}
     """
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name, value in values.items():
         option, is_axis, axis = name.rpartition("[")
         if is_axis and axis[:-1].isdecimal():
-            shape = list(found.get(option, _shape_of_data(tree, option) if option.endswith(".shape") else ()))
+            shape = list(results.get(option, _shape_of_data(tree, option) if option.endswith(".shape") else ()))
             at = int(axis[:-1])
             shape[at : at + 1] = [value]
-            found[option] = tuple(shape)
+            results[option] = tuple(shape)
         else:
-            found[name] = value
-    return found
+            results[name] = value
+    return results
 
 
 def words_of(unknown: Unknown) -> str:
@@ -146,8 +146,8 @@ def root_of(name: str) -> str:
     >>> root_of("units"), root_of("config.rate"), root_of("len(words[0])")
     ('units', 'config', 'words')
     """
-    found = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
-    return "" if found is None else found[0]
+    match = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
+    return "" if match is None else match[0]
 
 
 @kept_with_tree
@@ -177,9 +177,9 @@ class _Uses:
             if isinstance(node, ast.Call):
                 self.calls.setdefault(getattr(node.func, "id", getattr(node.func, "attr", "")), []).append(node)
             elif isinstance(node, ast.Import):
-                self.imported |= {one.asname or one.name.partition(".")[0] for one in node.names}
+                self.imported |= {item.asname or item.name.partition(".")[0] for item in node.names}
             elif isinstance(node, ast.ImportFrom):
-                self.imported |= {one.asname or one.name for one in node.names}
+                self.imported |= {item.asname or item.name for item in node.names}
             if isinstance(node, _Function):
                 for name in signature_of(node).names:
                     self.bound.setdefault(name, {})[node] = None
@@ -198,7 +198,7 @@ class _Uses:
     def differs_by_call(self, function: Any, root: str) -> bool:
         owner = self.owners.get(function)
         called = owner.name if isinstance(owner, ast.ClassDef) else getattr(function, "name", "")
-        calls = [one for one in self.calls.get(called, []) if self._is_own(one)] if called else []
+        calls = [call for call in self.calls.get(called, []) if self._is_own(call)] if called else []
         if isinstance(function, ast.Lambda) or any(_is_repeated(call, self.owners) for call in calls):
             return not calls or not _passes_itself(function, calls, root)
         return len(calls) > 1 and not _passes_itself(function, calls, root)
@@ -289,7 +289,7 @@ def with_example(unknown: Unknown, type_: str, argument: str, value: ProgramValu
     regularizer of that type has as an argument."""
     name, config = (value.class_name, value.config) if isinstance(value, Setting) else _as_object(value)
     if config is not None:
-        inner = next((key for key, one in config.items() if unknown_in(one) is unknown), "")
+        inner = next((key for key, item in config.items() if unknown_in(item) is unknown), "")
         return with_example(unknown, name, inner, config.get(inner))
     declaration = find(type_) or find_named(type_)
     known = None
@@ -328,7 +328,7 @@ def _not_said(type_: str, argument: str, value: ProgramValue) -> ProgramValue:
     """Return an argument without what is not known of it: an item of a tuple, or a value in whose place None means
     something else."""
     if type(value) in (tuple, list):
-        return tuple([NOT_SAID if unknown_in(one) is not None else one for one in value])
+        return tuple([NOT_SAID if unknown_in(item) is not None else item for item in value])
     declaration = find(type_)
     known = declaration.arguments.get(argument) if declaration is not None else None
     return NOT_SAID if known is not None and (known.optional or known.check.takes_none) else None
@@ -341,24 +341,24 @@ def names_of_unknowns(config: Mapping[str, ProgramValue]) -> tuple[str, ...]:
 
 def missing_settings(type_: str, config: Mapping[str, ProgramValue]) -> list[Unknown]:
     """Return the values that are missing in the initializers, regularizers and constraints of a layer."""
-    found = []
+    missing_settings = []
     for argument, value in config.items():
         unknown = unknown_in(value) if argument.endswith(("_initializer", "_regularizer", "_constraint")) else None
         if unknown is not None:
             reason = f"{unknown.reason}; {type_} is explained without its {argument}"
-            found.append(with_example(unknown, type_, argument, value)._replace(reason=reason))
-    return found
+            missing_settings.append(with_example(unknown, type_, argument, value)._replace(reason=reason))
+    return missing_settings
 
 
 def missing_in(compiled: ProgramValue) -> list[Unknown]:
     """Return the values that are missing in what a model is compiled with."""
-    found = []
-    for one in each_in(compiled):
-        for argument, value in one.config.items() if isinstance(one, Setting) else ():
+    unknowns = []
+    for item in each_in(compiled):
+        for argument, value in item.config.items() if isinstance(item, Setting) else ():
             if (unknown := unknown_in(value)) is not None:
-                reason = f"{unknown.reason}; {one.class_name} is explained with its default {argument}"
-                found.append(with_example(unknown, one.class_name, argument, value)._replace(reason=reason))
-    return found
+                reason = f"{unknown.reason}; {item.class_name} is explained with its default {argument}"
+                unknowns.append(with_example(unknown, item.class_name, argument, value)._replace(reason=reason))
+    return unknowns
 
 
 def _as_object(value: ProgramValue) -> tuple[str, Mapping[str, ProgramValue] | None]:
@@ -395,7 +395,7 @@ def plain_names(tree: ast.AST) -> frozenset[str]:
             other.add(_name(node.iter))
         elif isinstance(node, ast.Call):
             other.add(_name(node.func))
-            other.update(_name(one) for one in node.args if _name(node.func) in _OF_MANY)
+            other.update(_name(argument) for argument in node.args if _name(node.func) in _OF_MANY)
     return frozenset(used - other)
 
 
@@ -415,7 +415,7 @@ def shape_example(tree: ast.AST, option: str) -> str:
         for node in walk(tree)
         if isinstance(node, ast.Assign)
         and any(ast.unparse(target) == name for target in node.targets)
-        and any(isinstance(one, ast.Name) and one.id == name for one in walk(node.value))
+        and any(isinstance(child, ast.Name) and child.id == name for child in walk(node.value))
     ]
     last = min(again, default=10**9)
     indices = [

@@ -131,10 +131,10 @@ class Formula:
         outputs, masks = flat_tensors(trace.outputs), trace.masks
         if trace.reason is not None:
             raise not_known(layer.type, self._at(trace.reason), trace.reason)
-        wanted = [*outputs, *[one for one in masks if one is not None]]
+        wanted = [*outputs, *[mask for mask in masks if mask is not None]]
         graph = Graph([*trace.inputs, *trace.mask_inputs.values()], wanted)
         self._nodes(graph, values)
-        return [values[one] for one in outputs], [None if one is None else values[one] for one in masks]
+        return [values[output] for output in outputs], [None if mask is None else values[mask] for mask in masks]
 
     def _at(self, reason: Unknown) -> str:
         return self.where(Place(reason.file, reason.line))
@@ -155,10 +155,10 @@ class Formula:
             place = self.where(node.place)
             if node.layer.reason is not None and node.layer.config.get(STATED_SHAPE) is not None:
                 place = f"{place}: {node.layer.reason.reason}"
-            for i, one in result.items():
-                if one.serial > before and one.op not in LEAVES:
-                    named(node.names.get(i), one, place)
-                values[node.result(i)] = one
+            for i, value in result.items():
+                if value.serial > before and value.op not in LEAVES:
+                    named(node.names.get(i), value, place)
+                values[node.result(i)] = value
 
     def _node(self, node: Node, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
         """Return what one call gives, by number; a mask of result i has the number -1 - i."""
@@ -193,14 +193,14 @@ class Formula:
             raise NotKnown(f"the model '{layer.name}' could not be traced ({self.where(layer.place)})")
         values = dict(zip(graph.inputs, given, strict=True))
         self._nodes(graph, values)
-        return [values[one] for one in graph.outputs]
+        return [values[output] for output in graph.outputs]
 
     def _own(self, node: Node, layer: ModelValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
         """Call a custom layer or model inside of another one."""
         trace = node.trace
         given = [values[one] for one in node.tensors()]
         if trace is None or [self.library.shapes.spec_of(one) for one in trace.inputs] != [
-            Spec(one.shape, one.dtype) for one in given
+            Spec(expression.shape, expression.dtype) for expression in given
         ]:
             library, recorder = self.library, self.library.recorder
             result: dict[Tensor, Tensor] = {}
@@ -229,7 +229,7 @@ class Formula:
             states=states_after(order),
         )
         carried = [self._mask(one, values) for one in node.tensors()]
-        passed = [one for one in carried if one is not None][: len(formula.mask_params)]
+        passed = [expression for expression in carried if expression is not None][: len(formula.mask_params)]
         return self._called(layer, definition, [*given, *passed])
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
@@ -257,12 +257,12 @@ class Formula:
                 named_ref = bound.masks.get(place)
                 carrier = None if ref is None or place in bound.masks else self._mask(tensors[ref], values)
                 masks.append(carrier if named_ref is None else values[tensors[named_ref]])
-        specs = [None if one is None else Spec(one.shape, one.dtype) for one in given]
-        mask_specs = [None if one is None else Spec(one.shape, one.dtype) for one in masks]
+        specs = [None if expression is None else Spec(expression.shape, expression.dtype) for expression in given]
+        mask_specs = [None if mask is None else Spec(mask.shape, mask.dtype) for mask in masks]
         result = declaration.trace(specs, arguments, mask_specs, training=training)
-        count = len(result.params) - len([one for one in given if one is not None])
-        passed = [one for one in masks if one is not None][:count]
-        return self._called(layer, result, [*[one for one in given if one is not None], *passed])
+        count = len(result.params) - len([expression for expression in given if expression is not None])
+        passed = [mask for mask in masks if mask is not None][:count]
+        return self._called(layer, result, [*[expression for expression in given if expression is not None], *passed])
 
     def _called(self, layer: LayerValue, definition: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
         """Call a layer on its own weights: its results by number, a mask of result i under -1 - i."""
@@ -282,18 +282,18 @@ class Formula:
                 self.leaves[key] = inner_weights(definition, steps, around, suffix, layer.trainable)
             leaves = self.leaves[key]
             count = len(definition.weights)
-            if [one.shape for one in leaves[:count]] != [one.shape for one in definition.weights]:
+            if [leaf.shape for leaf in leaves[:count]] != [expression.shape for expression in definition.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
         node = call(definition, *given, *leaves)
         if type(node.shape) is not ResultShapes:
             return {0: node}
-        found = {i: item(node, i) for i in range(len(definition.results))}
+        results = {i: item(node, i) for i in range(len(definition.results))}
         position = len(definition.results)
         for i, mask in enumerate(definition.masks):
             if mask is not None:
-                found[-1 - i] = item(node, position)
+                results[-1 - i] = item(node, position)
                 position += 1
-        return found
+        return results
 
     def _weight(self, variable: Variable) -> Expr:
         key = id(variable)
@@ -328,20 +328,20 @@ def _filled(config: Mapping[str, ProgramValue], values: Mapping[Tensor, Expr]) -
         return broadcast_to(constant(float(name == "ones")), shape=shape)
     if name not in _LIKE:
         return Expr(opaque, (), {"name": identifier(name), "shape": shape}, shape, "float")
-    like = next((one for one in values.values() if one.shape == shape and one.dtype == "float"), None)
+    like = next((value for value in values.values() if value.shape == shape and value.dtype == "float"), None)
     return _LIKE[name](broadcast_to(constant(0.0), shape=shape) if like is None else like, **config["drawn"])
 
 
 def _result_names(outputs: Sequence[Tensor]) -> list[str]:
     """Return what the results are called: as the author calls them where the names differ."""
-    own = [one.node.names.get(one.index, "") for one in outputs]
-    if all(own) and len(set(own)) == len(own) and not any(one.node.layer.type == "InputLayer" for one in outputs):
+    own = [output.node.names.get(output.index, "") for output in outputs]
+    if all(own) and len(set(own)) == len(own) and not any(output.node.layer.type == "InputLayer" for output in outputs):
         return [identifier(one) for one in own]
     return ["y"] if len(outputs) == 1 else [f"y{i + 1}" for i in range(len(outputs))]
 
 
 def _names(steps: Steps) -> tuple[str, ...]:
-    return tuple([str(one.name if isinstance(one, LayerNamed) else one) for one in steps])
+    return tuple([str(step.name if isinstance(step, LayerNamed) else step) for step in steps])
 
 
 def _called_by_author(steps: Steps) -> str:
@@ -350,42 +350,46 @@ def _called_by_author(steps: Steps) -> str:
     >>> _called_by_author(("norms", ItemNamed.numbered("layer_normalization", 1)))
     'norms_1'
     """
-    parts = [str(one.number) if isinstance(one, ItemNamed) else str(one) for one in steps if one != "layers"]
+    parts = [str(step.number) if isinstance(step, ItemNamed) else str(step) for step in steps if step != "layers"]
     return identifier("_".join(parts).strip("_"))
 
 
 def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, LayerValue | Variable]]:
     """Return how the layers and weights that a layer holds are reached, by identity: the steps, the place among them,
     and what it is."""
-    found: dict[int, tuple[Steps, int, LayerValue | Variable]] = {}
+    results: dict[int, tuple[Steps, int, LayerValue | Variable]] = {}
     attributes: Mapping[str, ProgramValue] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
-    attached = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
+    attached = [(attribute, (name,)) for name, attribute in attributes.items() if not name.startswith("__")]
     waiting: list[tuple[ProgramValue, Steps]] = [*reversed(attached)]
     met: set[int] = set()
-    while waiting and len(found) < MOST_ITEMS:
-        one, steps = waiting.pop()
-        inner = layer_of(one)
+    while waiting and len(results) < MOST_ITEMS:
+        variable, steps = waiting.pop()
+        inner = layer_of(variable)
         if inner is not None and inner is not layer:
-            if id(inner) in found:
+            if id(inner) in results:
                 continue
-            found[id(inner)] = (steps, len(found), inner)
+            results[id(inner)] = (steps, len(results), inner)
             if isinstance(inner, ModelValue) and inner.form in ("sequential", "functional"):
                 parts = [part for part in library.inner_layers(inner) if part.type != "InputLayer"]
                 named_parts = zip(_groups(parts), parts, strict=True)
                 waiting += reversed([(part, (*steps, "layers", ItemNamed.numbered(group, i)))
                                      for i, (group, part) in enumerate(named_parts)])  # fmt: skip
-        elif isinstance(one, Variable):
-            found.setdefault(id(one), (steps, len(found), one))
-        elif type(one) in NESTING and id(one) not in met:
-            met.add(id(one))
-            keys, parts = ([*one], [*one.values()]) if type(one) is dict else ([*range(len(one))], [*one])
+        elif isinstance(variable, Variable):
+            results.setdefault(id(variable), (steps, len(results), variable))
+        elif type(variable) in NESTING and id(variable) not in met:
+            met.add(id(variable))
+            keys, parts = (
+                ([*variable], [*variable.values()])
+                if type(variable) is dict
+                else ([*range(len(variable))], [*variable])
+            )
             items = zip(_groups([layer_of(part) for part in parts]), keys, parts, strict=True)
             steps_to = [(part, (*steps, ItemNamed.numbered(group, key))) for group, key, part in items
                         if isinstance(key, int | str)]  # fmt: skip
             waiting += reversed(steps_to)
-    for one in attributes.get("__weights__", ()):  # those that no attribute holds
-        found.setdefault(id(one), ((one.name,), len(found), one))
-    return found
+    for variable in attributes.get("__weights__", ()):  # those that no attribute holds
+        results.setdefault(id(variable), ((variable.name,), len(results), variable))
+    return results
 
 
 def _groups(layers: Sequence[LayerValue | None]) -> list[str]:

@@ -63,7 +63,7 @@ class Recorder:
     @property
     def is_older(self) -> bool:
         """Return whether something shows that a program is one of a Keras older than 3."""
-        return self.keras_2 or any(one.code == "old-argument" for one in self.interpreter.notes)
+        return self.keras_2 or any(note.code == "old-argument" for note in self.interpreter.notes)
 
     def older(self, words: str, *, than: int = 3) -> None:
         """Note that a program is one of a Keras older than 3, or than 2, unless it imports that older one."""
@@ -71,7 +71,7 @@ class Recorder:
             return
         place = self.interpreter.where(self.interpreter.place())
         note = Note("old-argument", None, f"{place}: {words}")
-        known = [one.message.partition(": ")[2] for one in self.interpreter.notes]
+        known = [item.message.partition(": ")[2] for item in self.interpreter.notes]
         if words not in known and len(known) < 6:
             self.interpreter.notes.append(note)
 
@@ -135,8 +135,8 @@ class Recorder:
         if not layer.nodes and layer.kind == "layer":
             for inner in facts_of(layer.type).makes.split():
                 self.draw(inner)
-        given = tuple([copied(one) for one in args])
-        named = {key: copied(one) for key, one in kwargs.items()}
+        given = tuple([copied(argument) for argument in args])
+        named = {key: copied(value) for key, value in kwargs.items()}
         node = self.bare_node(layer, given, named, in_call=in_call)
         node.callers = self.callers()
         return node

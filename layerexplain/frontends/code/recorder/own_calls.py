@@ -47,7 +47,7 @@ class OwnCalls:
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
         with_masks = self.recorder.in_call or model.is_own_layer
-        given = [(name, one) for name, one in kwargs.items() if name != "training"]
+        given = [(name, value) for name, value in kwargs.items() if name != "training"]
         key = (training, self._key(args, with_masks), self._key(given, with_masks))
         known = model.traces.get(key)
         if known is not None:
@@ -75,8 +75,8 @@ class OwnCalls:
         def placed(value: object, name: str) -> ProgramValue:
             return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)), Tensor)
 
-        inner_args = [placed(one, name) for one, name in zip(args, names, strict=False)]
-        inner_kwargs = {key: placed(one, key) for key, one in kwargs.items()}
+        inner_args = [placed(argument, name) for argument, name in zip(args, names, strict=False)]
+        inner_kwargs = {key: placed(value, key) for key, value in kwargs.items()}
         interpreter = self.interpreter
         at, file, depth = interpreter.node, interpreter.file, interpreter.budget.depth
         before, self.recorder.training = self.recorder.training, training
@@ -151,7 +151,7 @@ class OwnCalls:
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.spec_of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []
-        are_sizes = all(one is None or (isinstance(one, int) and one >= 0) for one in sizes[1:])
+        are_sizes = all(size is None or (isinstance(size, int) and size >= 0) for size in sizes[1:])
         if sizes and value.node.layer.kind == "custom" and are_sizes:
             value.node.layer.config[STATED_SHAPE] = (None, *sizes[1:])
             value.node.specs = None
@@ -170,7 +170,7 @@ class OwnCalls:
         given = tensors_in([*args, *kwargs.values()])
         unknown = unknown_in(outputs)
         results = flat_tensors(outputs)
-        is_known = unknown is None and results and all(self.shapes.spec_of(one) is not None for one in results)
+        is_known = unknown is None and results and all(self.shapes.spec_of(result) is not None for result in results)
         if is_known or not isinstance(method, Function) or not self._known(given) or len(results) > 1 or not given:
             return outputs
         first = args[0] if args else next(iter(kwargs.values()))
@@ -210,7 +210,9 @@ class OwnCalls:
             attributes.update(model.before_build)
             model.before_build = None
         if unknown_in([*args, *kwargs.values()]) is not None:
-            model.before_build = {key: list(one) if type(one) is list else one for key, one in attributes.items()}
+            model.before_build = {
+                key: list(attribute) if type(attribute) is list else attribute for key, attribute in attributes.items()
+            }
         attributes["__built__"] = True
         self.building.append(instance)
         try:
@@ -233,7 +235,7 @@ class OwnCalls:
             return [], {name: mirrored(value, self.shape_tuple, Tensor) for name, value in named.items()}
         if not names and method.node.args.vararg is None:
             return [], {}
-        shapes = [mirrored(one, self.shape_tuple, Tensor) for one in list(tensors.values())[: max(len(names), 1)]]
+        shapes = [mirrored(tensor, self.shape_tuple, Tensor) for tensor in list(tensors.values())[: max(len(names), 1)]]
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
 
     def shape_tuple(self, tensor: object) -> ProgramValue:
@@ -241,7 +243,7 @@ class OwnCalls:
         spec = self.shapes.spec_of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
             return self.cause_of(tensor, "the shape of an unknown tensor")
-        return tuple([one if isinstance(one, int) else None for one in spec.shape])
+        return tuple([size if isinstance(size, int) else None for size in spec.shape])
 
     def cause_of(self, tensor: object, words: str) -> Unknown:
         """Return why the shape of a tensor is not known: an input without one, a function that is not read, an
@@ -261,13 +263,13 @@ class OwnCalls:
                 return cause
             inner = [] if node.trace is None else flat_tensors(node.trace.outputs)
             feeds = [*node.tensors(), *([like] if isinstance(like, Tensor) else []), *inner]
-            waiting += [one for one in feeds if self.shapes.spec_of(one) is None]
-        found: Unknown = self.interpreter.unknown(words)
-        return found
+            waiting += [feed for feed in feeds if self.shapes.spec_of(feed) is None]
+        result: Unknown = self.interpreter.unknown(words)
+        return result
 
     def shape_behind(self, layer: LayerValue, shape: ProgramValue) -> ProgramValue:
         """Evaluate `compute_output_shape` of a layer of Keras."""
-        if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
+        if type(shape) not in (list, tuple) or not all(isinstance(size, int | None) for size in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
         return self.shape_tuple(self.tried(layer, tuple(shape)).result())
 
@@ -309,14 +311,14 @@ class OwnCalls:
         self.interpreter.calls_arrays = True
         node = self.recorder.bare_node(layer, tuple(given), named)
         tensors = results(layer, node)
-        shapes = [self.shape_tuple(one) for one in flat_tensors(tensors)]
+        shapes = [self.shape_tuple(tensor) for tensor in flat_tensors(tensors)]
         layer.nodes[:] = before
-        arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
+        arrays = [item for item in flat([args, [*kwargs.values()]]) if isinstance(item, Array)]
         if not self.recorder.in_call and len(arrays) == len(node.tensors()):
-            refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
+            refusal = self.shapes.refusal(node, [Spec(array.shape, "float") for array in arrays])
             if refusal is not None:
                 self.fault(refusal.with_place(layer=layer.name))
-        data = [self._data_of(one, [*args, *kwargs.values()], "a number that a layer computes") for one in shapes]
+        data = [self._data_of(shape, [*args, *kwargs.values()], "a number that a layer computes") for shape in shapes]
         return data[0] if isinstance(tensors, Tensor) else data
 
     def noted(self, results: ProgramValue) -> ProgramValue:
@@ -335,7 +337,7 @@ class OwnCalls:
         """Return the result of a layer on data: an array with as many examples, or in `words` what is not known."""
         if type(shape) is not tuple or not shape:
             return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
-        first = next((one for one in flat(given) if isinstance(one, Array)), None)
+        first = next((item for item in flat(given) if isinstance(item, Array)), None)
         return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
 
     def _run(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -348,7 +350,7 @@ class OwnCalls:
         method = instance.cls.find(self.call_name)
         if not isinstance(method, Function):
             root = instance.cls.root()
-            unread = any(isinstance(one, Unknown) for one in instance.cls.order())
+            unread = any(isinstance(item, Unknown) for item in instance.cls.order())
             if not unread and model.config.get("base") == "Layer":
                 raise ProgramError("NotImplementedError", f"{model.type} has no `call`; write what it computes there")
             return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
@@ -358,7 +360,7 @@ class OwnCalls:
             kwargs = {**kwargs, "training": self.recorder.training}
         kwargs = {**kwargs, **self._given_masks(names, positional, args, kwargs)}
         if method.node.args.kwarg is None:
-            kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
+            kwargs = {key: value for key, value in kwargs.items() if key in names or key not in ("training", "mask")}
         return self.interpreter.call(Bound(instance, method), args, kwargs)
 
     def has_no_call(self, model: ModelValue) -> bool:
@@ -366,25 +368,27 @@ class OwnCalls:
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
         order = [] if cls is None else cls.order()
         return (
-            cls is not None and cls.find(self.call_name) is None and not any(isinstance(one, Unknown) for one in order)
+            cls is not None
+            and cls.find(self.call_name) is None
+            and not any(isinstance(item, Unknown) for item in order)
         )
 
     def _given_masks(
         self, names: Sequence[str], positional: set[str], args: Arguments, kwargs: Keywords
     ) -> dict[str, ProgramValue]:
         """Return the masks that Keras gives to a `call` which asks for them by name and is not given them."""
-        tensors = {name: one for name, one in zip(names[1:], args, strict=False) if tensors_in(one)}
-        tensors.update({name: one for name, one in kwargs.items() if tensors_in(one)})
+        tensors = {name: argument for name, argument in zip(names[1:], args, strict=False) if tensors_in(argument)}
+        tensors.update({name: value for name, value in kwargs.items() if tensors_in(value)})
         if len(tensors) == 1:
             wanted = {"mask": next(iter(tensors.values()))}
         else:
-            wanted = {f"{name}_mask": one for name, one in tensors.items()}
-        free = {name: one for name, one in wanted.items()
+            wanted = {f"{name}_mask": tensor for name, tensor in tensors.items()}
+        free = {name: value for name, value in wanted.items()
                 if name in names and name not in positional and kwargs.get(name) is None}  # fmt: skip
-        found = {name: mirrored(one, self.mask_of, Tensor) for name, one in free.items()}
-        if "mask" in names and "mask" not in positional and "mask" not in found and "mask" not in kwargs:
-            found["mask"] = None
-        return found
+        results = {name: mirrored(value, self.mask_of, Tensor) for name, value in free.items()}
+        if "mask" in names and "mask" not in positional and "mask" not in results and "mask" not in kwargs:
+            results["mask"] = None
+        return results
 
     # Masks --------------------------------------------------------------------------------------------------------
 
@@ -401,7 +405,9 @@ class OwnCalls:
             declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
             if declaration is None or layer.kind == "operation" or current.index < 0 or first is None:
                 self.masks[current] = self._mask_of_own(current)
-            elif (unread := next((one for one in current.node.tensors() if one not in self.masks), None)) is not None:
+            elif (
+                unread := next((item for item in current.node.tensors() if item not in self.masks), None)
+            ) is not None:
                 waiting.append(unread)
                 continue
             elif declaration.mask == "pass":
@@ -426,7 +432,7 @@ class OwnCalls:
     ) -> None:
         """Give the masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
         results = flat_tensors(outputs)
-        masks = [self.mask_of(one) for one in results]
+        masks = [self.mask_of(item) for item in results]
         instance = model.instance
         if instance is not None and not all(mask is not None for mask in masks) and passes_masks(instance):
             first = args[0] if args else next(iter(kwargs.values()), None)
@@ -437,11 +443,11 @@ class OwnCalls:
             if isinstance(method, Function):
                 result = self.interpreter.call(Bound(instance, method), [first, previous], {})
             each: ProgramValue = result if type(result) in (list, tuple) else [result]
-            for place, one in enumerate(each[: len(results)]):
-                if masks[place] is None and isinstance(one, Unknown):
-                    trace.reason = one
-                elif masks[place] is None and isinstance(one, Tensor):
-                    masks[place] = one
+            for place, item in enumerate(each[: len(results)]):
+                if masks[place] is None and isinstance(item, Unknown):
+                    trace.reason = item
+                elif masks[place] is None and isinstance(item, Tensor):
+                    masks[place] = item
         trace.masks = masks
 
     def base_mask(self, of: object, args: Arguments, kwargs: Keywords) -> ProgramValue:

@@ -68,12 +68,12 @@ class OwnLayer(Declaration):
         method = find(code.library.own_calls.call_name) or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
-        tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
+        tensors = tuple([item for item in self.call_names if item not in _GIVEN]) or ("x",)
         taken, _ = parameters(find("__init__"))
         defaults = _defaults(find("__init__")) if model is None else dict.fromkeys(taken)
-        arguments = {one: argument_of(Anything, defaults.get(one, Argument.REQUIRED)) for one in taken[1:]}
-        given = tuple([f"{one}=4" for one, is_given in arguments.items() if is_given.default is Argument.REQUIRED])
-        required = [one for one in tensors if one not in optional]
+        arguments = {item: argument_of(Anything, defaults.get(item, Argument.REQUIRED)) for item in taken[1:]}
+        given = tuple([f"{item}=4" for item, is_given in arguments.items() if is_given.default is Argument.REQUIRED])
+        required = [tensor for tensor in tensors if tensor not in optional]
         passes = passes_masks(model.instance) if model is not None and model.instance is not None else _passes(cls)
         computes = isinstance(find("compute_mask"), Function)
         reads = {"training"} | ({"masks"} if computes or _uses_masks(cls, self.call_names) else set())
@@ -108,7 +108,7 @@ class OwnLayer(Declaration):
             tensors.append(ref)
             return Slot(len(tensors) - 1)
 
-        given = {key: one for key, one in call.kwargs.items() if key != "training" and one is not None}
+        given = {key: value for key, value in call.kwargs.items() if key != "training" and value is not None}
         listed, named = mirrored_call(call.args, given, slot, TensorRef)
         args = tuple(listed)
         plain = not named and args == tuple([Slot(i) for i in range(len(args))]) and len(args) <= len(self.tensors)
@@ -159,10 +159,10 @@ class OwnLayer(Declaration):
         effects = interpreter.effects
         mark = effects.mark()
         layer = self.layer if self.layer is not None else self._object(keras, arguments)
-        given = [None if one is None else keras.recorder.input_like(f"x{i}", one) for i, one in enumerate(specs)]
-        for one, mask in zip(given, masks, strict=False):
-            if one is not None and mask is not None:
-                keras.recorder.masks[one] = keras.recorder.input_like("mask", mask)
+        given = [None if spec is None else keras.recorder.input_like(f"x{i}", spec) for i, spec in enumerate(specs)]
+        for tensor, mask in zip(given, masks, strict=False):
+            if tensor is not None and mask is not None:
+                keras.recorder.masks[tensor] = keras.recorder.input_like("mask", mask)
         args, kwargs = self._arguments(arguments.get(_CALL), given)
         trace = keras.own_calls.trace(layer, args, kwargs)
         effects.record_pending()
@@ -171,7 +171,7 @@ class OwnLayer(Declaration):
             fault = faults[0]
             at = self._at(Place(str(fault.source or ""), fault.line or 0, fault.column or 0))
             raise type(fault)(f"in {at}: {fault.fact}")
-        choice = next((one for one in assumptions if not one.settled), None)
+        choice = next((assumption for assumption in assumptions if not assumption.settled), None)
         if choice is not None:
             at = self._at(Place(self.cls.place.file if self.cls is not None else "", choice.line))
             raise NotKnown(f"{self.type} depends on an unknown condition ({at}: {choice.words})")
@@ -180,7 +180,9 @@ class OwnLayer(Declaration):
     def _object(self, keras: Graphs, arguments: Mapping[str, ProgramValue]) -> ModelValue:
         """Return an object of the class, made with the arguments of a configuration."""
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
-        layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
+        layer = layer_of(
+            keras.interpreter.call(self.cls, [], {k: value for k, value in config.items() if value is not None})
+        )
         if not isinstance(layer, ModelValue):
             raise NotKnown(f"{self.type} is not a layer that is read ({self._at()})")
         return layer
@@ -193,12 +195,12 @@ class OwnLayer(Declaration):
         with _FormulaReading(keras.recorder, False):
             try:
                 layer = self.layer if self.layer is not None else self._object(keras, self.bind(config))
-                found = keras.interpreter.attribute(layer.instance, "state_size")
+                result = keras.interpreter.attribute(layer.instance, "state_size")
             except (Exhausted, ProgramError):
                 return None
-        sizes = found if type(found) in (list, tuple) else [found]
-        sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]
-        return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
+        sizes = result if type(result) in (list, tuple) else [result]
+        sizes = [size[0] if type(size) in (list, tuple) and len(size) == 1 else size for size in sizes]
+        return tuple(sizes) if sizes and all(type(size) is int and size > 0 for size in sizes) else None
 
     def _arguments(self, pattern: ProgramValue, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
         """Return the arguments of a call with its tensors in their places."""
@@ -221,11 +223,11 @@ class OwnLayer(Declaration):
         with needs_of_batch() as needs:
             result = formula.results(layer, trace)
         passes = self.mask == "pass"
-        masks = () if passes or not any(one is not None for one in result.masks) else tuple(result.masks)
+        masks = () if passes or not any(mask is not None for mask in result.masks) else tuple(result.masks)
         order = walk([*result.results.values(), *[m for m in masks if m is not None]])
         states = states_after(order)
         weights = [node for node in order if node.op is WEIGHT and not is_state(node)]
-        shown = {key: one for key, one in {**self.default_values, **arguments}.items() if key != _CALL}
+        shown = {key: value for key, value in {**self.default_values, **arguments}.items() if key != _CALL}
         return Definition(
             self.name,
             (*result.params, *result.mask_params),
@@ -296,11 +298,11 @@ def _passes(cls: Class | None) -> bool:
     if cls is not None and cls.find("supports_masking") is True:
         return True
     return isinstance(function, Function) and any(
-        isinstance(one, ast.Assign)
-        and isinstance(one.targets[0], ast.Attribute)
-        and one.targets[0].attr == "supports_masking"
-        and getattr(one.value, "value", None) is True
-        for one in reading.walk(function.node)
+        isinstance(assignment, ast.Assign)
+        and isinstance(assignment.targets[0], ast.Attribute)
+        and assignment.targets[0].attr == "supports_masking"
+        and getattr(assignment.value, "value", None) is True
+        for assignment in reading.walk(function.node)
     )
 
 
@@ -308,8 +310,8 @@ def _has_states(cls: Class) -> bool:
     """Return whether a class is one of recurrent cells: it has a `state_size`."""
     init = cls.find("__init__")
     nodes = reading.walk(init.node) if isinstance(init, Function) else ()
-    stored = any(isinstance(one, ast.Attribute) and one.attr == "state_size" and isinstance(one.ctx, ast.Store)
-                 for one in nodes)  # fmt: skip
+    stored = any(isinstance(node, ast.Attribute) and node.attr == "state_size" and isinstance(node.ctx, ast.Store)
+                 for node in nodes)  # fmt: skip
     return stored or cls.find("state_size") is not None
 
 
@@ -320,30 +322,30 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
 
     if any("mask" in name for name in names):
         return True
-    found: set[str] = set()
-    for one in cls.order() if cls is not None else ():
-        for value in one.attributes.values() if isinstance(one, Class) else ():
+    results: set[str] = set()
+    for item in cls.order() if cls is not None else ():
+        for value in item.attributes.values() if isinstance(item, Class) else ():
             if isinstance(value, Function):
                 nodes = reading.walk(value.node)
-                found |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
+                results |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
                           if isinstance(n, ast.Attribute | ast.Name)}  # fmt: skip
-    for name in found & known_types():
+    for name in results & known_types():
         declaration = find(name)
         if declaration is not None and (declaration.reads_mask or declaration.reads_masks):
             return True
     inner = cls.frame.module.names if cls is not None and cls.frame is not None else {}
-    own = [one for name in sorted(found) if isinstance(one := inner.get(name), Class) and one is not cls]
-    return deep < 4 and any(_uses_masks(one, parameters(one.find("call"))[0], deep + 1) for one in own[:20])
+    own = [item for name in sorted(results) if isinstance(item := inner.get(name), Class) and item is not cls]
+    return deep < 4 and any(_uses_masks(item, parameters(item.find("call"))[0], deep + 1) for item in own[:20])
 
 
 def _takes_list(function: ProgramValue, name: str) -> bool:
     """Return whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
     return isinstance(function, Function) and any(
-        isinstance(one, ast.Assign)
-        and isinstance(one.targets[0], ast.Tuple | ast.List)
-        and isinstance(one.value, ast.Name)
-        and one.value.id == name
-        for one in reading.walk(function.node)
+        isinstance(assignment, ast.Assign)
+        and isinstance(assignment.targets[0], ast.Tuple | ast.List)
+        and isinstance(assignment.value, ast.Name)
+        and assignment.value.id == name
+        for assignment in reading.walk(function.node)
     )
 
 
@@ -358,10 +360,10 @@ def ready(
             return result
         if isinstance(value, Layer) and value.kind != "layer":
             raise NotKnown(f"{value.type} in its configuration is not known")
-        inner = {key: ready(keras, one, make) for key, one in value.config.items()}
+        inner = {key: ready(keras, item, make) for key, item in value.config.items()}
         return keras.recorder.framework.make_layer(value.type, [], inner)
     if type(value) in (list, tuple):
-        return type(value)([ready(keras, one, make) for one in value])
+        return type(value)([ready(keras, item, make) for item in value])
     if isinstance(value, str | int | float | bool | dict | type(None)):
         return value
     return Unknown(f"{str(value)[:60]} of the configuration")
@@ -379,8 +381,8 @@ def declarations(model: Model) -> Mapping[str, Declaration]:
     """
     waiting = [model]
     while waiting:
-        one = waiting.pop()
-        for layer in one.layers:
+        other = waiting.pop()
+        for layer in other.layers:
             if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom" and layer.declaration is None:
                 weight = {"shape": None, "dtype": "float32", "trainable": True}
                 return {

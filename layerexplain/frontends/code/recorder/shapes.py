@@ -31,7 +31,7 @@ from layerexplain.nesting import in_model_order
 
 def flat(value: ProgramValue) -> list[ProgramValue]:
     """Return what lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
-    return [one for one in each_in(value, by_key=True) if one is not None]
+    return [item for item in each_in(value, by_key=True) if item is not None]
 
 
 class Graph:
@@ -65,7 +65,7 @@ class Graph:
                 layer_depths[key] = 0
                 indices[key] = -1
                 order.append(tensor.node)
-        ranked = sorted(layers.items(), key=lambda one: (-layer_depths[one[0]], indices.get(one[0], 0)))
+        ranked = sorted(layers.items(), key=lambda item: (-layer_depths[item[0]], indices.get(item[0], 0)))
         self.layers = [layer for _, layer in ranked]
         self.nodes = sorted(order, key=lambda node: node.number)
 
@@ -124,8 +124,8 @@ _NOT_DERIVED = (LayerExplainError, TypeError, ValueError, RecursionError, Attrib
 def declaration_of(layer: LayerValue) -> Declaration | None:
     """Return the declaration of a layer or an operation of Keras; None for anything else."""
     if layer.declaration is not None:
-        found: Declaration = layer.declaration
-        return found
+        declaration: Declaration = layer.declaration
+        return declaration
     if layer.kind == "operation":
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
@@ -191,8 +191,8 @@ class Shapes:
                 waiting.pop()
                 if current.specs is None:
                     inputs = [self._known(t) for t in current.tensors()]
-                    found = self._derive(current, inputs, deep)
-                    current.specs = found if found is not None else ()
+                    specs = self._derive(current, inputs, deep)
+                    current.specs = specs if specs is not None else ()
         return [*node.specs] if node.specs else None
 
     def _known(self, tensor: Tensor) -> Spec | None:
@@ -244,7 +244,7 @@ class Shapes:
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
         carried = [None if ref is None else self.masks.get(tensors[ref]) for ref in bound.tensors]
-        masks = [None if one is None else self.spec_of(one) for one in carried]
+        masks = [None if tensor is None else self.spec_of(tensor) for tensor in carried]
         return definition_at(declaration, given, arguments, masks if sees_masks(declaration) else (), bound.constants)
 
     def bound(
@@ -263,7 +263,7 @@ class Shapes:
     def weights(self, node: Node) -> list[Shape] | None:
         """Return the shapes of the weights of a layer of Keras; None where they are not known."""
         result = self._known_definition(node, declaration_of(node.layer))
-        return None if result is None else [one.shape for one in result.weights]
+        return None if result is None else [weight.shape for weight in result.weights]
 
     def refusal(self, node: Node, inputs: Specs) -> AxesError | None:
         """Return the error of a call of a layer of Keras on tensors with too few or too many axes."""
@@ -278,7 +278,7 @@ class Shapes:
         return () if result is None else result.masks
 
     def _known_definition(self, node: Node, declaration: Declaration | None) -> Definition | None:
-        result = self._traced(node, declaration, [self.spec_of(one) for one in node.tensors()])
+        result = self._traced(node, declaration, [self.spec_of(tensor) for tensor in node.tensors()])
         return None if isinstance(result, Exception) else result
 
     def _traced(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
@@ -340,8 +340,8 @@ CONSTANT_TYPE = "Constant"
 
 def constant_shape(sizes: ProgramValue) -> ProgramValue:
     """Return the shape of random numbers or an array; the first size is the batch where it is not known."""
-    found = tuple([BATCH if size == "batch" else size for size in sizes])
-    return (BATCH, *found[1:]) if found and found[0] is None and BATCH not in found else found
+    results = tuple([BATCH if size == "batch" else size for size in sizes])
+    return (BATCH, *results[1:]) if results and results[0] is None and BATCH not in results else results
 
 
 def is_shape(value: ProgramValue) -> bool:
@@ -382,13 +382,13 @@ def sees_masks(declaration: Declaration) -> bool:
 
 def as_recorded(spec: Spec) -> tuple[Shape, str]:
     """Return a shape and a dtype as a model records them."""
-    sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
+    sizes = tuple([size if isinstance(size, int) else None for size in spec.shape])
     return sizes, "float32" if spec.dtype == "float" else spec.dtype
 
 
 def flat_tensors(value: object) -> list[Tensor]:
     """Return the tensors of a structure, in Keras's order."""
-    return [one for one in flat(value) if isinstance(one, Tensor)]
+    return [item for item in flat(value) if isinstance(item, Tensor)]
 
 
 def plain_call(
@@ -412,7 +412,7 @@ def plain_call(
         return value if isinstance(value, bool | int | float | str | type(None)) or value is Ellipsis else None
 
     def join(kind: type, items: list[ProgramValue]) -> ProgramValue:
-        return {str(key): one for key, one in items} if kind is dict else kind(items)
+        return {str(key): item for key, item in items} if kind is dict else kind(items)
 
     def known(value: ProgramValue) -> ProgramValue:
         result = rebuilt(value, converted, join)
@@ -424,12 +424,12 @@ def plain_call(
         return ConstantArray(plain(value), {int: "int32", bool: "bool"}.get(number_of(value.dtype), ""))
 
     args = tuple(map(tensor_or_known, node.args))
-    kwargs = {key: known(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
+    kwargs = {key: known(value) for key, value in node.kwargs.items() if key not in ("training", "**")}
     training = node.kwargs.get("training")
     if isinstance(training, bool) and node.layer.kind != "operation":
         kwargs["training"] = training
     if isinstance(node.layer, ModelValue) and node.layer.form == "functional":
         inputs = node.layer.inputs
         names = [tensor.node.layer.name for tensor in flat_tensors(inputs)]
-        args = tuple([in_model_order(one, inputs, names) for one in args])
+        args = tuple([in_model_order(argument, inputs, names) for argument in args])
     return args, kwargs

@@ -65,8 +65,8 @@ class Graphs:
         if key not in self.weights:
             layer = self.recorder.layer(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
             self.weights[key] = (variable, self.recorder.node(layer, (), {}, in_call=True).result())
-        found: Tensor = self.weights[key][1]
-        return found
+        weight_tensor: Tensor = self.weights[key][1]
+        return weight_tensor
 
     def weight_value(self, variable: Variable) -> ProgramValue:
         """Return what a weight is where code computes with it: a tensor in a `call`, numbers outside."""
@@ -106,10 +106,10 @@ class Graphs:
         specs = self.shapes.results(node)
         if specs is None and facts.results == 0:
             sections = [*node.args[1:], *node.kwargs.values()]
-            number = next((one for one in sections if isinstance(one, int) and one > 0), None)
-            lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
-            found = number if number is not None else lengths
-            return [node.result(i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
+            number = next((section for section in sections if isinstance(section, int) and section > 0), None)
+            lengths = next((len(section) for section in sections if type(section) in (list, tuple)), None)
+            result = number if number is not None else lengths
+            return [node.result(i) for i in range(min(result, 1000))] if result else self._count_unknown(node)
         number = len(specs) if specs else facts.results if facts.results > 1 else 2 * self._inner_states(layer)
         if not specs and layer.type == "Bidirectional" and (number or both_ways):
             number += 2 if both_ways else 1
@@ -142,8 +142,8 @@ class Graphs:
             model = self.recorder.model("own", "Lambda", layer.name, layer.place)
             model.config = {key: layer.config.get(key) for key in ("function", "arguments", "output_shape")}
             self.lambdas[key] = (layer, model)
-        found: ModelValue = self.lambdas[key][1]
-        return found
+        lambda_model: ModelValue = self.lambdas[key][1]
+        return lambda_model
 
     def split_input(self, tensor: Tensor, parts: list[ProgramValue]) -> ProgramValue:
         """Return the parts that an input of a `call` is unpacked into: it stands for as many inputs."""
@@ -154,8 +154,8 @@ class Graphs:
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
                 result = []
                 for name in names:
-                    one = self.recorder.layer("InputLayer", "layer", name, dict(layer.config), layer.place)
-                    result.append(self.recorder.bare_node(one, in_call=True).result())
+                    other = self.recorder.layer("InputLayer", "layer", name, dict(layer.config), layer.place)
+                    result.append(self.recorder.bare_node(other, in_call=True).result())
                 at = placed.index(tensor)
                 placed[at : at + 1] = result
                 return result
@@ -219,12 +219,12 @@ class Graphs:
                         f"'{layer.name}' gives {len(result)} tensors; a Sequential model needs layers that return one"
                     )
                     error = ShapeError(words, **layer.place.error_fields)
-                    if not any(one.fact == words for one in self.interpreter.effects.faults):
+                    if not any(fault.fact == words for fault in self.interpreter.effects.faults):
                         self.interpreter.effects.record_fault(error, layer.place)
                 current = node.result()
             self.sequences[key] = Graph([start], [current])
-        found: Graph | None = self.sequences[key]
-        return found
+        graph: Graph | None = self.sequences[key]
+        return graph
 
     def _unwritten(self, layer: LayerValue, *args: ProgramValue) -> Node:
         """Return a call that no line of the program makes."""
@@ -235,9 +235,9 @@ class Graphs:
 
     def first_shape(self, layer: LayerValue) -> ProgramValue:
         """Return the input shape (with the batch) that a layer carries, also as the first one of a model inside."""
-        found = self.recorder.first_shapes.get(id(layer))
-        if found is not None:
-            return found[1]
+        results = self.recorder.first_shapes.get(id(layer))
+        if results is not None:
+            return results[1]
         if isinstance(layer, ModelValue):
             if layer.form == "sequential" and layer.layers:
                 first = layer.layers[0]
@@ -255,9 +255,9 @@ class Graphs:
         """Return a layer and all that it holds, however deep."""
         waiting, seen = [layer], {id(layer)}
         while waiting:
-            one = waiting.pop()
-            yield one
-            inner = [part for part in self.inner_layers(one) if id(part) not in seen]
+            other = waiting.pop()
+            yield other
+            inner = [part for part in self.inner_layers(other) if id(part) not in seen]
             seen.update(map(id, inner))
             waiting += inner
 
@@ -269,19 +269,23 @@ class Graphs:
             return list(layer.layers)
         if layer.form == "functional":
             graph = self.graph(layer)
-            return [] if graph is None else [one for one in graph.layers if one.kind != "operation"]
+            return (
+                []
+                if graph is None
+                else [inner_layer for inner_layer in graph.layers if inner_layer.kind != "operation"]
+            )
         if layer.instance is None:
             return []
-        found: dict[int, LayerValue] = {}
-        for one in each_in(layer.instance.attributes):
-            inner = layer_of(one)
-            if isinstance(one, Variable):
-                known = self.weights.get(id(one))
-                inner = (known[1] if known else self.weight_tensor(one)).node.layer
+        results: dict[int, LayerValue] = {}
+        for item in each_in(layer.instance.attributes):
+            inner = layer_of(item)
+            if isinstance(item, Variable):
+                known = self.weights.get(id(item))
+                inner = (known[1] if known else self.weight_tensor(item)).node.layer
             _, inner = self.lambdas.get(id(inner), (inner, inner))
             if inner is not None and inner is not layer:
-                found.setdefault(id(inner), inner)
-        return list(found.values())
+                results.setdefault(id(inner), inner)
+        return list(results.values())
 
     def calls_of(self, layer: LayerValue) -> list[Node]:
         """Return the calls of a layer. Those of a Sequential model's are made when somebody asks."""
@@ -310,10 +314,10 @@ def parts_not_given(value: ModelValue) -> list[LayerValue]:
     """Return the parts of a model that nobody makes: arguments without a value, which it keeps."""
     attributes = value.instance.attributes if value.instance is not None else {}
     result: list[LayerValue] = []
-    for name, one in attributes.items():
-        if isinstance(one, Unknown) and one.lacks == "argument":
+    for name, attribute in attributes.items():
+        if isinstance(attribute, Unknown) and attribute.lacks == "argument":
             result.append(LayerValue(value.framework, "Layer", "custom", name, {}, value.place))
-            result[-1].reason = one
+            result[-1].reason = attribute
     return result
 
 
@@ -330,14 +334,14 @@ def model_of_parts(
     calls: list[Call] = []
     recorded: dict[TensorRef, tuple[Shape, str]] = {}
     outputs: list[TensorRef] = []
-    for one, layer in zip(inner, layers, strict=True):
-        graph = library.graph(one) if isinstance(one, ModelValue) else None
+    for other, layer in zip(inner, layers, strict=True):
+        graph = library.graph(other) if isinstance(other, ModelValue) else None
         specs = [] if graph is None else [library.shapes.spec_of(tensor) for tensor in graph.inputs]
         known = [spec for spec in specs if isinstance(spec, Spec)]
         if graph is None or len(known) < len(specs):
-            if one.type != WEIGHT_TYPE:
-                why = unknown_at(one.place, f"no input of {one.name} is in the code")
-                gaps.append((one.reason or why, layer.name))
+            if other.type != WEIGHT_TYPE:
+                why = unknown_at(other.place, f"no input of {other.name} is in the code")
+                gaps.append((other.reason or why, layer.name))
             continue
         refs = [TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs]
         recorded.update(zip(refs, map(as_recorded, known), strict=True))
@@ -368,19 +372,19 @@ def is_empty(model: ModelValue) -> bool:
     return model.form == "sequential" and not model.layers and not model.open
 
 
-def distinct(found: list[FoundModel], first: Container[str] = ()) -> list[FoundModel]:
+def distinct(models: list[FoundModel], first: Container[str] = ()) -> list[FoundModel]:
     """Return the models under different names; those that the source knows by a name of `first` have it before
     others."""
     names = FreeNames()
-    order = sorted(range(len(found)), key=lambda place: found[place].name not in first or found[place].loose)
-    taken = {place: names.take(found[place].name) for place in order}
-    return [one._replace(name=taken[place]) for place, one in enumerate(found)]
+    order = sorted(range(len(models)), key=lambda place: models[place].name not in first or models[place].loose)
+    taken = {place: names.take(models[place].name) for place in order}
+    return [model._replace(name=taken[place]) for place, model in enumerate(models)]
 
 
 def models_in(result: ProgramValue) -> list[ModelValue]:
     """Return the models that a function gave: its result, or those in a row or a dictionary."""
     items = result if type(result) in (list, tuple) else list(result.values()) if type(result) is dict else [result]
-    return [layer for one in items if isinstance(layer := layer_of(one), ModelValue)]
+    return [layer for item in items if isinstance(layer := layer_of(item), ModelValue)]
 
 
 # Reach --------------------------------------------------------------------------------------------------------------
@@ -392,10 +396,10 @@ def parts_of(model: ModelValue) -> dict[int, LayerValue]:
     waiting: list[LayerValue] = list(graphs_of(model).inner_layers(model))
     seen: dict[int, LayerValue] = {}
     while waiting:
-        one = waiting.pop()
-        if id(one) not in seen:
-            seen[id(one)] = one
-            waiting += graphs_of(one).inner_layers(one)
+        layer = waiting.pop()
+        if id(layer) not in seen:
+            seen[id(layer)] = layer
+            waiting += graphs_of(layer).inner_layers(layer)
     return seen
 
 
@@ -415,10 +419,10 @@ def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[P
         if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
             interpreter.effects.record_local_assumption(variable.choice)
             met.add(variable.choice)
-        for one in graphs_of(layer).inner_layers(layer):
-            if id(one) not in seen:
-                seen.add(id(one))
-                waiting.append((one, spans))
+        for other in graphs_of(layer).inner_layers(layer):
+            if id(other) not in seen:
+                seen.add(id(other))
+                waiting.append((other, spans))
     return last, met
 
 
@@ -446,12 +450,12 @@ def reaching(
         statement, place = origin
         end = effects.end_of(statement)
         return any(
-            (one.created_at < end and statement <= one.changed_at)
-            or (statement, id(one)) in effects.uses
-            or (isinstance(one, ModelValue) and fault in one.depends_on)
-            or any(Place(*node.place[:2]) == Place(*place[:2]) for node in one.nodes)
-            for one in parts
+            (part.created_at < end and statement <= part.changed_at)
+            or (statement, id(part)) in effects.uses
+            or (isinstance(part, ModelValue) and fault in part.depends_on)
+            or any(Place(*node.place[:2]) == Place(*place[:2]) for node in part.nodes)
+            for part in parts
         )
 
-    found = [one for one in faults if reaches(one)]
-    return found, [one for one in faults if one not in found]
+    errors = [fault for fault in faults if reaches(fault)]
+    return errors, [fault for fault in faults if fault not in errors]

@@ -43,9 +43,9 @@ _MOST_VALUE = 1e30
 _MOST_POWER = 10
 
 
-def differ(one: int | None, other: int | None) -> bool:
+def differ(number: int | None, other: int | None) -> bool:
     """Return whether two sizes are known and not the same."""
-    return one is not None and other is not None and one != other
+    return number is not None and other is not None and number != other
 
 
 def operate(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
@@ -63,7 +63,7 @@ def operate(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
     known = result.values
     if not result.shape and known is not None:
         return known[0]
-    floats = [one.dtype for one in (first, second) if one.shape and one.dtype.startswith("float")]
+    floats = [array.dtype for array in (first, second) if array.shape and array.dtype.startswith("float")]
     is_float = name == "Div" or (known is not None and float in map(type, known))
     dtype = floats[0] if floats else "float32" if is_float else (first if first.shape else second).dtype
     return result._replace(dtype=dtype, bounds=_bounds(name, first, second))
@@ -73,12 +73,12 @@ def _of_two(name: str, first: ProgramValue, second: ProgramValue, budget: Budget
     """Return what an operator on two values of arrays gives. What Python refuses of numbers is inf or nan in an array,
     which is not computed."""
     try:
-        found = binary(name, first, second, budget)
+        result = binary(name, first, second, budget)
     except ProgramError as error:
         if error.kind in ("ZeroDivisionError", "OverflowError"):
             return Unknown("inf or nan")
         raise
-    return Unknown("nan") if type(found) is complex else found
+    return Unknown("nan") if type(result) is complex else result
 
 
 def _of_shape(array: ArrayData, shape: Iterable[int | None]) -> ArrayData:
@@ -86,21 +86,21 @@ def _of_shape(array: ArrayData, shape: Iterable[int | None]) -> ArrayData:
     return type(array)(tuple(shape))
 
 
-_BOUNDED = frozenset(one.__name__ for one in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow))
+_BOUNDED = frozenset(item.__name__ for item in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow))
 
 
 def _bounds(name: str, first: ArrayData, second: ArrayData) -> tuple[float, float] | None:
     """Return the bounds of an operation on random numbers and one number: those of its ends, and of 0 between them."""
-    one, other = (each.bounds or (each.values if not each.shape else None) for each in (first, second))
-    if not one or not other or (first.shape and second.shape) or name not in _BOUNDED:
+    item, other = (each.bounds or (each.values if not each.shape else None) for each in (first, second))
+    if not item or not other or (first.shape and second.shape) or name not in _BOUNDED:
         return None
     if name in ("Div", "Pow") and (len(other) > 1 or (name == "Pow" and other[0] not in range(_MOST_POWER))):
         return None
-    zero = [0] if all(isinstance(end, int | float) for end in one) and one[0] < 0 < one[-1] else []
-    found = [binary(name, a, b, Budget()) for a in [*one, *zero] for b in other]
-    if any(not isinstance(end, int | float) or abs(end) > _MOST_VALUE for end in found):
+    zero = [0] if all(isinstance(end, int | float) for end in item) and item[0] < 0 < item[-1] else []
+    results = [binary(name, a, b, Budget()) for a in [*item, *zero] for b in other]
+    if any(not isinstance(end, int | float) or abs(end) > _MOST_VALUE for end in results):
         return None
-    return min(found), max(found)
+    return min(results), max(results)
 
 
 def _paired(
@@ -108,19 +108,19 @@ def _paired(
 ) -> ArrayData:
     """Return what two arrays give that are broadcast, pair by pair of their values."""
     shape = broadcast(first.shape, second.shape)
-    one, other = first.values, second.values
-    if one is None or other is None or not is_small(shape):
+    item, other = first.values, second.values
+    if item is None or other is None or not is_small(shape):
         return _of_shape(first, shape)
     pairs = zip(spread(first.shape, shape), spread(second.shape, shape), strict=True)
-    found = tuple([compute(one[a], other[b]) for a, b in pairs])
-    values = None if any(isinstance(value, Unknown) for value in found) else found
+    results = tuple([compute(item[a], other[b]) for a, b in pairs])
+    values = None if any(isinstance(value, Unknown) for value in results) else results
     return _of_shape(first, shape)._replace(cells=values)
 
 
 def compared(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
     """Return the truth values of a comparison, element by element; NotImplemented where the numbers are not known."""
-    found = _paired(first, second, lambda a, b: compare(name, a, b))
-    return found._replace(dtype="bool") if found.values is not None else NotImplemented
+    array = _paired(first, second, lambda a, b: compare(name, a, b))
+    return array._replace(dtype="bool") if array.values is not None else NotImplemented
 
 
 # Folds --------------------------------------------------------------------------------------------------------------
@@ -135,9 +135,9 @@ def folded(name: str, array: ArrayData, args: Arguments, kwargs: Keywords) -> Pr
         return fold(name, array)
     axes = axis if type(axis) in (tuple, list) else (axis,)
     count = len(array.shape)
-    if not all(isinstance(one, int) for one in axes):
+    if not all(isinstance(item, int) for item in axes):
         return axis if isinstance(axis, Unknown) else Unknown(f"the {name} of data")
-    gone = {axis_of(one, count) for one in axes}
+    gone = {axis_of(item, count) for item in axes}
     keeps = kwargs.get("keepdims") is True
     result = _of_shape(
         array, [1 if i in gone else size for i, size in enumerate(array.shape) if keeps or i not in gone]
@@ -150,20 +150,20 @@ def folded(name: str, array: ArrayData, args: Arguments, kwargs: Keywords) -> Pr
         for some in ([i for i in range(count) if i not in gone], sorted(gone))
     )
     rows = [array._replace(shape=(len(inside),), cells=tuple([known[a + b] for b in inside])) for a in rest]
-    found = [fold(name, one) for one in rows]
-    is_known = not any(isinstance(one, Unknown) for one in found)
+    results = [fold(name, row) for row in rows]
+    is_known = not any(isinstance(item, Unknown) for item in results)
     if not result.shape:
-        return found[0]
+        return results[0]
     dtype = {"any": "bool", "all": "bool", "mean": "float32"}.get(name, array.dtype)
-    return result._replace(cells=tuple(found) if is_known else None, dtype=dtype)
+    return result._replace(cells=tuple(results) if is_known else None, dtype=dtype)
 
 
 def product(values: Iterable[ProgramValue]) -> ProgramValue:
     """Return all values multiplied; Unknown where one of them is, or where the product is too large."""
     result: ProgramValue = 1
     budget = Budget()
-    for one in values:
-        result = one if isinstance(one, Unknown) else binary("Mult", result, one, budget)
+    for value in values:
+        result = value if isinstance(value, Unknown) else binary("Mult", result, value, budget)
         if isinstance(result, Unknown):
             break
     return result
@@ -259,13 +259,13 @@ class Array(ArrayData):
         framework = evaluator.call_framework
         if framework is None or getattr(result, "values", result) is not None:
             return result
-        given = [one.values if isinstance(one, Array) else one for one in (left, right)]
+        given = [item.values if isinstance(item, Array) else item for item in (left, right)]
         return result if None in given else framework.operator(name, left, right)
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name == "Invert":
             known = self.values if self.dtype == "bool" else None
-            return self._replace(cells=None if known is None else tuple([not one for one in known]))
+            return self._replace(cells=None if known is None else tuple([not item for item in known]))
         return evaluator.operate("Mult", self, -1 if name == "USub" else 1)
 
     def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
@@ -339,8 +339,8 @@ def array_of(value: ProgramValue) -> ProgramValue:
     if {*map(type, value)} <= {int, float}:
         dtype = "int64" if {*map(type, value)} == {int} else "float64"
         return Array((len(value),), tuple(map(number_of(dtype), value)), None, dtype)
-    rows = [array_of(one) for one in value]
-    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
+    rows = [array_of(item) for item in value]
+    unknown = next((row for row in rows if isinstance(row, Unknown)), None)
     if unknown is not None:
         return unknown
     shapes = {row.shape for row in rows}
@@ -349,7 +349,7 @@ def array_of(value: ProgramValue) -> ProgramValue:
     inner = shapes.pop() if shapes else ()
     dtype = common_dtype(rows) if rows else "float64"
     known = all([row.is_known for row in rows]) and sum([len(row.values) for row in rows]) <= MOST_ITEMS
-    values = tuple([one for row in rows for one in row.values]) if known else None
+    values = tuple([item for row in rows for item in row.values]) if known else None
     if values is not None and {row.dtype for row in rows} != {dtype} and {*map(type, values)} <= {bool, int, float}:
         values = tuple(map(number_of(dtype), values))
     return Array((len(rows), *inner), values, None, dtype)
@@ -361,12 +361,12 @@ _DTYPES = {bool: "bool", int: "int64"}
 def key_of(key: object) -> ProgramValue:
     """Return what stands between the brackets of `array[key]`, with arrays in the place of lists."""
     keys = key if type(key) is tuple else (key,)
-    return tuple([_listed_rows(one) if type(one) is list else one for one in keys])
+    return tuple([_listed_rows(item) if type(item) is list else item for item in keys])
 
 
 def _listed_rows(rows: list[ProgramValue]) -> Array:
-    found = array_of(rows)
-    return Array((len(rows),), None, None, "int64") if isinstance(found, Unknown) else found
+    result = array_of(rows)
+    return Array((len(rows),), None, None, "int64") if isinstance(result, Unknown) else result
 
 
 def memory_of(value: ProgramValue) -> ProgramValue:
@@ -410,9 +410,9 @@ def cast(array: Array, dtype: object) -> Array:
     name = {"int": "int64", "float": "float64"}.get(name_of_dtype(dtype), name_of_dtype(dtype)) or array.dtype
     values = array.values
     if values is not None and "int" in name:
-        known = all(isinstance(one, int) or (isinstance(one, float) and math.isfinite(one)) for one in values)
+        known = all(isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)) for value in values)
         values = tuple(map(int, values)) if known else None
-    elif values is not None and "float" in name and all(isinstance(one, int | float) for one in values):
+    elif values is not None and "float" in name and all(isinstance(value, int | float) for value in values):
         values = tuple(map(float, values))
     elif values is not None and name == "bool":
         values = tuple(map(bool, values))
@@ -428,14 +428,14 @@ def call_method(array: Array, name: str, args: Arguments, kwargs: Keywords) -> P
     if name in SAME:
         array = array.copied() if name in ("copy", "astype") else array
         return cast(array, args[0] if args else kwargs.get("dtype")) if name == "astype" else array
-    if name == "squeeze" and all(isinstance(one, int) for one in args):
+    if name == "squeeze" and all(isinstance(argument, int) for argument in args):
         axis = kwargs.get("axis")
         return array.squeezed(args or ([axis] if isinstance(axis, int) else axis))
     if name == "tolist":
         return listed(plain(array))
     if name in FOLDS:
         return folded(name, array, args, kwargs)
-    if name == "transpose" and args and all(isinstance(one, int) for one in args):
+    if name == "transpose" and args and all(isinstance(argument, int) for argument in args):
         return array.permuted(args)
     if name == "item" and array.values is not None and len(array.values) == 1:
         return array.values[0]
@@ -449,4 +449,4 @@ def in_a_tuple(args: Sequence[ProgramValue]) -> tuple[ProgramValue, ...]:
 
 def listed(value: object) -> ProgramValue:
     """Return nested tuples as nested lists."""
-    return [listed(one) for one in value] if type(value) is tuple else value
+    return [listed(item) for item in value] if type(value) is tuple else value

@@ -44,11 +44,11 @@ class ArrayCells:
     def read(self) -> tuple[Any, ...] | None:
         """Return the values; None where they are not known."""
         known = self.memory.values
-        return None if known is None or self.places is None else tuple([known[one] for one in self.places])
+        return None if known is None or self.places is None else tuple([known[place] for place in self.places])
 
     def at(self, numbers: Iterable[int]) -> ArrayCells:
         """Return the cells of a view, by the numbers of its values among those of the array."""
-        return ArrayCells(self.memory, None if self.places is None else [self.places[one] for one in numbers])
+        return ArrayCells(self.memory, None if self.places is None else [self.places[number] for number in numbers])
 
     def write(self, values: Sequence[Any] | None) -> None:
         """Change all values; None for values that are not known."""
@@ -56,8 +56,8 @@ class ArrayCells:
         if values is None or self.places is None:
             self.memory.values = None
         elif known is not None:
-            for place, one in zip(self.places, values, strict=True):
-                known[place] = one
+            for place, value in zip(self.places, values, strict=True):
+                known[place] = value
 
     @property
     def is_one_piece(self) -> bool:
@@ -125,7 +125,9 @@ class ArrayData(Record, Value):
     def range(self) -> tuple[float, float] | None:
         """Return the smallest and the largest number, None where they are not known. Of random numbers there must be so
         many that the ends are among them, or close."""
-        values = [float(one) for one in self.values or () if isinstance(one, int | float) and abs(one) < _MOST_VALUE]
+        values = [
+            float(value) for value in self.values or () if isinstance(value, int | float) and abs(value) < _MOST_VALUE
+        ]
         if values and len(values) == len(self.values or ()):
             return min(values), max(values)
         if self.bounds is None or None in self.shape:
@@ -137,7 +139,7 @@ class ArrayData(Record, Value):
     def ones(self) -> tuple[float, float] | None:
         """Return the smallest and the largest number of ones in a row of zeros and ones; None for anything else."""
         values, width = self.values, self.shape[-1] if len(self.shape) > 1 else None
-        if values and width and all(type(one) in (int, float, bool) and one in (0, 1) for one in values):
+        if values and width and all(type(value) in (int, float, bool) and value in (0, 1) for value in values):
             counts = [sum(map(bool, values[at : at + width])) for at in range(0, len(values), width)]
             return min(counts), max(counts)
         return (0, math.inf) if self.several else None
@@ -172,7 +174,7 @@ class ArrayData(Record, Value):
     def squeezed(self, axes: Iterable[int] | None = None) -> Self:
         """Return a view without axes of size 1: all of them, or some."""
         count = len(self.shape)
-        gone = range(count) if axes is None else [axis_of(one, count) for one in axes]
+        gone = range(count) if axes is None else [axis_of(axis, count) for axis in axes]
         return self.view(tuple([size for i, size in enumerate(self.shape) if i not in gone or size != 1]))
 
     def spread(self, shape: Shape) -> Self:
@@ -183,19 +185,19 @@ class ArrayData(Record, Value):
 
     def reshaped(self, sizes: Sequence[ProgramValue]) -> Self | Unknown:
         """Return the array with another shape: a view where its axes lie in order in memory, else a copy."""
-        sizes = [plain(one) for one in sizes]
-        if any(isinstance(one, Unknown) for one in sizes):
-            return next(one for one in sizes if isinstance(one, Unknown))
-        known = [one for one in sizes if isinstance(one, int) and one >= 0]
+        sizes = [plain(size) for size in sizes]
+        if any(isinstance(size, Unknown) for size in sizes):
+            return next(size for size in sizes if isinstance(size, Unknown))
+        known = [size for size in sizes if isinstance(size, int) and size >= 0]
         if None not in self.shape and len(known) + sizes.count(-1) == len(sizes) and sizes.count(-1) < 2:
             total, product = count_of(self.shape), math.prod(known)
             if total != product if -1 not in sizes else product == 0 or total % product:
                 raise ProgramError(
                     "ValueError", f"an array of {self.shape} has {total:,} numbers, no {tuple(sizes)} of them"
                 )
-            sizes = [total // product if one == -1 else one for one in sizes]
+            sizes = [total // product if size == -1 else size for size in sizes]
             known = sizes
-        shape = tuple([one if isinstance(one, int) and one >= 0 else None for one in sizes])
+        shape = tuple([size if isinstance(size, int) and size >= 0 else None for size in sizes])
         if len(known) < len(sizes):
             return self._replace(shape=shape, cells=None)
         places = self.shared.places
@@ -207,32 +209,32 @@ class ArrayData(Record, Value):
 
     def part(self, key: object) -> Self | Unknown:
         """Return the part under a key: a view, or a copy of what arrays in the key pick."""
-        found = self.under(key)
-        picks = any(isinstance(one, ArrayData) for one in (key if type(key) is tuple else (key,)))
-        return found.copied() if picks and not isinstance(found, Unknown) else found
+        result = self.under(key)
+        picks = any(isinstance(item, ArrayData) for item in (key if type(key) is tuple else (key,)))
+        return result.copied() if picks and not isinstance(result, Unknown) else result
 
     def under(self, key: object) -> Self | Unknown:
         """Return the view that is changed by `array[key] = …`."""
         keys = _whole(key if type(key) is tuple else (key,), len(self.shape))
-        if any(isinstance(one, Unknown) for one in keys):
+        if any(isinstance(item, Unknown) for item in keys):
             return Unknown("unknown rows of data")
-        if sum(isinstance(one, ArrayData) and bool(one.shape) for one in keys) > 1:
+        if sum(isinstance(item, ArrayData) and bool(item.shape) for item in keys) > 1:
             return Unknown("a part that is picked by several arrays")
         sizes: list[int | None] = []
         picked: list[tuple[int | None, Sequence[int] | None]] = []
         left = [*self.shape]
-        for one in keys:
-            if one is None:
+        for other in keys:
+            if other is None:
                 sizes.append(1)
                 continue
-            axes, left = left[: _axes(one)], left[_axes(one) :]
-            size = None if None in axes or len(axes) < _axes(one) else count_of(tuple(axes))
-            rows = _rows(one, tuple(axes), size)
+            axes, left = left[: _axes(other)], left[_axes(other) :]
+            size = None if None in axes or len(axes) < _axes(other) else count_of(tuple(axes))
+            rows = _rows(other, tuple(axes), size)
             picked.append((size, rows))
-            if isinstance(one, slice):
-                sizes.append(_sliced(one, size))
-            elif isinstance(one, ArrayData):
-                sizes += one.shape if one.dtype != "bool" else [None if rows is None else len(rows)]
+            if isinstance(other, slice):
+                sizes.append(_sliced(other, size))
+            elif isinstance(other, ArrayData):
+                sizes += other.shape if other.dtype != "bool" else [None if rows is None else len(rows)]
         shape = (*sizes, *left)
         picked += [(size, None if size is None or is_open(size) else range(size)) for size in left]
         is_known = self.is_known and all(rows is not None for _, rows in picked)
@@ -241,7 +243,7 @@ class ArrayData(Record, Value):
             for size, rows in picked:
                 numbers = [number * (size or 0) + row for number in numbers for row in rows or ()]
             return self.view(shape, numbers)._replace(classes=None)
-        is_whole = all(one is None or one == slice(None) for one in keys if not isinstance(one, ArrayData))
+        is_whole = all(item is None or item == slice(None) for item in keys if not isinstance(item, ArrayData))
         has_all = is_whole or (shape and isinstance(shape[0], int) and shape[0] >= _ALL_CLASSES)
         cells = ArrayCells(self.shared.memory, None)
         return self._replace(shape=shape, cells=cells, classes=self.classes if has_all else None)
@@ -257,7 +259,7 @@ class ArrayData(Record, Value):
             raise ProgramError("ValueError", f"values of the shape {given.shape} do not fit into {self.shape}")
         number = number_of(self.dtype)
         try:
-            self.shared.write([number(known[one]) for one in spread(fitting.shape, self.shape)])
+            self.shared.write([number(known[other]) for other in spread(fitting.shape, self.shape)])
         except (TypeError, ValueError, OverflowError):
             self.shared.write(None)
 
@@ -265,10 +267,10 @@ class ArrayData(Record, Value):
 def _whole(keys: tuple[ProgramValue, ...], count: int) -> tuple[ProgramValue, ...]:
     """Return keys without an ellipsis. Raises `ProgramError` for more of them than there are axes."""
     given = sum(map(_axes, keys))
-    if any(one is Ellipsis for one in keys):
-        at = next(i for i, one in enumerate(keys) if one is Ellipsis)
+    if any(key is Ellipsis for key in keys):
+        at = next(i for i, key in enumerate(keys) if key is Ellipsis)
         keys = (*keys[:at], *[slice(None)] * (count - given), *keys[at + 1 :])
-    if given > count and all(one is None or isinstance(one, int | slice) for one in keys):
+    if given > count and all(key is None or isinstance(key, int | slice) for key in keys):
         raise ProgramError("IndexError", f"{given} indices for an array of {count} axes")
     return keys
 
@@ -285,7 +287,7 @@ def _rows(key: ProgramValue, shape: Shape, size: int | None) -> Sequence[int] | 
     if size is None or is_open(size) or isinstance(key, bool):
         return None
     if isinstance(key, slice):
-        is_known = all(type(one) in (int, type(None)) for one in (key.start, key.stop, key.step))
+        is_known = all(type(item) in (int, type(None)) for item in (key.start, key.stop, key.step))
         return range(*key.indices(size)) if is_known else None
     known = (key,) if isinstance(key, int) else key.values if isinstance(key, ArrayData) else None
     if known is None or not {*map(type, known)} <= {int, bool}:
@@ -293,15 +295,15 @@ def _rows(key: ProgramValue, shape: Shape, size: int | None) -> Sequence[int] | 
     if isinstance(key, ArrayData) and key.dtype == "bool":
         if key.shape != shape:
             raise ProgramError("IndexError", f"truth values of the shape {key.shape} pick from axes of {shape}")
-        return [i for i, one in enumerate(known) if one]
-    if any(not -size <= one < size for one in known):
+        return [i for i, item in enumerate(known) if item]
+    if any(not -size <= item < size for item in known):
         raise ProgramError("IndexError", "index is out of bounds")
-    return [one % size for one in known]
+    return [item % size for item in known]
 
 
 def _sliced(key: slice, size: int | None) -> int | None:
     parts = (key.start, key.stop, key.step)
-    if size is None or not all(one is None or isinstance(one, int) for one in parts):
+    if size is None or not all(part is None or isinstance(part, int) for part in parts):
         return size if parts == (None, None, None) else None
     return slice_range(key, size)[1]
 
@@ -331,10 +333,10 @@ def places(shape: Shape) -> int:
     return math.prod([max(size or 0, 1) for size in shape])
 
 
-def broadcast(one: Shape, other: Shape) -> Shape:
+def broadcast(item: Shape, other: Shape) -> Shape:
     """Return the shape of an operation on two arrays. Raises `ProgramError` where there is none."""
-    count = max(len(one), len(other))
-    first, second = (1,) * (count - len(one)) + one, (1,) * (count - len(other)) + other
+    count = max(len(item), len(other))
+    first, second = (1,) * (count - len(item)) + item, (1,) * (count - len(other)) + other
     sizes: list[int | None] = []
     for a, b in zip(first, second, strict=True):
         if a == b or b == 1:
@@ -344,7 +346,7 @@ def broadcast(one: Shape, other: Shape) -> Shape:
         elif a is None or b is None:
             sizes.append(None)
         else:
-            raise ProgramError("ValueError", f"shapes {one} and {other} do not broadcast")
+            raise ProgramError("ValueError", f"shapes {item} and {other} do not broadcast")
     return tuple(sizes)
 
 
@@ -355,10 +357,10 @@ def steps_of(shape: Shape) -> list[int]:
 
 def numbers_of(sizes: Iterable[int | None], steps: Iterable[int]) -> list[int]:
     """Return the numbers of the values along axes of some sizes, each with a step from one value to the next."""
-    found = [0]
+    numbers = [0]
     for size, step in zip(sizes, steps, strict=True):
-        found = [number + i * step for number in found for i in range(size or 0)]
-    return found
+        numbers = [number + i * step for number in numbers for i in range(size or 0)]
+    return numbers
 
 
 def spread(own: Shape, shape: Shape) -> list[int]:
@@ -405,7 +407,7 @@ def joined(rows: Sequence[ArrayData], axis: int) -> ArrayData:
     if is_small(tuple(shape)) and all(row.is_known for row in rows):
         known = [(row.values or (), count_of(row.shape[at:])) for row in rows]
         lead = range(count_of(tuple(shape[:at])))
-        values = tuple([one for i in lead for each, size in known for one in each[i * size : (i + 1) * size]])
+        values = tuple([item for i in lead for each, size in known for item in each[i * size : (i + 1) * size]])
     dtype = common_dtype(rows)
     if values is not None and {row.dtype for row in rows} != {dtype}:
         values = tuple(map(number_of(dtype), values))

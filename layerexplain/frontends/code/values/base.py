@@ -427,8 +427,8 @@ class OneOf(Unknown):
     among: tuple[Identity, ...] = ()
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
-        for one in self.among:
-            one.set_attribute(evaluator, name, self.plain())
+        for identity in self.among:
+            identity.set_attribute(evaluator, name, self.plain())
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.plain()
@@ -450,7 +450,7 @@ class OneOf(Unknown):
 def one_of(why: Unknown, objects: Iterable[ProgramValue]) -> Unknown:
     """Return some of several values, `why` being why it is not known which; only objects are changed by what happens
     to it."""
-    among = tuple([one for one in objects if isinstance(one, Identity)])
+    among = tuple([item for item in objects if isinstance(item, Identity)])
     if not among or isinstance(why, OneOf):
         return why
     return OneOf(**{field: getattr(why, field) for field in Unknown._fields}, among=among)
@@ -488,7 +488,7 @@ def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
     """Return why a key is not known; None for one that is."""
     if isinstance(key, Unknown):
         return key
-    if isinstance(key, slice) and not all(isinstance(one, int | None) for one in (key.start, key.stop, key.step)):
+    if isinstance(key, slice) and not all(isinstance(item, int | None) for item in (key.start, key.stop, key.step)):
         return evaluator.unknown("a slice to an unknown size")
     return None
 
@@ -537,4 +537,4 @@ class UnknownValue(Exception):
 def unknown_value(given: Iterable[ProgramValue], words: str) -> UnknownValue:
     """Return the error of a function that cannot be computed: the first unknown value that it is given, else
     `words`."""
-    return UnknownValue(next((one for one in given if isinstance(one, Unknown)), Unknown(words)))
+    return UnknownValue(next((item for item in given if isinstance(item, Unknown)), Unknown(words)))

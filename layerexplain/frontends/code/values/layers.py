@@ -209,7 +209,9 @@ class Tensor(Value):
             "output",
             *[f"{way}{state}" for way in (("forward_", "backward_") if both else ("",)) for state in states],
         ]
-        if len(names) != len(results) or not all(isinstance(one, Tensor) and one.node is self.node for one in results):
+        if len(names) != len(results) or not all(
+            isinstance(result, Tensor) and result.node is self.node for result in results
+        ):
             return ""
         joined = "; Concatenate()([forward_h, backward_h]) joins them, for twice the units" if both else ""
         return f"; {type_} gives {', '.join(names)}{joined}"
@@ -238,8 +240,8 @@ class GraphTensor(Tensor):
     """A tensor outside of any `call`. It has no numbers, and Keras refuses what needs them."""
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        found = self.framework.tensor_has(name)
-        return None if name.startswith("_") and not found else found
+        result = self.framework.tensor_has(name)
+        return None if name.startswith("_") and not result else result
 
     def check_use(self, use: Use, place: Place, words: str = "") -> None:
         if use in ("test", "number") or self.node.layer.kind == "layer":
@@ -412,10 +414,10 @@ class ModelValue(LayerValue):
 
 def tensors_in(value: object) -> list[Tensor]:
     """Return the tensors in a value, at any depth."""
-    return [one for one in each_in(value) if isinstance(one, Tensor)]
+    return [item for item in each_in(value) if isinstance(item, Tensor)]
 
 
 def unknown_in(value: object) -> Unknown | None:
     """Return the first unknown value in a value, at any depth."""
-    found = [one for one in each_in(value, settings=True) if isinstance(one, Unknown)]
-    return found[0] if found else None
+    unknowns = [item for item in each_in(value, settings=True) if isinstance(item, Unknown)]
+    return unknowns[0] if unknowns else None

@@ -124,8 +124,8 @@ class NamesOf(Record, Value):
     evaluator: Evaluator
 
     def contains(self, value: object) -> ProgramValue:
-        found = self.of.has_attribute(self.evaluator, value) if isinstance(value, str) else False
-        return Unknown(f"whether {self.of.path} has a name") if found is None else found
+        result = self.of.has_attribute(self.evaluator, value) if isinstance(value, str) else False
+        return Unknown(f"whether {self.of.path} has a name") if result is None else result
 
 
 # Namespaces ---------------------------------------------------------------------------------------------------------

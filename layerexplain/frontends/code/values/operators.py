@@ -50,27 +50,27 @@ def each_in(value: object, *, settings: bool = False, by_key: bool = False) -> l
     >>> each_in(items)[-2:]
     [3, ?]
     """
-    found: list[ProgramValue] = []
+    results: list[ProgramValue] = []
     waiting: list[ProgramValue] = [value]
     left: int | None = None
     while waiting:
-        one = waiting.pop()
-        kind = type(one)
-        if settings and isinstance(one, Value) and (arguments := one.stated_arguments()) is not None:
-            one, kind = arguments, dict
+        item = waiting.pop()
+        kind = type(item)
+        if settings and isinstance(item, Value) and (arguments := item.stated_arguments()) is not None:
+            item, kind = arguments, dict
         if kind not in NESTING:
-            found.append(one)
+            results.append(item)
             continue
-        left = MOST_ITEMS if left is None else left - len(one) - 1
+        left = MOST_ITEMS if left is None else left - len(item) - 1
         if left < 0:
-            return [*found, Unknown(TOO_LARGE)]
+            return [*results, Unknown(TOO_LARGE)]
         if kind is not dict:
-            waiting += one[::-1]
-        elif by_key and {*map(type, one)} == {str}:
-            waiting += [one[key] for key in sorted(one, reverse=True)]
+            waiting += item[::-1]
+        elif by_key and {*map(type, item)} == {str}:
+            waiting += [item[key] for key in sorted(item, reverse=True)]
         else:
-            waiting += reversed(list(one.values()))
-    return found
+            waiting += reversed(list(item.values()))
+    return results
 
 
 class _TooLarge(Exception):
@@ -97,9 +97,9 @@ class Rebuilding:
             raise _TooLarge
         self.deep += 1
         key, items = self.key, []
-        for name, one in value.items() if kind is dict else zip(repeat(key), value):
+        for name, item in value.items() if kind is dict else zip(repeat(key), value):
             self.key = str(name)
-            items.append(self(one))
+            items.append(self(item))
         self.deep, self.key = self.deep - 1, key
         return self.join(kind, [*zip(value, items, strict=True)] if kind is dict else items)
 
@@ -141,7 +141,7 @@ def mirrored(value: ProgramValue, change: _Leaf, kinds: _Kinds) -> ProgramValue:
     """
     if type(value) not in NESTING:
         return change(value) if isinstance(value, kinds) else value
-    return rebuilt(value, lambda one, inside: change(one) if isinstance(one, kinds) else one)
+    return rebuilt(value, lambda item, inside: change(item) if isinstance(item, kinds) else item)
 
 
 def mirrored_call(
@@ -152,13 +152,13 @@ def mirrored_call(
 ) -> tuple[Arguments, Keywords]:
     """Return the arguments of a call with each value of some kinds replaced, one that is too large Unknown: those by
     position first, since `change` may count."""
-    listed = [mirrored(one, change, kinds) for one in args]
-    return listed, {key: mirrored(one, change, kinds) for key, one in kwargs.items()}
+    listed = [mirrored(argument, change, kinds) for argument in args]
+    return listed, {key: mirrored(value, change, kinds) for key, value in kwargs.items()}
 
 
 def copied(value: ProgramValue) -> ProgramValue:
     """Return a structure as it is now, Unknown where it is too large: the program may change its lists afterwards."""
-    return rebuilt(value, lambda one, inside: one) if type(value) in NESTING else value
+    return rebuilt(value, lambda item, inside: item) if type(value) in NESTING else value
 
 
 # Operators ----------------------------------------------------------------------------------------------------------
@@ -228,9 +228,10 @@ def _of_sizes(name: str, left: object, right: object) -> ProgramValue:
     else a size of which nothing more is known. A part of the batch is taken to be whole, which is a condition on it."""
     size: ProgramValue = left if isinstance(left, Size) else right
     (a, per), (b, of) = [
-        (one.times, one.per) if isinstance(one, Size) and (one.tensor, one.axis) == (size.tensor, size.axis) else
-        (one, 0) if type(one) is int and one > 0 else (0, 0)
-        for one in (left, right)
+        (other.times, other.per)
+        if isinstance(other, Size) and (other.tensor, other.axis) == (size.tensor, size.axis)
+        else (other, 0) if type(other) is int and other > 0 else (0, 0)
+        for other in (left, right)
     ]  # fmt: skip
     if size.tensor is None or not (a and b):
         return Size()
@@ -267,10 +268,10 @@ def _size(name: str, left: object, right: object) -> int | None:
         return 1 if total <= MOST_BITS else None
     sequences = (str, bytes, list, tuple)
     if name == "Mult":
-        for one, times in ((left, right), (right, left)):
-            if isinstance(one, sequences) and isinstance(times, int):
-                most = MOST_TEXT if isinstance(one, str | bytes) else MOST_ITEMS
-                total = len(one) * max(times, 0)
+        for item, times in ((left, right), (right, left)):
+            if isinstance(item, sequences) and isinstance(times, int):
+                most = MOST_TEXT if isinstance(item, str | bytes) else MOST_ITEMS
+                total = len(item) * max(times, 0)
                 return total if total <= most else None
     if name == "Add" and isinstance(left, sequences) and isinstance(right, sequences):
         most = MOST_TEXT if isinstance(left, str | bytes) else MOST_ITEMS
@@ -320,10 +321,10 @@ def compare(name: str, left: object, right: object) -> ProgramValue:
     if isinstance(left, Batch) or isinstance(right, Batch):
         return Unknown("whether the batch has a certain size")
     if name in ("In", "NotIn"):
-        found = _contains(right, left)
-        return found if isinstance(found, Unknown) or name == "In" else not found
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, Value) and (equal := one.equals(other)) is not NotImplemented:
+        result = _contains(right, left)
+        return result if isinstance(result, Unknown) or name == "In" else not result
+    for item, other in ((left, right), (right, left)):
+        if isinstance(item, Value) and (equal := item.equals(other)) is not NotImplemented:
             return equal if name == "Eq" else not equal if name == "NotEq" else Unknown("objects that are compared")
     if not _is_known(left) or not _is_known(right):
         equal = _all_equal(left, right) if name in ("Eq", "NotEq") and isinstance(left, list | tuple) else None
@@ -351,8 +352,8 @@ def _all_equal(left: Sequence[object], right: object) -> bool | None:
     if type(right) is not type(left) or len(left) != len(right):
         return False
     pairs = list(zip(left, right, strict=True)) if fits(left) else []
-    each = [one == other if is_plain(one) and is_plain(other) else True if _is_size(one) and one == other else None
-            for one, other in pairs]  # fmt: skip
+    each = [item == other if is_plain(item) and is_plain(other) else True if _is_size(item) and item == other else None
+            for item, other in pairs]  # fmt: skip
     return False if False in each else True if pairs and all(each) else None
 
 
@@ -363,20 +364,20 @@ def _is_known(value: ProgramValue) -> bool:
         return False
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if type(one) is dict:
-            waiting += [*one, *one.values()]
-        elif type(one) in (list, tuple, set, frozenset):
-            waiting += one
-        elif type(one) is not range and type(one) not in PLAIN:
+        item = waiting.pop()
+        if type(item) is dict:
+            waiting += [*item, *item.values()]
+        elif type(item) in (list, tuple, set, frozenset):
+            waiting += item
+        elif type(item) is not range and type(item) not in PLAIN:
             return False
     return True
 
 
 def _same(left: object, right: object) -> ProgramValue:
     """Return whether two values are one object, as `is` asks; of numbers and texts, whether they are equal."""
-    for one, other in ((left, right), (right, left)):
-        if one is None:
+    for item, other in ((left, right), (right, left)):
+        if item is None:
             return other if isinstance(other, Unknown) else other is None
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return left if isinstance(left, Unknown) else right
@@ -404,8 +405,8 @@ def _contains(items: ProgramValue, value: ProgramValue) -> ProgramValue:
     if is_plain(value) and are_plain(items):
         return value in items
     unsure: Unknown | None = None
-    for one in items:
-        equal = compare("Eq", one, value)
+    for item in items:
+        equal = compare("Eq", item, value)
         if equal is True:
             return True
         if isinstance(equal, Unknown):

@@ -81,8 +81,8 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 def signature_of(function: FunctionNode) -> CallSignature:
     """Return what a function of a program takes, `self` included."""
     spec = function.args
-    positional = [one.arg for one in (*spec.posonlyargs, *spec.args)]
-    keywords = [one.arg for one in spec.kwonlyargs]
+    positional = [parameter.arg for parameter in (*spec.posonlyargs, *spec.args)]
+    keywords = [parameter.arg for parameter in spec.kwonlyargs]
     required = [name for name, default in zip(keywords, spec.kw_defaults, strict=True) if default is None]
     return CallSignature(
         tuple(positional),
@@ -109,7 +109,7 @@ class Function(Identity):
         self.keyword_defaults: list[ProgramValue] = []
         known = node.__dict__  # a loop may define a function in each round
         if "_yields" not in known:
-            known["_yields"] = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+            known["_yields"] = any(isinstance(child, ast.Yield | ast.YieldFrom) for child in _own_nodes(node))
         self.has_yield: bool = known["_yields"]
         self.attributes: dict[str, ProgramValue] = {}
         self.context: Value | None = None
@@ -132,10 +132,10 @@ class Function(Identity):
         signature, unpacked = self.signature, "**" in kwargs
         # The program does not write `self`, and calls a constructor by the name of its class.
         own = int(self.owner is not None and self.kind != "staticmethod" and bool(self.names))
-        needed = () if elsewhere is None or unpacked else [one for one in signature.required if one not in elsewhere]
+        needed = () if elsewhere is None or unpacked else [item for item in signature.required if item not in elsewhere]
         wrong = signature._replace(
             positional=self.names[own:],
-            required=tuple([one for one in needed if one not in self.names[:own]]),
+            required=tuple([item for item in needed if item not in self.names[:own]]),
             any_name=signature.any_name or "**" * unpacked,
             nameless=max(signature.nameless - own, 0),
         ).misfit(len(args) - own, kwargs)
@@ -187,11 +187,11 @@ class Class(Identity):
         self._order: list[ProgramValue] | None = None
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
-        found, root, is_enum = self.find(name), self.root(), self.is_enum
-        if isinstance(found, Function):
-            return Bound(self, found) if found.kind == "classmethod" else found
-        if found is not None:
-            return self.members.setdefault(name, Member(self, name, found)) if is_enum else found
+        result, root, is_enum = self.find(name), self.root(), self.is_enum
+        if isinstance(result, Function):
+            return Bound(self, result) if result.kind == "classmethod" else result
+        if result is not None:
+            return self.members.setdefault(name, Member(self, name, result)) if is_enum else result
         if self.has(name):
             return None
         if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
@@ -209,7 +209,7 @@ class Class(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         if self.has(name) or (self.is_named_tuple and (name in _OF_NAMED_TUPLES or hasattr(tuple, name))):
             return True
-        if self.has("__getattr__") or any(isinstance(one, Unknown) for one in self.order()):
+        if self.has("__getattr__") or any(isinstance(item, Unknown) for item in self.order()):
             return None
         root = self.root()
         if root is None or root.path.startswith("builtins.object"):
@@ -234,7 +234,7 @@ class Class(Identity):
     @property
     def is_enum(self) -> bool:
         """Return whether its attributes are the members of an Enum."""
-        return any(getattr(one, "path", "").startswith("enum.") for one in self.order())
+        return any(getattr(item, "path", "").startswith("enum.") for item in self.order())
 
     def iterate(self) -> list[ProgramValue] | Unknown:
         return [*self._members()] if self.is_enum else super().iterate()
@@ -244,14 +244,14 @@ class Class(Identity):
 
     def _members(self) -> list[Member]:
         """Return the members of an Enum in order."""
-        own = {name: one for name, one in self.attributes.items() if not name.startswith("_")}
-        known = {name: one for name, one in own.items() if not isinstance(one, Function)}
-        return [self.members.setdefault(name, Member(self, name, one)) for name, one in known.items()]
+        own = {name: attribute for name, attribute in self.attributes.items() if not name.startswith("_")}
+        known = {name: value for name, value in own.items() if not isinstance(value, Function)}
+        return [self.members.setdefault(name, Member(self, name, value)) for name, value in known.items()]
 
     def _member(self, evaluator: Evaluator, value: ProgramValue) -> ProgramValue:
         """Return the member of an Enum that has a value, or is it."""
-        found = [one for one in self._members() if one is value or one.attributes["value"] == value]
-        return found[0] if found else evaluator.unknown(f"which member of {self.name} is meant")
+        members = [member for member in self._members() if member is value or member.attributes["value"] == value]
+        return members[0] if members else evaluator.unknown(f"which member of {self.name} is meant")
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if self.has_own_gradient and self.objects is not None:
@@ -270,7 +270,7 @@ class Class(Identity):
         Raises ValueError where the bases have no consistent order.
         """
         if self._order is None:
-            above = [list(one.order()) if isinstance(one, Class) else [one] for one in self.bases]
+            above = [list(base.order()) if isinstance(base, Class) else [base] for base in self.bases]
             self._order = [self, *_merged([*above, list(self.bases)])]
         return self._order
 
@@ -280,18 +280,18 @@ class Class(Identity):
         order = self.order()
         if after is not None:
             order = order[order.index(after) + 1 :] if after in order else []
-        for one in order:
-            if isinstance(one, Class) and name in one.attributes:
-                return one.attributes[name]
+        for item in order:
+            if isinstance(item, Class) and name in item.attributes:
+                return item.attributes[name]
         return None
 
     def has(self, name: str) -> bool:
         """Return whether the class or one of its bases has an attribute, which may be None."""
-        return any(name in one.attributes for one in self.order() if isinstance(one, Class))
+        return any(name in item.attributes for item in self.order() if isinstance(item, Class))
 
     def root(self) -> Symbol | None:
         """Return the first base that is not a user-defined class."""
-        return next((one for one in self.order() if isinstance(one, Symbol)), None)
+        return next((item for item in self.order() if isinstance(item, Symbol)), None)
 
     @property
     def is_named_tuple(self) -> bool:
@@ -307,24 +307,24 @@ class Class(Identity):
 
     def noted(self, key: str) -> dict[str, ProgramValue]:
         """Return what the classes that a record is made of note under a key, by the names of fields, bases first."""
-        found: dict[str, ProgramValue] = {}
-        for one in reversed(self.order()):
-            noted = one.attributes.get(key, {}) if isinstance(one, Class) and one.is_record else {}
-            found.update(noted if type(noted) is dict else dict.fromkeys(noted))
-        return found
+        results: dict[str, ProgramValue] = {}
+        for item in reversed(self.order()):
+            noted = item.attributes.get(key, {}) if isinstance(item, Class) and item.is_record else {}
+            results.update(noted if type(noted) is dict else dict.fromkeys(noted))
+        return results
 
 
 def _merged(orders: list[list[ProgramValue]]) -> list[ProgramValue]:
     """Merge the method orders of bases as Python does: the first class that no other order has behind another one."""
-    found: list[ProgramValue] = []
-    while orders := [one for one in orders if one]:
-        behind = [other for one in orders for other in one[1:]]
-        first = next((one[0] for one in orders if one[0] not in behind), None)
+    results: list[ProgramValue] = []
+    while orders := [order for order in orders if order]:
+        behind = [other for order in orders for other in order[1:]]
+        first = next((order[0] for order in orders if order[0] not in behind), None)
         if first is None:
             raise ValueError("the bases have no consistent method resolution order")
-        found.append(first)
-        orders = [one[1:] if one[0] == first else one for one in orders]
-    return found
+        results.append(first)
+        orders = [order[1:] if order[0] == first else order for order in orders]
+    return results
 
 
 NAMED_TUPLE = "__named_tuple__"
@@ -335,8 +335,8 @@ _SETTERS = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
 def may_set(cls: Class, name: str) -> bool:
     """Return whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes
     by names that it computes."""
-    for one in cls.attributes.values():
-        for node in walk(one.node) if isinstance(one, Function) else ():
+    for attribute in cls.attributes.values():
+        for node in walk(attribute.node) if isinstance(attribute, Function) else ():
             word = getattr(node, "attr", None) or getattr(node, "id", None)
             if word in _SETTERS or (word == name and isinstance(getattr(node, "ctx", None), ast.Store)):
                 return True
@@ -366,23 +366,25 @@ class Instance(Identity):
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         if self.layer is None:
-            found = known[id(self)] = Instance(self.cls)
-            found.given, found.is_uncertain = dict(self.given), self.is_uncertain
-            found.attributes = {name: copy(one) for name, one in self.attributes.items()}
-            found.maybe = {name: copy(one) for name, one in self.maybe.items()}
+            instance = known[id(self)] = Instance(self.cls)
+            instance.given, instance.is_uncertain = dict(self.given), self.is_uncertain
+            instance.attributes = {name: copy(attribute) for name, attribute in self.attributes.items()}
+            instance.maybe = {name: copy(value) for name, value in self.maybe.items()}
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             if name in self.maybe and not isinstance(self.attributes[name], Unknown):
                 evaluator.effects.depend_on(self.maybe[name])
-            found = self.attributes[name]
+            result = self.attributes[name]
             objects = self.cls.objects
-            return found if objects is None or "_buffers" not in self.attributes else objects.buffer(self, name, found)
-        found = self.cls.find(name)
-        if isinstance(found, Function):
-            return self._method(evaluator, found)
-        if found is not None or self.cls.has(name):
-            return found
+            return (
+                result if objects is None or "_buffers" not in self.attributes else objects.buffer(self, name, result)
+            )
+        result = self.cls.find(name)
+        if isinstance(result, Function):
+            return self._method(evaluator, result)
+        if result is not None or self.cls.has(name):
+            return result
         if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
             return of_tuples
         if name in ("__class__", "__dict__"):
@@ -431,7 +433,7 @@ class Instance(Identity):
         return evaluator.call(method, [left, right], {}) if isinstance(method, Function) else NotImplemented
 
     def equals(self, other: object) -> ProgramValue:
-        if any(isinstance(one, Instance) and one.cls.has("__eq__") for one in (self, other)):
+        if any(isinstance(item, Instance) and item.cls.has("__eq__") for item in (self, other)):
             return Unknown(f"how objects of {self.cls.name} are compared")
         if self.cls.is_record and isinstance(other, Instance) and self.cls is other.cls:
             return compare("Eq", [*self.fields().values()], [*other.fields().values()])
@@ -457,7 +459,7 @@ class Instance(Identity):
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
-        if self.cls.is_named_tuple or any(isinstance(one, Unknown) for one in self.cls.order()):
+        if self.cls.is_named_tuple or any(isinstance(item, Unknown) for item in self.cls.order()):
             return None
         if root is None:
             return False
@@ -532,9 +534,9 @@ class Super(Record, Value):
     after: Class
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
-        found, cls = self.instance.cls.find(name, self.after), self.instance.cls
-        if isinstance(found, Function):
-            return Bound(self.instance, found)
+        result, cls = self.instance.cls.find(name, self.after), self.instance.cls
+        if isinstance(result, Function):
+            return Bound(self.instance, result)
         if self.instance.layer is not None:
             self.instance.layer.framework.check_attribute(self.instance.layer, name, cls, "super()")
         root = cls.root()

@@ -98,7 +98,10 @@ def call_own_method(
     if (
         isinstance(value, dict | set)
         and name == "update"
-        and not all(isinstance(one, dict | list | tuple | set) and len(one) + len(value) <= MOST_ITEMS for one in args)
+        and not all(
+            isinstance(argument, dict | list | tuple | set) and len(argument) + len(value) <= MOST_ITEMS
+            for argument in args
+        )
     ):
         return UnknownChange(TOO_LARGE)
     if isinstance(value, list) and name == "sort":
@@ -108,7 +111,7 @@ def call_own_method(
         value[:] = ordered
         return None
     hashed = args[:1] if isinstance(value, dict) else args if isinstance(value, set | frozenset) else []
-    if any(type(one) in (tuple, list) and not fits(one) for one in hashed):
+    if any(type(item) in (tuple, list) and not fits(item) for item in hashed):
         return Unknown(TOO_LARGE)
     if name == "move_to_end" or (name == "popitem" and (args or kwargs)):
         return _of_ordered(value, name, args, kwargs)
@@ -144,7 +147,7 @@ def _why_unknown(value: ProgramValue, name: str, first: ProgramValue) -> str:
     if (
         isinstance(value, list | set)
         and name in ("remove", "index", "count")
-        and any(isinstance(one, Unknown) for one in value)
+        and any(isinstance(item, Unknown) for item in value)
     ):
         return "an item of a list that is not known"
     return ""
@@ -164,23 +167,23 @@ def _of_ordered(value: dict[ProgramValue, ProgramValue], name: str, args: Argume
 
 def results(function: ProgramValue, rows: list[Arguments], evaluator: Evaluator) -> list[ProgramValue]:
     """Return what a function gives for each row of arguments; each call is a step."""
-    found = []
-    for one in rows:
+    results = []
+    for row in rows:
         evaluator.budget.step()
-        found.append(evaluator.call(function, one, {}))
-    return found
+        results.append(evaluator.call(function, row, {}))
+    return results
 
 
 def sort(items: ProgramValue, key: ProgramValue, backwards: bool, evaluator: Evaluator) -> ProgramValue:
     """Return the items in order; Unknown where they cannot be compared here."""
     if not fits(items):
         return Unknown(TOO_LARGE)
-    by = list(items) if key is None else results(key, [[one] for one in items], evaluator)
-    if by and all(type(one) is tuple and one and is_plain(one[0]) for one in by):
-        first = [one[0] for one in by]
+    by = list(items) if key is None else results(key, [[item] for item in items], evaluator)
+    if by and all(type(item) is tuple and item and is_plain(item[0]) for item in by):
+        first = [item[0] for item in by]
         if len(set(first)) == len(first):  # what stands behind the first parts is not compared
             by = first
-    if not are_plain(by) and not all(is_plain(one) or (type(one) is tuple and are_plain(one)) for one in by):
+    if not are_plain(by) and not all(is_plain(item) or (type(item) is tuple and are_plain(item)) for item in by):
         return Unknown("the order of unknown values")
     try:
         places = sorted(range(len(by)), key=lambda place: by[place], reverse=backwards)
@@ -203,7 +206,9 @@ def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: B
     grows = name == "replace" and len(args) >= 2 and isinstance(args[1], str)
     if grows and (len(value) + 1) * (len(args[1]) + 1) > 10 * MOST_TEXT:
         return Unknown(TOO_LARGE)
-    if name != "join" and not all(is_plain(one) or (type(one) is tuple and are_plain(one)) for one in args):
+    if name != "join" and not all(
+        is_plain(argument) or (type(argument) is tuple and are_plain(argument)) for argument in args
+    ):
         return Unknown("a text that is built from unknown values")
     budget.make(len(value) // 4 + 1)
     try:
@@ -281,7 +286,7 @@ def get_attribute(value: object, evaluator: Evaluator, name: str) -> ProgramValu
         return Bound(array_of(value), name)
     if type(value) is tuple and name in ("rank", "ndims"):  # a shape
         return len(value)
-    if type(value) is tuple and (named := [one for one in value if getattr(one, "result_name", "") == name]):
+    if type(value) is tuple and (named := [item for item in value if getattr(item, "result_name", "") == name]):
         return named[0]
     if is_plain(value) and value is not None and name in ("real", "imag"):
         return getattr(value, name)
@@ -308,13 +313,13 @@ def get_item(value: ProgramValue, evaluator: Evaluator, key: ProgramValue) -> Pr
         if type(value) in _SEQUENCES:
             if not isinstance(key, int | slice):
                 return evaluator.unknown("an item at an unknown position")
-            found = value[key]
-            evaluator.budget.make(len(found) if isinstance(key, slice) and type(found) is not range else 1)
-            return found
+            result = value[key]
+            evaluator.budget.make(len(result) if isinstance(key, slice) and type(result) is not range else 1)
+            return result
         if type(value) is dict:
             if not evaluator.may_be_key(key):
                 return evaluator.unknown("an item under an unknown key")
-            if key not in value and any(isinstance(one, Symbol) and one.may_be_anything for one in (key, *value)):
+            if key not in value and any(isinstance(item, Symbol) and item.may_be_anything for item in (key, *value)):
                 return evaluator.unknown("an item under a key of a library that layerexplain does not read")
             return evaluator.missing(value, key) if key not in value else value[key]
     except (IndexError, KeyError, TypeError, ValueError) as error:
@@ -342,8 +347,8 @@ def slice_of(parts: Arguments) -> ProgramValue:
     >>> slice_of([1, 5]), slice_of([slice(3)]), slice_of([None, [5]])
     (slice(1, 5, None), ?, ?)
     """
-    unknown = next((one for one in parts if isinstance(one, Unknown)), None)
-    nests = not 1 <= len(parts) <= 3 or any(type(one) in (*_COLLECTIONS, frozenset, slice) for one in parts)
+    unknown = next((part for part in parts if isinstance(part, Unknown)), None)
+    nests = not 1 <= len(parts) <= 3 or any(type(part) in (*_COLLECTIONS, frozenset, slice) for part in parts)
     if unknown is not None:
         return unknown
     return Unknown("a slice of what is no number") if nests else slice(*parts)
@@ -377,6 +382,6 @@ def call_method(value: object, evaluator: Evaluator, name: str, args: Arguments,
         evaluator.budget.look_at(value)
     if name in CHANGES and type(value) in (list, dict, set):
         evaluator.mutate(value)
-        if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):
+        if any(isinstance(argument, LayerValue | Instance | Tensor) for argument in args):
             evaluator.effects.record_model_event()
     return call_own_method(value, name, args, kwargs, evaluator)

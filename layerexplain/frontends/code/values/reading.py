@@ -22,15 +22,15 @@ _NO_NODES = frozenset([str, int, type(None), bool, float, bytes, complex, type(E
 
 def children(node: ast.AST) -> list[ast.AST]:
     """Return the nodes right below a node, in order."""
-    found: list[ast.AST] = []
+    nodes: list[ast.AST] = []
     for name in node._fields:
         value: Any = getattr(node, name, None)
         kind = type(value)
         if kind is list:
-            found += [one for one in value if type(one) not in _NO_NODES]
+            nodes += [item for item in value if type(item) not in _NO_NODES]
         elif kind not in _NO_NODES:
-            found.append(value)
-    return found
+            nodes.append(value)
+    return nodes
 
 
 def walk(*roots: ast.AST, closed: tuple[type[ast.AST], ...] = ()) -> list[ast.AST]:
@@ -56,8 +56,8 @@ def kept_with_tree(function: Callable[[_Node], _Found]) -> Callable[[_Node], _Fo
         known = node.__dict__
         if name not in known:
             known[name] = function(node)
-        found: _Found = known[name]
-        return found
+        answer: _Found = known[name]
+        return answer
 
     return answer
 
@@ -318,8 +318,8 @@ class Budget:
     def look_at(self, *values: object) -> None:
         """Count the items of values, with those inside them and the numbers of arrays, before they are gone through.
         Raises Exhausted where there were too many."""
-        for one in values:
-            self.look(weight(one, numbers=True))
+        for value in values:
+            self.look(weight(value, numbers=True))
 
     def is_idle(self, rounds: int, steps: int) -> bool:
         """Count the steps of a round of a loop in which nothing happens to a model. Returns whether the loop is passed
@@ -349,22 +349,22 @@ def weight(value: object, most: int = MOST_ITEMS, *, numbers: bool = False) -> i
     level: list[Any] = [value]
     for _ in range(MOST_NESTED):
         inner: list[Any] = []
-        for one in level:
-            if isinstance(one, str | bytes):
-                count += len(one) // 4 + 1
-            elif isinstance(one, list | tuple | set | frozenset):
-                count += 1 + len(one)
-                inner += one if len(one) <= most else ()
-            elif isinstance(one, dict):
-                count += 1 + 2 * len(one)
-                if len(one) <= most:
-                    inner += one.keys()
-                    inner += one.values()
-            elif isinstance(one, range):
-                count += len(one[: most + 1])
-            elif type(one) is int:
-                count += one.bit_length() // 64
-            elif numbers and (numbers_of := getattr(one, "numbers", None)) is not None:
+        for item in level:
+            if isinstance(item, str | bytes):
+                count += len(item) // 4 + 1
+            elif isinstance(item, list | tuple | set | frozenset):
+                count += 1 + len(item)
+                inner += item if len(item) <= most else ()
+            elif isinstance(item, dict):
+                count += 1 + 2 * len(item)
+                if len(item) <= most:
+                    inner += item.keys()
+                    inner += item.values()
+            elif isinstance(item, range):
+                count += len(item[: most + 1])
+            elif type(item) is int:
+                count += item.bit_length() // 64
+            elif numbers and (numbers_of := getattr(item, "numbers", None)) is not None:
                 inner += numbers_of()
             if count > most:
                 return count
