@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from layerexplain.errors import in_a_row
-from layerexplain.frontends.code.pasted import is_prose, stands
+from layerexplain.frontends.code.pasted import is_prose, stands, without_errors
 from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import LayerReport, Report
@@ -127,7 +127,8 @@ def asked_of_model(text: str, name: str, report: Report) -> list[str]:
 
 
 def _prose(text: str) -> str:
-    lines = text[:_LONGEST].split("\n")
+    """Return what the writer of a text says: neither code nor an error."""
+    lines = without_errors(text[:_LONGEST].split("\n"))
     return "\n".join([line for line in lines if is_prose(line.strip()) and not stands(line)])
 
 

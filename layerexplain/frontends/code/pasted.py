@@ -134,7 +134,7 @@ def repaired(text: str, *, prose: bool) -> Repaired:
     lines = text.split("\n")
     if prose:
         plain = _EXAMPLE.sub(lambda match: "\n" * match[0].count("\n"), "\n".join(_plain(lines)))
-        lines = unmarked(_without_errors(plain.split("\n")))
+        lines = unmarked(without_errors(plain.split("\n")))
         lines = _fenced(lines)
         if any(_PROMPTED.match(line) for line in lines):
             lines = _without_prompts(lines)
@@ -378,7 +378,7 @@ def _is_noise(line: str) -> bool:
     return is_bare or bool(_PRINTED.match(line)) or is_prose(code)
 
 
-def _without_errors(lines: list[str]) -> list[str]:
+def without_errors(lines: list[str]) -> list[str]:
     """Return the lines with those empty in which Python tells of an error: they have lines of code that stand
     elsewhere."""
     kept, inside, is_warned = [], False, False
@@ -450,7 +450,7 @@ def is_prose(line: str) -> bool:
         bare, count = _QUOTED.subn("", bare)
         if not count:
             break
-    if re.search(r"[A-Za-z)\]][?!]$|[a-z]{2}\.$", bare):
+    if re.search(r"[A-Za-z)\]] ?[?!]$|[a-z]{2}\.$", bare):
         return True
     names = [match for match in _WORDS_IN_A_ROW.finditer(bare) if not _has_keyword(bare, match)]
     return len(names) > (bare.partition(" ")[0] in kwlist)

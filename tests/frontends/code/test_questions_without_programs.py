@@ -420,6 +420,14 @@ def test_numbers_of_a_longer_product_are_not_asked_about() -> None:
     assert asked_numbers(text, layerexplain.explain(text.encode())) == []
 
 
+@pytest.mark.parametrize("error", ["", "ValueError: Shapes (None, 10, 9) and (None, 7) are incompatible"])
+def test_a_shape_is_asked_about_in_prose_and_not_in_an_error(error: str) -> None:
+    code = "m = Sequential([Input((12, 5)), Conv1D(9, 3), Dense(3), Dense(4), Dense(7)])\n"
+    text = f"{error or 'Why is it (None, 10, 9)?'}\n\n{code}"
+    lines = asked_numbers(text, layerexplain.explain(code.encode()))
+    assert [line.partition(",")[0] for line in lines] == ([] if error else ["10: conv1d", "(None"])
+
+
 KERAS_MODELS = [
     ("m = Sequential([Conv2D(3, 3), Flatten(), Dense(2)])", "My images are 12x12x3.", (12, 12, 3)),
     ("m = Sequential()\nm.add(Dense(3))\nm.add(Dense(2))", "I feed batches of shape (32, 7).", (7,)),
