@@ -55,13 +55,13 @@ def asked_numbers(text: str, report: Report) -> list[str]:
         if not matches and len(sizes) == 1:
             other.append(written)
     for written in dict.fromkeys(_SHAPE.findall(prose)):
-        made = [
+        givers = [
             layer
             for layer in report.layers
             if layer.type != "InputLayer" and written in map(_text, layer.output_shapes)
         ]
-        if made and (explained := made[-1].explanation) is not None and explained.shape:
-            results.setdefault(written, f"{written}: {made[-1].layer}, {explained.shape}")
+        if givers and (explained := givers[-1].explanation) is not None and explained.shape:
+            results.setdefault(written, f"{written}: {givers[-1].layer}, {explained.shape}")
     said = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
     other = [item for item in other if item in said]
     is_short = len(report.layers) <= _FEW

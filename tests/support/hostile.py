@@ -34,7 +34,7 @@ def hook(event, args):
         seen.append([event, str(args[:2])])
 import layerexplain
 for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
-    if not module.name.endswith("__main__") and ".editor." not in module.name:
+    if not module.name.endswith(("__main__", ".http_client")) and ".editor." not in module.name:  # not in the slim install
         importlib.import_module(module.name)
 from layerexplain.cli.main import main
 sys.addaudithook(hook)

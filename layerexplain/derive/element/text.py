@@ -46,8 +46,10 @@ def element_text(form: ElementForm) -> ElementText:
 def inner_names(form: ElementForm) -> dict[Definition, str]:
     """Return a name for each called layer, the outermost first."""
     names: dict[Definition, str] = {}
+    taken: set[str] = set()
     for definition in reversed(form.inner):
-        names[definition] = free(definition.name, names.values())
+        names[definition] = free(definition.name, taken)
+        taken.add(names[definition])
     return names
 
 

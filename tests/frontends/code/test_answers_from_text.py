@@ -34,6 +34,7 @@ def test_the_shape_of_a_parameter_is_not_what_a_text_says_of_the_data() -> None:
 
 @pytest.mark.torch
 def test_a_printed_module_runs_in_its_order_on_an_input_that_the_text_states() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
     from torch import nn
 
@@ -60,6 +61,7 @@ def test_a_printed_module_runs_in_its_order_on_an_input_that_the_text_states() -
 
 @pytest.mark.torch
 def test_a_number_of_another_model_is_answered_by_that_model() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
 
     for hidden, given in ((23, 7), (29, 5)):
@@ -83,6 +85,7 @@ def test_a_number_of_another_model_is_answered_by_that_model() -> None:
 
 @pytest.mark.torch
 def test_ids_that_forward_makes_are_refused_where_pytorch_refuses_them() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     draw = random.Random(3)
     refused = 0
     for _ in range(24):
@@ -110,6 +113,7 @@ def test_ids_that_forward_makes_are_refused_where_pytorch_refuses_them() -> None
 
 @pytest.mark.torch
 def test_an_error_of_memory_names_the_largest_outputs_with_the_bytes_that_pytorch_takes() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
 
     code = (

@@ -62,6 +62,32 @@ def test_twice_the_count_is_at_most_twice_the_work(number: int) -> None:
     assert used[2] < 2.2 * used[1] + 3_000
 
 
+TWICE = """
+import keras
+from keras import layers
+class Twice(layers.Layer):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def call(self, x):
+        return self.inner(self.inner(x))
+layer = layers.Dense(3)
+for i in range({}):
+    layer = Twice(layer)
+m = keras.Sequential([keras.Input((3,)), layer])
+"""
+
+
+def test_layers_that_call_one_twice_in_one_another_cost_what_is_defined_not_what_is_called() -> None:
+    used = []
+    for many in (3, 9, 18):
+        with counted() as calls:
+            network = build(read_code(TWICE.format(many).encode(), None, "m"))
+        used.append(calls.made)
+        assert network.totals.params == 12
+    assert used[2] < 2.2 * used[1] + 3_000
+
+
 REPEATED = [
     *[TORCH + FORWARD.format(block, "self.part(x, x)", "4, 8") for block in BLOCKS],
     TORCH + FORWARD.format("nn.Sequential(*[nn.Linear(8, 8) for i in range({n})])", "self.part(x)", "8"),

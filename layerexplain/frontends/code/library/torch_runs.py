@@ -465,7 +465,7 @@ def _called_in_order(program: ReadProgram, result: Found) -> Model | None:
     chained: dict[str, Any] = {}
     for name, part in parts.items():
         first = next(first_modules(part), None)
-        types = [module.type for made in chained.values() for module in first_modules(made)]
+        types = [module.type for chain in chained.values() for module in first_modules(chain)]
         if first is not None and first.type == "Linear" and any(type_[-1:] == "d" for type_ in types):
             chained["flatten"] = BuiltIn("Flatten", {}, place)
         chained[name] = part

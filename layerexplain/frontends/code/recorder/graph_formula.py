@@ -79,9 +79,17 @@ class CallFormula(NamedTuple):
 class Formula:
     """Makes the formula of one layer from the graph of its `call`. `where` tells a place in the code."""
 
-    def __init__(self, library: Graphs, where: Callable[[Place], str]) -> None:
+    def __init__(
+        self,
+        library: Graphs,
+        where: Callable[[Place], str],
+        inner: dict[CallTrace, tuple[Definition, int]] | None = None,
+    ) -> None:
         self.library = library
         self.where = where
+        self.inner: dict[CallTrace, tuple[Definition, int]] = {} if inner is None else inner
+        """The formula of each traced `call` inside, with how many of its parameters are masks. A layer that calls one
+        twice, which calls one twice, and so on, has as many calls as paths, and as few formulas as layers."""
         self.leaves: dict[int, list[Expr]] = {}
         """The weights of each object that it holds, by its identity."""
 
@@ -215,8 +223,16 @@ class Formula:
         if trace.outputs is None:
             why = trace.reason or unknown_at(node.place, "its call could not be traced")
             raise not_known(layer.type, self._at(why), why)
-        inner = Formula(self.library, self.where)
-        formula = inner.results(layer, trace)
+        if trace not in self.inner:
+            self.inner[trace] = self._of_trace(layer, trace)
+        definition, mask_count = self.inner[trace]
+        carried = [self._mask(one, values) for one in node.tensors()]
+        passed = [expression for expression in carried if expression is not None][:mask_count]
+        return self._called(layer, definition, [*given, *passed])
+
+    def _of_trace(self, layer: ModelValue, trace: CallTrace) -> tuple[Definition, int]:
+        """Return the formula of a custom layer or model, and how many of its parameters are masks."""
+        formula = Formula(self.library, self.where, self.inner).results(layer, trace)
         masks = [mask for mask in formula.masks if mask is not None]
         order = walk([*formula.results.values(), *masks])
         used = [node for node in order if node.op is WEIGHT and not is_state(node)]
@@ -228,9 +244,7 @@ class Formula:
             masks=tuple(formula.masks) if masks else (),
             states=states_after(order),
         )
-        carried = [self._mask(one, values) for one in node.tensors()]
-        passed = [expression for expression in carried if expression is not None][: len(formula.mask_params)]
-        return self._called(layer, definition, [*given, *passed])
+        return definition, len(formula.mask_params)
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
         """Return the mask that a tensor carries."""

@@ -158,8 +158,8 @@ class Shapes:
     def __init__(self, library: GraphSource, masks: Mapping[Tensor, Tensor | None]) -> None:
         self.library = library
         self.masks = masks
-        self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
-        """The results of models by their graphs and inputs: models in models are called many times."""
+        self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph | CallTrace, Specs]] = {}
+        """The results of models by their graphs or traced calls, and inputs: models in models are called many times."""
 
     def spec_of(self, tensor: Tensor) -> Spec | None:
         """Return the shape and dtype of a tensor; None where they are not known."""
@@ -302,9 +302,10 @@ class Shapes:
         if type(model.inputs) is dict and node.args and type(node.args[0]) is dict and len(node.args[0]) == len(inputs):
             by_name = dict(zip(node.args[0], inputs, strict=True))  # the model has its inputs by their names
             inputs = [by_name[key] for key in sorted(by_name)]
-        key = id(graph), tuple(inputs)
+        what = graph if node.trace is None else node.trace
+        key = id(what), tuple(inputs)
         if key not in self._of_models:
-            self._of_models[key] = graph, self._inside(graph, inputs, deep, same=own == inputs)
+            self._of_models[key] = what, self._inside(graph, inputs, deep, same=own == inputs)
         return list(self._of_models[key][1])
 
     def _inside(self, graph: Graph, inputs: Specs, deep: int, *, same: bool) -> Specs:

@@ -494,13 +494,14 @@ def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
 
 
 def item_of_list(value: ProgramValue) -> ProgramValue:
-    """Return an item of a list as a loop gives it: a name that is not defined is one size, whatever the loop calls it.
+    """Return an item of a list as a loop gives it: a name that is not defined is one size, whatever the loop calls it,
+    also in a tuple that the loop takes apart. Tuples inside of that one may share parts: they stay as they are.
 
     >>> item_of_list((Unknown("", name="U", lacks="name"), 3))[0].option
     'U'
     """
-    if type(value) is tuple:
-        return tuple([item_of_list(item) for item in value]) if len(value) < 9 else value
+    if type(value) is tuple and len(value) < 9 and any(isinstance(part, Unknown) for part in value):
+        return tuple([part if type(part) is tuple else item_of_list(part) for part in value])
     if isinstance(value, Unknown) and value.lacks == "name" and value.option is None:
         return value._replace(option=value.name)
     return value

@@ -348,9 +348,11 @@ def slice_of(parts: Arguments) -> ProgramValue:
     (slice(1, 5, None), ?, ?)
     """
     unknown = next((part for part in parts if isinstance(part, Unknown)), None)
-    nests = not 1 <= len(parts) <= 3 or any(type(part) in (*_COLLECTIONS, frozenset, slice) for part in parts)
     if unknown is not None:
         return unknown
+    if not 1 <= len(parts) <= 3:
+        return Unknown("a slice")
+    nests = any(type(part) in (*_COLLECTIONS, frozenset, slice) for part in parts)
     return Unknown("a slice of what is no number") if nests else slice(*parts)
 
 
