@@ -148,13 +148,18 @@ PLACES = {
 USES = ["helper", "F.relu", "tools.blocks.helper", "ops.abs", "ReLU()", "(lambda x: helper(x))"]
 
 
-@pytest.mark.keras
-@pytest.mark.torch
 @pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(key, marks=pytest.mark.torch if "torch" in code else pytest.mark.keras)
+        for key, code in PLACES.items()
+    ],
+)
 def test_what_a_script_calls_without_a_definition_is_an_error_at_its_line(place: str, use: str, tmp_path: Path) -> None:
     """Python stops there, and in a paste it is said, where it is assumed to be what people mean."""
     code = PLACES[place].replace("{use}", use)
+    pytest.importorskip("torch" if "torch" in code else "tensorflow", reason="the framework is not installed")
     script = tmp_path / "train.py"
     script.write_text(code + "\n")
     space: dict[str, Any] = {}
