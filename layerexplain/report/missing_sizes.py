@@ -85,16 +85,16 @@ def _report_with(
 
     def attempt(sizes: Mapping[str, int]) -> int:
         known, inputs = at(sizes)
-        raise_any([*known.faults, *trace_model(known, inputs).faults])
+        raise_any(_new_faults(model, known, inputs))
         return len(known.layers)
 
     small = [name for name, kind in names.kinds.items() if kind == "size"]
     counts = {name: _ROUNDS for name, kind in names.kinds.items() if kind == "rounds"}
     every = tuple(dict.fromkeys([*in_shapes, *names.kinds]))
     report = named_report(lambda sizes: make(*at(sizes)), attempt, every, small, counts)
-    examples = [size for size in report.sizes if size.name in small and "how many layers" in size.takes]
-    if examples:  # a size that is also a count, as that of experts is
-        counts |= {size.name: _ROUNDS for size in examples}
+    repeating = [name for name, counts_layers in _fixed(report).items() if name in small and counts_layers]
+    if repeating:  # a size that is also a count, as that of experts is
+        counts |= dict.fromkeys(repeating, _ROUNDS)
         with suppress(LayerExplainError):
             report = named_report(lambda sizes: make(*at(sizes)), attempt, every, small, counts)
     return report if model.format == "yaml-spec" else _with_examples(report, [*counts, *small])
@@ -106,10 +106,14 @@ def _with_examples(report: Report, names: Sequence[str]) -> Report:
     notes = [
         Note("assumed", None, f"{size.name} is {size.example} here, an example; give --set {size.name}=…")
         for size in report.sizes
-        if size.name in names and size.takes.startswith(f"{size.example} here")
+        if size.name in names and size.name in _fixed(report)
     ]
     grade = "assumed" if notes and report.grade == "complete" else report.grade
     return report._replace(notes=(*report.notes, *notes), grade=grade)
+
+
+def _fixed(report: Report) -> Mapping[str, bool]:
+    return {} if report.again is None else report.again.fixed
 
 
 def _readings(model: Model) -> Iterator[_NamesOfCode]:
@@ -150,7 +154,14 @@ def _fitting_axes(model: Model, names: Mapping[str, Missing], shape: str) -> Ite
         try:
             filled = _filled(model, {**names, **axes})
             if filled is not None:
-                raise_any([*filled.faults, *trace_model(filled, {}).faults])
+                raise_any(_new_faults(model, filled, {}))
                 yield axes
         except LayerExplainError:
             continue
+
+
+def _new_faults(model: Model, filled: Model, inputs: InputShapes) -> list[LayerExplainError]:
+    """Return the faults of a model with numbers. Those of the program that no layer has, such as a function that it
+    never defines, are there whatever the numbers are."""
+    known = {fault.fact for fault in model.faults if fault.layer is None}
+    return [fault for fault in [*filled.faults, *trace_model(filled, inputs).faults] if fault.fact not in known]

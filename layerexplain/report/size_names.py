@@ -72,6 +72,7 @@ class Again:
         recording: Recording,
         report: Report,
         conditions: Sequence[Condition],
+        fixed: Mapping[str, bool],
     ) -> None:
         self._make = make
         self._sizes = tuple(sizes)
@@ -81,6 +82,8 @@ class Again:
         """The report before its sizes were written over their names."""
         self.conditions = tuple(conditions)
         """On which its shapes and counts rest; its explanations may need more."""
+        self.fixed = fixed
+        """As `NamedRun.fixed`."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Again)
@@ -119,6 +122,9 @@ class NamedRun(NamedTuple):
     sizes: tuple[SizeReport, ...]
     names: SizeNames
     recording: Recording
+    fixed: Mapping[str, bool]
+    """The names whose size is the example, as another size goes another way through the model, and whether that way has
+    another number of layers."""
 
 
 def check_name(name: str) -> str:
@@ -160,7 +166,7 @@ def named_run(
     finder = _Finder(attempt, examples, run)
     reports = tuple([finder.report(name) for name in names])
     known = SizeNames(examples, run.sizes, finder.remainders())
-    return NamedRun(examples, reports, known, run)
+    return NamedRun(examples, reports, known, run, finder.fixed)
 
 
 def named_report(
@@ -185,7 +191,7 @@ def named_report(
     shown: Report = run.names.shown(report)
     sizes = tuple([_fixed_where(whole, run, size) for size in run.sizes])
     return shown._replace(
-        sizes=(*sizes, *shown.sizes), again=Again(make, sizes, whole, report, run.recording.conditions)
+        sizes=(*sizes, *shown.sizes), again=Again(make, sizes, whole, report, run.recording.conditions, run.fixed)
     )
 
 
@@ -381,6 +387,8 @@ class _Finder:
         """What has to be 0 since one size divides another, as the number of heads divides a width."""
         self.own: dict[str, list[int]] = {}
         """The sizes of each name at which the model goes the way of the examples."""
+        self.fixed: dict[str, bool] = {}
+        """As `NamedRun.fixed`."""
 
     def report(self, name: str) -> SizeReport:
         """Return what is taken in place of a name."""
@@ -403,6 +411,8 @@ class _Finder:
             reason = f"{what} has no formula"
         decides = f" ({reason})" if reason else "; other sizes go another way"
         others = decides if len(own) == 1 < len(accepted) else ""
+        if others:
+            self.fixed[name] = counts_layers
         words = f"{own[0]} here{others}" if others else in_words(sorted(accepted))
         small = [size for size in _SMALLEST if size not in accepted and self.takes(name, size)]
         words = f"{words}; also {', '.join(map(str, small))}" if small and not others else words

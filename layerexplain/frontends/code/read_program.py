@@ -458,7 +458,7 @@ class Program:
         errors = [effects.undefined[name] for name in used if name not in sizes and name in effects.undefined]
         wrong = [assumption for assumption in assumed if assumption in errors and not assumption.settled]
         faults: list[LayerExplainError] = [
-            SourceError(assumption.words.removesuffix("; it is assumed to be defined"), line=assumption.line)
+            SourceError(f"{assumption.error}; define it or import it", line=assumption.line)
             for assumption in wrong
         ]
         return [assumption for assumption in assumed if assumption not in wrong], faults

@@ -263,11 +263,11 @@ class Effects:
         if everywhere:
             self._statement_of[assumption] = _EVERYWHERE
 
-    def record_undefined(self, name: str, assumption: Assumption) -> None:
+    def record_undefined(self, assumption: Assumption) -> None:
         """Record that the program uses a name that it does not define, and what that is assumed to be."""
-        if name == "self":  # a part of a class that was pasted alone
+        if assumption.name == "self":  # a part of a class that was pasted alone
             return
-        assumption = self.undefined.setdefault(name, assumption)
+        assumption = self.undefined.setdefault(assumption.name, assumption)
         self._attach(assumption)
         self.uses_of_undefined += 1
         self._last_use[assumption] = self.uses_of_undefined

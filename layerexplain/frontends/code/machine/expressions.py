@@ -128,7 +128,7 @@ class Expressions(InterpreterPart):
             raise ProgramError("NameError", f"name '{name}' is not defined", self.place(node))
         if name in PYTHON_2:
             words = f"{name} is a name of Python 2, a NameError in Python 3"
-            self.effects.record_undefined(name, Assumption(self.place(node).line, words, "python-2"))
+            self.effects.record_undefined(Assumption(self.place(node).line, words, "python-2", name, words))
         if name in BUILTINS:
             return Symbol(f"builtins.{name}")
         result: ProgramValue = self._by_convention(node)
@@ -146,8 +146,9 @@ class Expressions(InterpreterPart):
         """Record that a name is assumed to be defined elsewhere: Python stops there with a NameError."""
         bound = names_of(self.program.tree).bound if self.program is not None else frozenset()
         has_no = "has no value here" if node.id in bound else "is not defined or imported in this code"
-        words = f"{node.id} {has_no}, a NameError in Python; {how}"
-        self.effects.record_undefined(node.id, Assumption(self.place(node).line, words, settled))
+        error = f"{node.id} {has_no}, a NameError in Python"
+        assumption = Assumption(self.place(node).line, f"{error}; {how}", settled, node.id, error)
+        self.effects.record_undefined(assumption)
         if not (self.file or self.choosing or self.effects.unknown_loops or node.id in bound):
             self.effects.name_errors[node.id] = None
 

@@ -36,7 +36,7 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
         notes.setdefault(note.message, note)
     missing = {root_of(unknown.name) for unknown, _ in gaps}
     for assumption in assumed:
-        if ", a NameError in Python" in assumption.words and root_of(assumption.words) in missing:
+        if assumption.name and assumption.name in missing:
             continue  # the gap says so
         note = Note(assumption.settled or "assumed", None, f"line {assumption.line}: {assumption.words}")
         notes.setdefault(note.message, note)

@@ -111,6 +111,10 @@ class Assumption(NamedTuple):
     words: str
     settled: str = ""
     """The code of the note that it is, where the answer is complete all the same."""
+    name: str = ""
+    """The name that the program does not define, where the choice is what it stands for."""
+    error: str = ""
+    """What Python says of this name, as the beginning of `words`."""
 
 
 class Frame:
