@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
 
 from layerexplain.errors import in_a_row
 from layerexplain.frontends.code.pasted import is_prose, stands, without_errors
@@ -13,6 +12,7 @@ from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import LanguageModel
+from layerexplain.report.totals import weight_bytes
 
 _PRODUCT = r"\d{1,9}(?: ?[*×x·] ?\d{1,9}){1,7}"
 _ALONE = r"(?<![\w.,*×+/])(?<![*×+/] )"
@@ -89,20 +89,21 @@ def asked_of_memory(text: str, report: Report) -> list[str]:
         return []
     stated = _BATCH.search(text[:_LONGEST])
     batch = next((int(group) for group in stated.groups() if group), 1) if stated else 1
-    sizes: dict[str, int] = {}
-    for layer in report.layers:
-        shape = layer.output_shapes[0] if layer.output_shapes and layer.type != "InputLayer" else None
-        if shape and all(isinstance(size, int) for size in shape[1:]):
-            sizes[layer.layer] = 4 * batch * prod([size for size in shape[1:] if size is not None])
+    sizes = {
+        layer.layer: batch * layer.memory.activations
+        for layer in report.layers
+        if layer.type != "InputLayer" and layer.memory is not None and layer.memory.activations
+    }
     if not sizes:
         return []
     most = max(sizes.values())
     largest = in_a_row([name for name, size in sizes.items() if size == most][:_MOST])
     of = f"a batch of {batch}" if batch > 1 else "each example"
     lines = [f"memory: {_bytes(most)} for the output of {largest}, {_bytes(sum(sizes.values()))} for all, of {of}"]
-    heavy = max(report.layers, key=lambda other: other.params or 0)
-    if heavy.params and 4 * heavy.params > most / 10:
-        weights = f"{_bytes(4 * heavy.params)} for the {heavy.params:,} parameters of {heavy.layer}"
+    heavy = max(report.layers, key=lambda layer: layer.params or 0)
+    stored = weight_bytes([heavy])
+    if heavy.params and stored is not None and stored > most / 10:
+        weights = f"{_bytes(stored)} for the {heavy.params:,} parameters of {heavy.layer}"
         lines.append(f"memory: {weights}; their gradients take as much, the moments of Adam twice that")
     return lines
 

@@ -122,10 +122,11 @@ def test_an_error_of_memory_names_the_largest_outputs_with_the_bytes_that_pytorc
     )
     names: dict[str, torch.nn.Sequential] = {}
     exec(code, names)  # type: ignore[arg-type]
-    sizes, x = [], torch.ones(1, 3, 16, 16)
+    outputs = [torch.ones(1, 3, 16, 16)]
     for module in names["net"]:
-        x = module(x)
-        sizes.append(4 * x.numel())
+        outputs.append(module(outputs[-1]))
+    storages = {output.untyped_storage().data_ptr(): output for output in outputs[1:]}  # Flatten gives a view
+    sizes = [output.element_size() * output.numel() for output in storages.values()]
     output = explained(
         f"{code}out = net(torch.randn(2, 3, 16, 16))\n\nRuntimeError: CUDA error: out of memory\nbatch_size = 64\n"
     )
