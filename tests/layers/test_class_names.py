@@ -22,7 +22,6 @@ ALLOWED = {
     "conversions/today.py": "classes that Keras 3 no longer has, and those that compute the same",
     "checks/of_shapes.py": "rules on mistakes that are made with these layers",
     "checks/of_losses.py": "the layer that classifies each place of a map by itself",
-    "frontends/code/values/layers.py": "the words on the results of the layer that runs in two directions",
     "frontends/code/recorder/emit.py": "the layer whose input has steps where code says no shape",
     "frontends/code/library/keras_functions.py": "functions of keras.backend that compute what a layer does",
     "frontends/code/library/keras_framework.py": "the function that has a class of its own",

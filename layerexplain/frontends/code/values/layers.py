@@ -22,6 +22,7 @@ from layerexplain.frontends.code.values.base import (
     Value,
 )
 from layerexplain.frontends.code.values.operators import each_in
+from layerexplain.layers.registry import facts_of
 from layerexplain.model import FitData
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ class Tensor(Value):
         return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
 
     def result_words(self, results: Sequence[ProgramValue]) -> str:
-        type_, both = self.node.layer.type, self.node.layer.type == "Bidirectional"
+        type_ = self.node.layer.type
+        both = "backward_layer" in facts_of(type_).inner_copies
         states = ["h", "c"][: (len(results) - 1) // (2 if both else 1)]
         names = [
             "output",
