@@ -14,21 +14,8 @@ from typing import Any, cast
 
 from layerexplain.lang.axes import OpenNumber
 from layerexplain.lang.open_sizes import MARKS, OpenSize, Sizes
-from layerexplain.lang.size_terms import (
-    LATEX,
-    PLAIN,
-    PYTHON,
-    Remainders,
-    Signs,
-    Terms,
-    floor_of,
-    is_compound,
-    least_of,
-    name_terms,
-    number_terms,
-    rest_of,
-    text_of,
-)
+from layerexplain.lang.size_terms import Remainders, Terms, floor_of, least_of, name_terms, number_terms, rest_of
+from layerexplain.lang.size_texts import LATEX, PLAIN, PYTHON, Signs, is_compound, text_of
 from layerexplain.records import Record
 
 _MARK = re.compile(f"{MARKS[0]}([0-9]+),?{MARKS[1]}")

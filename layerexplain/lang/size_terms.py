@@ -7,10 +7,10 @@ that is shorter than its expansion. Where it is known that a size is a multiple 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 Atom: TypeAlias = "str | Floor | Rest | Sum"
 Product: TypeAlias = "tuple[tuple[Atom, int], ...]"
@@ -18,8 +18,6 @@ Product: TypeAlias = "tuple[tuple[Atom, int], ...]"
 
 Remainders: TypeAlias = Mapping[str, tuple[int, int]]
 """What is known of named sizes: the size is `rest` more than a multiple of `by`."""
-
-_SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Terms:
@@ -159,8 +157,8 @@ class Floor:
     def __init__(self, above: Terms, below: Terms) -> None:
         self.above = above
         self.below = below
-        self.texts: dict[Signs, list[_Way]] = {}
-        """The ways to write it, found once: quotients nest."""
+        self.texts: dict[object, list[tuple[bool, bool, str]]] = {}
+        """The ways to write it by the signs of `size_texts.py`, found once: quotients nest."""
         self._key = ""
 
     def key(self) -> str:
@@ -243,6 +241,7 @@ def name_terms(name: str) -> Terms:
 def floor_of(above: Terms, below: Terms, known: Remainders) -> Terms:
     """Return `above // below`: what the divisor divides stands outside the floor, a floor of a floor is one floor.
 
+    >>> from layerexplain.lang.size_texts import text_of
     >>> H = name_terms("H")
     >>> text_of(floor_of(H - number_terms(2), number_terms(2), {}) + number_terms(1))
     'floor(H/2)'
@@ -264,7 +263,7 @@ def rest_of(above: Terms, below: Terms, known: Remainders) -> Terms:
     _, inside = _reduced(above, below, known)
     if by is not None and inside.number is not None:
         return number_terms(inside.number)
-    if by is not None and _is_negative(inside, by):  # adding multiples of the divisor changes no rest
+    if by is not None and is_negative(inside, by):  # adding multiples of the divisor changes no rest
         inside = Terms({product: factor + by if factor < 0 else factor for product, factor in inside.products.items()})
     return Terms({((Rest(inside, below), 1),): 1}) if inside.products else inside
 
@@ -272,6 +271,7 @@ def rest_of(above: Terms, below: Terms, known: Remainders) -> Terms:
 def without_floor(terms: Terms) -> Terms:
     """Return a sum that is below 0 where another is: `floor(a/b) + c` is where `a + b·c` is.
 
+    >>> from layerexplain.lang.size_texts import text_of
     >>> text_of(without_floor(floor_of(name_terms("T") - name_terms("k"), name_terms("s"), {}) + number_terms(1)))
     'T + s - k'
     """
@@ -285,6 +285,7 @@ def without_floor(terms: Terms) -> Terms:
 def rest_in(terms: Terms) -> Terms | None:
     """Return `x % y` for a sum that is 0 where that is: a multiple of `x - y·floor(x/y)`, or of the rest itself.
 
+    >>> from layerexplain.lang.size_texts import text_of
     >>> x, y = name_terms("dim"), name_terms("heads")
     >>> text_of(rest_in((x - y * floor_of(x, y, {})).times(9)) or x)
     '(dim % heads)'
@@ -304,6 +305,7 @@ def rest_in(terms: Terms) -> Terms | None:
 def least_of(a: Terms, b: Terms) -> Terms:
     """Return the smaller of two sizes.
 
+    >>> from layerexplain.lang.size_texts import text_of
     >>> text_of(least_of(name_terms("T"), number_terms(100)).times(2))
     '2·min(T, 100)'
     """
@@ -346,7 +348,7 @@ def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Term
     outside, left = _reduced(above, below, known)
     if by is None or left.number is not None:
         return outside, Terms() if by is not None else left, below
-    lead = min(left.products.items(), key=lambda row: (-_degree(row[0]), _product_key(row[0])))
+    lead = min(left.products.items(), key=lambda row: (-degree(row[0]), _product_key(row[0])))
     if lead[1] < 0:  # floor(-a/b) is -floor((a + b - 1)/b)
         more, inside, by_now = _divided(-left + number_terms(by - 1), below, known)
         return outside - more - Terms({((Floor(inside, by_now), 1),): 1} if inside.products else {}), Terms(), below
@@ -403,7 +405,7 @@ def _divides(divisor: Product, product: Product) -> bool:
     return all(powers.get(atom, 0) >= power for atom, power in divisor)
 
 
-def _degree(product: Product) -> int:
+def degree(product: Product) -> int:
     return sum(power for _, power in product)
 
 
@@ -415,206 +417,6 @@ def _atom_key(atom: Atom) -> str:
     return atom if isinstance(atom, str) else atom.key()
 
 
-# Texts ----------------------------------------------------------------------------------------------------------------
-
-
-_Way: TypeAlias = tuple[bool, bool, str]
-"""How a product is written: whether all names are subtracted inside a floor, whether a minus stands before it, and its
-text."""
-
-
-def _is_negative(terms: Terms, by: int | None) -> bool:
+def is_negative(terms: Terms, by: int | None) -> bool:
     """Return whether all is subtracted above a divisor, but for a number that rounds up."""
     return all([factor < 0 for product, factor in terms.products.items() if product or by is None])
-
-
-class Signs:
-    """How sizes are written: `times` between factors, powers, and floors."""
-
-    times = "·"
-
-    def number(self, number: int) -> str:
-        """Return a number."""
-        return f"{number:,}"
-
-    def power(self, base: str, power: int) -> str:
-        """Return a power of a factor."""
-        return base if power == 1 else base + str(power).translate(_SUPERSCRIPTS)
-
-    def name(self, name: str) -> str:
-        """Return a named size."""
-        return name
-
-    def quotient(self, above: str, below: str) -> str:
-        """Return a quotient that is whole."""
-        return f"{above}/{below}"
-
-    def floors(self, atom: Floor) -> list[_Way]:
-        """Return the ways to write a quotient that is rounded: as `floor((H - k)/2)`, and as `-ceil((k - H)/2)`."""
-        by, ways = atom.below.number, [(False, "floor", atom.above), (True, "ceil", -atom.above)]
-        if by is not None:
-            up = atom.above - number_terms(by - 1)
-            ways += [(False, "ceil", up), (True, "floor", -up)]
-        return [
-            (_is_negative(inside, by), minus, f"{word}({self._inside(inside, atom.below)})")
-            for minus, word, inside in ways
-        ]
-
-    def rest(self, atom: Rest) -> str:
-        """Return what a division leaves."""
-        return f"({self._inside(atom.above, atom.below, ' % ')})"
-
-    def _inside(self, above: Terms, below: Terms, sign: str = "/") -> str:
-        return f"{_bracketed(text_of(above, self))}{sign}{_bracketed(text_of(below, self), for_divisor=True)}"
-
-
-class _Python(Signs):
-    """Sizes as expressions of Python, whole wherever the conditions hold."""
-
-    times = "*"
-
-    def number(self, number: int) -> str:
-        return str(number)
-
-    def power(self, base: str, power: int) -> str:
-        return base if power == 1 else f"{base}**{power}"
-
-    def quotient(self, above: str, below: str) -> str:
-        return f"{above}//{below}"
-
-    def floors(self, atom: Floor) -> list[_Way]:
-        by, ways = atom.below.number, [(False, atom.above)]
-        if by is not None:
-            ways.append((True, number_terms(by - 1) - atom.above))
-        return [
-            (_is_negative(inside, by), minus, f"({self._inside(inside, atom.below, '//')})") for minus, inside in ways
-        ]
-
-
-class _LatexSigns(Signs):
-    r"""Sizes in LaTeX: `\lfloor H / 2 \rfloor`."""
-
-    times = r" \cdot "
-
-    def power(self, base: str, power: int) -> str:
-        return base if power == 1 else f"{base}^{{{power}}}"
-
-    def name(self, name: str) -> str:
-        return name if len(name) == 1 else rf"\mathrm{{{_escaped(name)}}}"
-
-    def floors(self, atom: Floor) -> list[_Way]:
-        ways = [(is_negative, minus, text.split("(", 1)) for is_negative, minus, text in super().floors(atom)]
-        return [(a, b, rf"\l{word} {inside.removesuffix(')')} \r{word}") for a, b, (word, inside) in ways]
-
-    def rest(self, atom: Rest) -> str:
-        return super().rest(atom).replace("%", r"\bmod")
-
-
-def _escaped(name: str) -> str:
-    return "".join([f"\\{letter}" if letter in "_#$%&{}" else letter for letter in name])
-
-
-PLAIN: Final = Signs()
-PYTHON: Final = _Python()
-LATEX: Final = _LatexSigns()
-
-
-def text_of(terms: Terms, signs: Signs = PLAIN) -> str:
-    """Return a size as text: the shortest of its forms, with or without a common factor, expanded or not.
-
-    >>> u, m = name_terms("u"), name_terms("m")
-    >>> text_of((u * m + u * u + u).times(4))
-    '4·u·(m + u + 1)'
-    >>> text_of(name_terms("C") * name_terms("F").times(9) + name_terms("F"), PYTHON)
-    '9*C*F + F'
-    """
-    forms = [terms]
-    if any(isinstance(atom, Sum) for product in terms.products for atom, _ in product):
-        forms.append(terms.expanded())
-    texts = [text for form in forms for text in (_sum_text(form, signs), _factored_text(form, signs)) if text]
-    return min(texts, key=len)
-
-
-def _sum_text(terms: Terms, signs: Signs) -> str:
-    by = lcm(*[factor.denominator for factor in terms.products.values()])
-    if by > 1 and (len(terms.products) > 1 or signs is PYTHON):
-        above = _sum_text(terms.times(by), signs)
-        return signs.quotient(_bracketed(above) if len(terms.products) > 1 or signs is PYTHON else above, str(by))
-    rows = []
-    for product, factor in terms.products.items():
-        is_negative, part = _term_text(product, factor, signs)
-        rows.append((is_negative, -_degree(product), not all(isinstance(atom, str) for atom, _ in product), part))
-    rows.sort(key=lambda row: (row[1], row[0], *row[2:]))
-    if rows and rows[0][0]:
-        rows.sort(key=lambda row: row[0])
-    text = ""
-    for is_negative, *_, part in rows:
-        if not text:
-            text = f"-{part}" if is_negative else part
-        else:
-            text += f" - {part}" if is_negative else f" + {part}"
-    return text or "0"
-
-
-def _factored_text(terms: Terms, signs: Signs) -> str:
-    if len(terms.products) < 2:
-        return ""
-    product, number = terms.common_factor()
-    if (not product and number == 1) or number.denominator > 1:
-        return ""
-    is_negative, outer = _term_text(product, number, signs)
-    inner = _sum_text(terms.divided(product, -number if is_negative else number), signs)
-    return inner if outer == "1" else f"{outer}{signs.times}({inner})"
-
-
-def _term_text(product: Product, factor: Fraction, signs: Signs) -> tuple[bool, str]:
-    """Return whether a minus stands before a product with its factor, and its text. Of the ways to write a quotient
-    that is rounded it has the one in which not all names are subtracted, then the one that needs no minus before it,
-    then the shortest: the order of names, on which the normal form depends, is not seen."""
-    ways: list[_Way] = [(False, factor < 0, "")]
-    for atom, power in product:
-        own = [(False, False, _atom_text(atom, signs))] if isinstance(atom, str | Sum) else _ways(atom, signs)
-        ways = [
-            (a or b, minus is not (more and power % 2 == 1), (text and text + signs.times) + signs.power(base, power))
-            for a, minus, text in ways
-            for b, more, base in own
-        ]
-        ways = sorted(ways, key=lambda way: (*way[:2], len(way[2]), way[2].count("ceil"), way[2]))[:16]
-    _, is_negative, text = ways[0]
-    number = abs(factor.numerator)
-    if number != 1 or not text:
-        text = f"{signs.number(number)}{signs.times}{text}" if text else signs.number(number)
-    return is_negative, text if factor.denominator == 1 else signs.quotient(text, str(factor.denominator))
-
-
-def _ways(atom: Floor, signs: Signs) -> list[_Way]:
-    if signs not in atom.texts:
-        atom.texts[signs] = signs.floors(atom) if type(atom) is Floor else [(False, False, _atom_text(atom, signs))]
-    return atom.texts[signs]
-
-
-def _atom_text(atom: Atom, signs: Signs) -> str:
-    if isinstance(atom, Sum):
-        return f"({text_of(atom.terms, signs)})"
-    if isinstance(atom, Least):
-        return f"min({text_of(atom.above, signs)}, {text_of(atom.below, signs)})"
-    return signs.rest(atom) if isinstance(atom, Rest) else signs.name(str(atom))
-
-
-def _bracketed(text: str, *, for_divisor: bool = False) -> str:
-    """Return a text in parentheses, unless it binds as strongly as what stands around it."""
-    return f"({text})" if is_compound(text, " */·%" if for_divisor else " ") else text
-
-
-def is_compound(text: str, breaking: Iterable[str] = " ") -> bool:
-    """Return whether a text has one of some characters outside of parentheses.
-
-    >>> is_compound("floor((H - 2)/3)"), is_compound("H - 1")
-    (False, True)
-    """
-    depth = 0
-    for letter in text:
-        depth += (letter in "([") - (letter in ")]")
-        if depth == 0 and letter in breaking:
-            return True
-    return False

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import gcd
 
-from layerexplain.lang.size_terms import PYTHON, Rest, Terms, name_terms, text_of
+from layerexplain.lang.size_terms import Rest, Terms, name_terms
+from layerexplain.lang.size_texts import PYTHON, text_of
 
 LARGEST = 512
 """Up to this size it is said which ones a model takes; what repeats up to here repeats farther."""

@@ -11,18 +11,8 @@ from typing import Any
 
 import pytest
 
-from layerexplain.lang.size_terms import (
-    PLAIN,
-    PYTHON,
-    Remainders,
-    Signs,
-    Terms,
-    floor_of,
-    name_terms,
-    number_terms,
-    rest_of,
-    text_of,
-)
+from layerexplain.lang.size_terms import Remainders, Terms, floor_of, name_terms, number_terms, rest_of
+from layerexplain.lang.size_texts import PLAIN, PYTHON, Signs, text_of
 from tests.support.tries import tries
 
 NAMES = ("H", "W", "k")

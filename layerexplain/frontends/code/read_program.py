@@ -458,8 +458,7 @@ class Program:
         errors = [effects.undefined[name] for name in used if name not in sizes and name in effects.undefined]
         wrong = [assumption for assumption in assumed if assumption in errors and not assumption.settled]
         faults: list[LayerExplainError] = [
-            SourceError(f"{assumption.error}; define it or import it", line=assumption.line)
-            for assumption in wrong
+            SourceError(f"{assumption.error}; define it or import it", line=assumption.line) for assumption in wrong
         ]
         return [assumption for assumption in assumed if assumption not in wrong], faults
 
