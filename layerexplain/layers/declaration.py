@@ -1,4 +1,4 @@
-"""A layer type as it is declared: its formula, its signature, and facts about it; and how it is traced."""
+"""A layer type as it is declared: formula, signature, facts, and how it is traced (one object, hence the length)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sizes a model takes, and a run with sizes that have names.
+"""Which sizes a model takes, found by a run with sizes that have names (one search, hence the length).
 
 A model is traced with sizes that remember how they were computed, at examples. Its comparisons become conditions. Where
 the examples fail, the comparison that failed says which sizes would fit. Which sizes are taken is read off the

@@ -29,7 +29,7 @@ ALLOWED = {
     "frontends/code/library/keras_names.py": "functions of Keras 1 and 2 that are called like a layer: add([a, b])",
     "frontends/code/library/torch.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/torch_graph.py": "modules of PyTorch that are called like layers",
-    "frontends/code/library/torch_runs.py": "modules of PyTorch that are called like layers",
+    "frontends/code/library/torch_models.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/torch_emit.py": "which input the first module of PyTorch takes",
     "frontends/code/library/torch_tensors.py": "modules of PyTorch that are called like layers",
     "frontends/code/messages.py": "layers that messages speak of without their names",

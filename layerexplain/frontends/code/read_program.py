@@ -291,11 +291,11 @@ class Program:
         SourceError for several."""
         if not self._is_torch():
             return None
-        from layerexplain.frontends.code.library import torch_runs
+        from layerexplain.frontends.code.library import torch_models
 
         try:
             results = self._named_torch_models if request else self._torch_models
-            return torch_runs.torch_model(self, results, request)
+            return torch_models.torch_model(self, results, request)
         except Exhausted as error:
             raise SourceError(f"the program {error}") from None
 

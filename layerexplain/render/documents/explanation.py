@@ -1,4 +1,4 @@
-"""The document of `explain`: a section for each layer, whose parts are declared once; a tier says which are shown.
+"""The document of `explain`: a section for each layer; a tier says which parts are shown (one table, hence the length).
 
 A tour of a model is in tour.py.
 """

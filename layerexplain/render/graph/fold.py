@@ -1,4 +1,4 @@
-"""Folding: what a model repeats is drawn once, and what a name holds together is one box.
+"""Folding: repeated blocks are drawn once, layers under one name are one box (both nest, hence the length).
 
 Several nodes become one box, in this order, as copies of a block that are the same; as copies that differ in their
 channels alone; as neighbours whose names begin alike (`conv2_block1_1_conv`, `conv2_block1_1_bn`); and in a large graph

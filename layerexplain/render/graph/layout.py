@@ -1,4 +1,4 @@
-"""Where the boxes and lines of a graph are drawn, in points from the upper left corner.
+"""Where boxes and lines of a graph are drawn, in points from the upper left (they share lanes, hence the length).
 
 Everything is placed as if the graph ran from top to bottom; `across` is the direction of a row, `along` that of the
 trunk. A graph from left to right is the same with the two exchanged at the end.

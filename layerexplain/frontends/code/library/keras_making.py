@@ -1,4 +1,4 @@
-"""Layers, inputs, models and settings as code makes them, and calls of layers (what made them decides, hence here)."""
+"""Layers, inputs, models and settings as code makes them, and calls of layers (one object, hence the length)."""
 
 from __future__ import annotations
 

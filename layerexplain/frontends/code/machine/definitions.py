@@ -1,4 +1,4 @@
-"""DefinitionStatements of functions and classes, decorators, and imports."""
+"""Statements that bind names: functions, classes, decorators, imports, fields of dataclasses (hence the length)."""
 
 from __future__ import annotations
 

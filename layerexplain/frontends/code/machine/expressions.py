@@ -1,4 +1,4 @@
-"""Expressions: names, operators, attributes, items, comprehensions, f-strings."""
+"""Expressions: names, operators, attributes, items, comprehensions, f-strings (one dispatch, hence the length)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the statements of a program define: functions, classes and their objects, methods."""
+"""Functions, classes, their objects and methods, as a program defines them (each uses the others, hence the length)."""
 
 from __future__ import annotations
 
