@@ -1,4 +1,5 @@
-"""The functions that users call, one for each command (hence the length). The command line calls them too, as another program would.
+"""The functions that users call, one for each command (hence the length). The command line calls them too, as another
+program would.
 
 What is one part's work is that part's own function, loaded on first use (`_HOMES`); here are those that join several
 parts. Explaining a file loads neither NumPy nor Keras.
