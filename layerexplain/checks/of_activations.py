@@ -54,8 +54,8 @@ def softmax_twice(network: Network) -> Iterator[Found]:
             yield call, f"'{call.name}' takes the softmax of '{before.name}', which ends with one"
     for before, call in functions_alone(network, "sigmoid"):
         if activation_of(network, before) == "sigmoid" and is_given_out(network, call):
-            said = f"'{call.name}' takes the sigmoid of '{before.name}', which ends with one"
-            yield call, f"{said}: its values lie between 0.5 and 0.73"
+            message = f"'{call.name}' takes the sigmoid of '{before.name}', which ends with one"
+            yield call, f"{message}: its values lie between 0.5 and 0.73"
     for compiled in losses_of(network):
         for (first, _), (function, line) in pairwise(compiled.functions):
             if first == function and function in ("softmax", "sigmoid"):
@@ -107,11 +107,11 @@ def bounded_before_softmax(network: Network) -> Iterator[Found]:
         classes = None if spec is None or not spec.shape else spec.shape[-1]
         if first not in _BOUNDED or not is_given_out(network, call):
             continue
-        said = f"the softmax of '{call.name}' gets what '{before.name}' ends with: {first}"
+        message = f"the softmax of '{call.name}' gets what '{before.name}' ends with: {first}"
         if isinstance(classes, int) and classes > 1:
             most = 1 / (1 + (classes - 1) * exp(-_BOUNDED[first]))
-            said += f"; of {classes} classes none can get more than {most:.2f}"
-        yield call, said
+            message += f"; of {classes} classes none can get more than {most:.2f}"
+        yield call, message
 
 
 @rule(
@@ -279,8 +279,8 @@ def sigmoids_in_a_row(network: Network) -> Iterator[Found]:
     for call, count in _chains(network, "sigmoid"):
         if count >= _MANY_SIGMOIDS:
             part = f"1/{4**count:,}" if count <= _MANY_DIGITS else f"1/4^{count}"
-            said = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
-            yield call, said, "wrong" if count >= _TOO_MANY_SIGMOIDS else "hint"
+            message = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+            yield call, message, "wrong" if count >= _TOO_MANY_SIGMOIDS else "hint"
 
 
 @rule(

@@ -52,8 +52,8 @@ def channels_elsewhere(network: Network) -> Iterator[Found]:
         own = _channel_axis(call) if ends_with(call) else None  # Flatten only orders its values by it
         if own is not None and own != axis and call.inputs[0] is not None:
             shape, given = shape_text(call.inputs[0].shape), argument_of(call, "data_format")
-            said = f"'{call.name}' has data_format='{given}' and reads axis {own} of {shape} as channels"
-            yield call, f"{said}; '{maker}' puts them in axis {axis}"
+            message = f"'{call.name}' has data_format='{given}' and reads axis {own} of {shape} as channels"
+            yield call, f"{message}; '{maker}' puts them in axis {axis}"
 
 
 @once
@@ -112,8 +112,8 @@ def normalization_over_one(network: Network) -> Iterator[Found]:
         if loss.of != "numbers" or shape is None or shape[-1:] != (1,):
             continue
         if normalized_alone(loss_definition(loss, loss.bind(compiled.setting.config), shape)):
-            said = f"{loss.name} gets {shape_text(shape)} and normalizes its last axis"
-            yield compiled.call, f"{said}: each number becomes its sign"
+            message = f"{loss.name} gets {shape_text(shape)} and normalizes its last axis"
+            yield compiled.call, f"{message}: each number becomes its sign"
 
 
 def _has_single_values(call: TracedCall) -> bool:

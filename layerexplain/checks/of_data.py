@@ -109,7 +109,7 @@ def targets_spread(data: Data) -> Iterator[Found]:
             and spreads(target.loss, _open(target.array.shape), _open(target.output))
         ):
             shape = shape_text(target.array.shape)
-            said = f"{target.array.name} is {shape}, '{target.layer}' gives {shape_words(target.output)}"
+            message = f"{target.array.name} is {shape}, '{target.layer}' gives {shape_words(target.output)}"
             units, own = target.output[-1], target.array.shape[-1]
             pairs = f"the one number of an example with all {units} outputs"
             if units == 1 and own != 1:
@@ -118,7 +118,7 @@ def targets_spread(data: Data) -> Iterator[Found]:
                 outputs = f"each of its {places[0]} steps" if len(places) == 1 else "each of its places"
                 cure = one_for_all_places(target.output, _last_recurrent(data))
                 pairs = f"the one number of an example with {outputs}; {cure}"
-            yield target.layer, f"{said}: {loss_name(target.loss)} compares {pairs}"
+            yield target.layer, f"{message}: {loss_name(target.loss)} compares {pairs}"
 
 
 @rule(
@@ -139,18 +139,18 @@ def examples_left_over(data: Data) -> Iterator[Found]:
         count, name = example.array.shape[0] if example.array.shape else None, example.array.name
         taken = data.batch_size
         if batch and taken not in (None, batch):
-            said = f"fit() takes {taken} examples at a time, and the model is made for {batch}"
-            yield example.layer, f"{said}; fit(…, batch_size={batch})"
+            message = f"fit() takes {taken} examples at a time, and the model is made for {batch}"
+            yield example.layer, f"{message}; fit(…, batch_size={batch})"
         elif batch and isinstance(count, int) and count % batch:
             whole = count // batch
             if whole:
                 batches = f"{whole} batch{'es' * (whole > 1)} of {batch}"
-                said = f"{count} examples make {batches}, and {count % batch} more"
+                message = f"{count} examples make {batches}, and {count % batch} more"
                 right = f"`{name} = {name}[:{whole * batch}]`, the targets likewise, and fit(…, batch_size={batch})"
             else:
-                said = f"{count} example{'s' * (count > 1)} make{'s' * (count == 1)} no batch of {batch}"
+                message = f"{count} example{'s' * (count > 1)} make{'s' * (count == 1)} no batch of {batch}"
                 right = f"make the model with a batch_size that divides {count}"
-            yield example.layer, f"{said}; {right}"
+            yield example.layer, f"{message}; {right}"
 
 
 @rule(
@@ -173,10 +173,10 @@ def labels_outside(data: Data) -> Iterator[Found]:
         units = target.loss.classes(target.output or ())
         name = target.array.name
         if target.loss.sparse and isinstance(units, int) and (low < 0 or high >= units):
-            said = f"{name} has labels from {low:g} to {high:g}, and '{target.layer}' has {units} units"
+            message = f"{name} has labels from {low:g} to {high:g}, and '{target.layer}' has {units} units"
             moved = f"{name} - {low:g}" if low > 0 else f"{name} + {-low:g}"
             right = f"`{name} = {moved}`" if high - low < units else wider.format(f"{high + 1:g}")
-            yield target.layer, f"{said}, for classes 0 to {units - 1}; {right}"
+            yield target.layer, f"{message}, for classes 0 to {units - 1}; {right}"
 
 
 @rule(
@@ -239,8 +239,8 @@ def several_labels(data: Data) -> Iterator[Found]:
             continue
         count = f"{least:g} to {most:g} ones" if least < most else f"{least:g} ones"
         has = "any number of ones (MultiLabelBinarizer)" if most == inf else count
-        said = f"a row of {target.array.name} has {has}, and {loss_name(target.loss)} expects exactly one"
-        yield target.layer, f"{said}; `activation='sigmoid'` in '{target.layer}' with binary_crossentropy takes them"
+        message = f"a row of {target.array.name} has {has}, and {loss_name(target.loss)} expects exactly one"
+        yield target.layer, f"{message}; `activation='sigmoid'` in '{target.layer}' with binary_crossentropy takes them"
 
 
 @rule(
@@ -264,9 +264,9 @@ def ids_outside(data: Data) -> Iterator[Found]:
             argument = facts_of(type_of(data.network, reader)).ids_below
             rows = config_of(data.network, reader).get(argument) if argument else None
             if isinstance(rows, int) and low is not None and high is not None and (low < 0 or high >= rows):
-                said = f"{example.array.name} has ids from {low:g} to {high:g}, and '{reader.name}' has {rows} rows"
+                message = f"{example.array.name} has ids from {low:g} to {high:g}, and '{reader.name}' has {rows} rows"
                 right = f"{argument}={high + 1:g}" if high >= rows else "ids below 0 count from the last row"
-                yield reader, f"{said}, for ids 0 to {rows - 1}; {right}", "breaks" if high >= rows else "wrong"
+                yield reader, f"{message}, for ids 0 to {rows - 1}; {right}", "breaks" if high >= rows else "wrong"
 
 
 def _first_readers(network: Network, name: str) -> Iterator[TracedCall]:

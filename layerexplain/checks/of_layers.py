@@ -259,8 +259,8 @@ def mask_lost(network: Network) -> Iterator[Found]:
         if mask.readers:
             yield name, f"the mask of '{mask.source}' is {lost_words(mask)}"
         elif _joins_steps(call) and call.outputs[0] is not None and network.readers(call):
-            said = f"the mask of '{mask.source}' ends here: all steps become one row of {call.outputs[0].shape[-1]}"
-            yield name, f"{said}, the padding too"
+            message = f"the mask of '{mask.source}' ends here: all steps become one row of {call.outputs[0].shape[-1]}"
+            yield name, f"{message}, the padding too"
 
 
 def _joins_steps(call: TracedCall) -> bool:
@@ -339,8 +339,8 @@ def rescaled_twice(network: Network) -> Iterator[Found]:
         for other in derived(inner):
             own = _divisor(inner, other) if other.sources[0] in inner.model.inputs else None
             if own is not None:
-                said = f"rescales its input itself by {own:.4g}, after '{before.name}' by {scale:.4g}"
-                yield call, f"'{call.name}' {said}"
+                message = f"rescales its input itself by {own:.4g}, after '{before.name}' by {scale:.4g}"
+                yield call, f"'{call.name}' {message}"
 
 
 def _divisor(network: Network, call: TracedCall) -> float | None:

@@ -81,8 +81,8 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
 def logits_of_probabilities(network: Network) -> Iterator[Found]:
     for compiled in losses_of(network):
         if compiled.takes == "logits" and compiled.ends_with in _PROBABILITIES:
-            said = f"{compiled.words}, and {compiled.loss_words}"
-            yield compiled.call, said + _on_tensorflow(compiled.loss, compiled.ends_with)
+            message = f"{compiled.words}, and {compiled.loss_words}"
+            yield compiled.call, message + _on_tensorflow(compiled.loss, compiled.ends_with)
 
 
 def _on_tensorflow(loss: Loss, activation: str) -> str:
@@ -228,8 +228,10 @@ def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
     for compiled in losses_of(network):
         call, shape, loss = compiled.call, compiled.shape, compiled.loss
         if "categorical_crossentropy" in loss.name and _several(shape) and compiled.ends_with == "sigmoid":
-            said = f"{loss.name} gets {_units(shape)} sigmoids, which do not sum to 1; on JAX and PyTorch Keras divides"
-            yield call, f"{said} them by their sum{_on_tensorflow(loss, 'sigmoid')}, and their softmax"
+            message = (
+                f"{loss.name} gets {_units(shape)} sigmoids, which do not sum to 1; on JAX and PyTorch Keras divides"
+            )
+            yield call, f"{message} them by their sum{_on_tensorflow(loss, 'sigmoid')}, and their softmax"
 
 
 def _several(shape: Shape | None) -> bool:
@@ -338,8 +340,8 @@ def metric_of_other_targets(network: Network) -> Iterator[Found]:
         for metric in _metrics_of(network, compiled.call) if kind in _TARGETS else ():
             taken = METRIC_TARGETS.get(snake_case(metric), kind)
             if taken != kind:
-                said = f"the metric {metric} takes {_TARGETS[taken]}"
-                yield compiled.call, f"{said}, and {compiled.loss.name} gets {_TARGETS[kind]}"
+                message = f"the metric {metric} takes {_TARGETS[taken]}"
+                yield compiled.call, f"{message}, and {compiled.loss.name} gets {_TARGETS[kind]}"
 
 
 METRIC_TARGETS = {
@@ -411,8 +413,8 @@ def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
         call, shape, loss = compiled.call, compiled.shape, compiled.loss
         of_sigmoids = loss.of == "probabilities" and compiled.ends_with == "sigmoid"
         if of_sigmoids and _several(shape) and _has_accuracy(network, call):
-            said = f"the metric accuracy is computed on {_units(shape)} sigmoids"
-            yield call, f"{said}{_accuracy_words(shape, loss.targets_shape)}"
+            message = f"the metric accuracy is computed on {_units(shape)} sigmoids"
+            yield call, f"{message}{_accuracy_words(shape, loss.targets_shape)}"
 
 
 @rule(

@@ -159,8 +159,8 @@ def heavy_penalty(network: Network) -> Iterator[Found]:
         return
     _, name, factor = max(terms)
     most = f"the largest part is that of '{name}', with a factor of {factor:g}"
-    said = f"the L2 penalty begins near {total:.3g}, the loss near {loss:.2g}; {most}"
-    yield name, said, "wrong" if total > _OUTWEIGHS * loss else "hint"
+    message = f"the L2 penalty begins near {total:.3g}, the loss near {loss:.2g}; {most}"
+    yield name, message, "wrong" if total > _OUTWEIGHS * loss else "hint"
 
 
 def _at_the_start(loss: Loss, shape: Shape | None) -> float:

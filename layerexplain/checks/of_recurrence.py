@@ -75,14 +75,14 @@ def linear_twice(network: Network) -> Iterator[Found]:
             continue
         names = [f"'{item.name}'" for item in passed]
         through = f", through {in_a_row(names)}" if names else ""
-        said = f"'{call.name}' ({first[-2]} → {first[-1]}) has no activation, and '{behind.name}' "
-        said += f"({second[-2]} → {second[-1]}) takes its output as it is{through}"
+        message = f"'{call.name}' ({first[-2]} → {first[-1]}) has no activation, and '{behind.name}' "
+        message += f"({second[-2]} → {second[-1]}) takes its output as it is{through}"
         if any(keras_type_of(network, item) in _MAXIMA for item in passed):
-            yield call, f"{said}, where only the maximum is not linear", "hint"
+            yield call, f"{message}, where only the maximum is not linear", "hint"
         elif _is_one_linear_map(network):
-            yield call, f"{said}: up to its last activation the model is one linear map", "wrong"
+            yield call, f"{message}: up to its last activation the model is one linear map", "wrong"
         else:
-            yield call, said
+            yield call, message
 
 
 _LAST = ("inputs", "channels", "units", "filters")
@@ -176,8 +176,8 @@ def relu_in_recurrence(network: Network) -> Iterator[Found]:
         if other.config.get("activation") == "relu":
             yield layer.name, f"'{layer.name}' ({other.type}) has activation='relu'"
         if (gate := other.config.get("recurrent_activation")) in _UNBOUNDED:
-            said = f"the gates of '{layer.name}' ({other.type}) are {gate}, which exceeds 1"
-            yield layer.name, f"{said}: each step multiplies the state by it", "wrong"
+            message = f"the gates of '{layer.name}' ({other.type}) are {gate}, which exceeds 1"
+            yield layer.name, f"{message}: each step multiplies the state by it", "wrong"
 
 
 _UNBOUNDED = ("relu", "linear", "elu", "selu", "gelu", "silu", "swish", "softplus", "exponential", "leaky_relu")
@@ -233,11 +233,11 @@ def pixels_as_steps(network: Network) -> Iterator[Found]:
         if features != 1 or not isinstance(steps, int) or steps < _MANY_STEPS or _keeps_gradients(layer):
             continue
         flat = isqrt(steps) ** 2 == steps or (steps % 3 == 0 and isqrt(steps // 3) ** 2 == steps // 3)
-        said = f"'{call.name}' ({layer.type.rpartition('.')[2]}) reads {steps} steps of 1 number each"
+        message = f"'{call.name}' ({layer.type.rpartition('.')[2]}) reads {steps} steps of 1 number each"
         if _is_flattened(network, call) or (flat and source_of(network, call) is not None):
-            yield call, f"{said}: one for each pixel of a flattened image", "wrong"
+            yield call, f"{message}: one for each pixel of a flattened image", "wrong"
         else:
-            yield call, said
+            yield call, message
 
 
 def _keeps_gradients(layer: Layer) -> bool:
@@ -337,18 +337,20 @@ def example_for_step(network: Network) -> Iterator[Found]:
     for call, layer in _recurrent(network) if network.model.framework == "torch" else ():
         shape = call.inputs[0].shape if call.inputs[0] is not None else ()
         if len(shape) == 2 and has_batch(shape[:1]) and len(call.sources) == 1:
-            said = f"'{call.name}' ({layer.type.rpartition('.')[2]}) gets {shape_text(shape)}, without an axis of steps"
+            message = (
+                f"'{call.name}' ({layer.type.rpartition('.')[2]}) gets {shape_text(shape)}, without an axis of steps"
+            )
             axis = int(layer.config.get("batch_first") is True)
             yield (
                 call,
-                f"{said}: the examples are read as the steps of one sequence; x.unsqueeze({axis}) adds the axis",
+                f"{message}: the examples are read as the steps of one sequence; x.unsqueeze({axis}) adds the axis",
             )
     for call in network.calls:
         key = config_of(network, call).get("key")
-        given = call.inputs[0] if call.inputs else None
-        if not isinstance(key, tuple) or given is None or BATCH not in given.shape[1:]:
+        spec = call.inputs[0] if call.inputs else None
+        if not isinstance(key, tuple) or spec is None or BATCH not in spec.shape[1:]:
             continue
-        axis = given.shape.index(BATCH)
+        axis = spec.shape.index(BATCH)
         before = key[: axis + 1]
         if len(before) > axis and isinstance(before[axis], int) and Ellipsis not in before and None not in before:
-            yield call, f"of {shape_text(given.shape)}, (steps, batch, features), one example of the batch is taken"
+            yield call, f"of {shape_text(spec.shape)}, (steps, batch, features), one example of the batch is taken"

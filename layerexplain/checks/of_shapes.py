@@ -68,8 +68,8 @@ def examples_mixed(network: Network) -> Iterator[Found]:
         whole = [prod(sizes[i:]) for i in range(len(sizes))]
         # A view of all steps of sequences as rows keeps the last axes whole, and is meant.
         if isinstance(row, int) and len(sizes) == len(before.shape) - 1 and whole and row not in whole:
-            said = f"{whole[0]} = {' × '.join(map(str, sizes))} numbers of an example are cut into rows of {row}"
-            yield call, f"{said}; write torch.flatten(x, 1), and Linear({whole[0]}, …)"
+            message = f"{whole[0]} = {' × '.join(map(str, sizes))} numbers of an example are cut into rows of {row}"
+            yield call, f"{message}; write torch.flatten(x, 1), and Linear({whole[0]}, …)"
 
 
 @rule(
@@ -159,8 +159,8 @@ def reshape_for_permute(network: Network) -> Iterator[Found]:
         if known and before != after and sorted(map(str, before)) == sorted(map(str, after)):
             yield call, f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes"
         elif _moves_the_batch(given.shape, result.shape):
-            said = f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}"
-            yield call, f"{said}: each row gets numbers of several examples"
+            message = f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}"
+            yield call, f"{message}: each row gets numbers of several examples"
 
 
 def _moves_the_batch(given: Shape, result: Shape) -> bool:

@@ -153,8 +153,8 @@ def no_gradient(network: Network) -> Iterator[Found]:
         return
     for compiled in losses_of(network):
         if compiled.ends:
-            said = " and ".join(dict.fromkeys(at_line(*end) for end in compiled.ends))
-            yield compiled.call, f"{said} stands between the output and {compiled.loss.name} and passes no gradient"
+            message = " and ".join(dict.fromkeys(at_line(*end) for end in compiled.ends))
+            yield compiled.call, f"{message} stands between the output and {compiled.loss.name} and passes no gradient"
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})

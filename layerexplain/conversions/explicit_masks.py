@@ -184,8 +184,8 @@ class _Recipes:
         if self._keras_2 and declaration is not None and declaration.facts.loses_mask_keras_2:
             passes = False
         if passes and refs and not definition.masks:
-            given = traced.origin.bound.masks.get(0)
-            self.of[first] = given if given is not None else self.of.get(refs[0])
+            result = traced.origin.bound.masks.get(0)
+            self.of[first] = result if result is not None else self.of.get(refs[0])
 
     def _recipe(self, mask: Expr, leaves: Mapping[Expr, Any]) -> Any:
         if mask in leaves:

@@ -145,12 +145,12 @@ class _SpecWriter:
         return f"{name}[{ref.output}]" if ref.output else name
 
     def _items(self) -> Iterator[_Item]:
-        given = last = self.model.inputs[-1]._replace(output=0)
+        ref = last = self.model.inputs[-1]._replace(output=0)
         several = len(set(self.model.inputs)) > 1
         for call in self.calls:
             layer = self.layers[call.layer]
             wired = self._wired(layer, call)
-            if wired == self._name(last) and not (several and last == given):
+            if wired == self._name(last) and not (several and last == ref):
                 wired = None
             last = TensorRef(call.layer, call.index)
             yield _Item(layer, wired, self.known[last], call.index > 0, call)

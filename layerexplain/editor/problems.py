@@ -160,9 +160,9 @@ def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> tupl
     with suppress(ArgumentError):
         positional = api.layer_type(layer.type if layer.kind == "layer" else f"torch.nn.{layer.type}").positional
     at = positional.index(edit.argument) if edit.argument in positional else len(maker.args)
-    given = [keyword.value for keyword in maker.keywords if keyword.arg == edit.argument] or maker.args[at : at + 1]
-    if given:
-        return places.span(given[0]), edit.value
+    nodes = [keyword.value for keyword in maker.keywords if keyword.arg == edit.argument] or maker.args[at : at + 1]
+    if nodes:
+        return places.span(nodes[0]), edit.value
     text = f"{edit.argument}={edit.value}"
     if last := [*maker.args, *[keyword.value for keyword in maker.keywords]][-1:]:
         return places.span(last[0]).end, f", {text}"

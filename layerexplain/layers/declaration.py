@@ -397,13 +397,13 @@ class Declaration:
 
     def inline(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> Mapping[str, Expr]:
         """Return the layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""
-        given = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
+        expressions = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
         try:
-            returned = self.formula(*given, **self.keywords({**self.default_values, **arguments}))
+            returned = self.formula(*expressions, **self.keywords({**self.default_values, **arguments}))
         except LayerExplainError:
             raise
         except _WRONG_KIND as error:
-            raise ArgumentError(self._wrong(given, arguments)) from error
+            raise ArgumentError(self._wrong(expressions, arguments)) from error
         result = returned.result if type(returned) is Stored else returned
         return {"y": result} if type(result) is Expr else result
 
@@ -443,10 +443,10 @@ class Declaration:
     def _masks(self, names: list[str], masks: Sequence[Spec | None]) -> list[Expr | None]:
         if not (self.reads_mask or self.reads_masks or callable(self.mask)):
             return []
-        given = [m for m in masks if m is not None]
+        specs = [m for m in masks if m is not None]
         result: list[Expr | None] = []
         for name, spec in zip(names, masks, strict=False):
-            label = "mask" if len(given) == 1 and len(names) == 1 else f"{name}_mask"
+            label = "mask" if len(specs) == 1 and len(names) == 1 else f"{name}_mask"
             result.append(None if spec is None else tensor(label, spec.shape, spec.dtype))
         return result
 

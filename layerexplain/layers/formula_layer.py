@@ -136,8 +136,8 @@ class _FormulaTracing:
         self.leaves: dict[str, Expr] = {}
         self.inner: dict[Any, Definition] = {}
         self.inner_leaves: dict[str, tuple[Definition, list[Expr]]] = {}
-        for name, given in zip(own.tensors, tensors, strict=True):
-            self._take(name, given)
+        for name, tensor in zip(own.tensors, tensors, strict=True):
+            self._take(name, tensor)
         if "mask" in own.reads:
             self._take("mask", self.settings.pop("mask"))
         self._bind_axes(tensors)
@@ -147,9 +147,9 @@ class _FormulaTracing:
         for item in sorted(own.weights, key=lambda item: not item.trainable):
             self._add(item)
 
-    def _take(self, name: str, given: Expr | None) -> None:
-        if given is not None:
-            self.leaves[name] = given
+    def _take(self, name: str, expression: Expr | None) -> None:
+        if expression is not None:
+            self.leaves[name] = expression
             return
         reason = f"the formula uses {name}, which this call does not have; choose by it: a if {name} else b"
         self.settings[name] = NotGiven(reason)
@@ -157,10 +157,10 @@ class _FormulaTracing:
     def _bind_axes(self, tensors: Sequence[Expr | None]) -> None:
         """Let the names of axes stand for their sizes. Raises `ShapeError` where a name has two sizes."""
         own = self.own
-        for (name, axes), given in zip(own.tensors.items(), tensors, strict=True):
-            if given is None or axes is None:
+        for (name, axes), tensor in zip(own.tensors.items(), tensors, strict=True):
+            if tensor is None or axes is None:
                 continue
-            for axis, size in zip(axes, _sizes(own.type, name, axes, given.shape), strict=True):
+            for axis, size in zip(axes, _sizes(own.type, name, axes, tensor.shape), strict=True):
                 if axis == REST:
                     continue
                 known = int(axis) if axis.isdecimal() else self.settings.get(axis, NotGiven(""))

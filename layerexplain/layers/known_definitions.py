@@ -274,10 +274,10 @@ def outline(
     taken: list[tuple[int, ...]] = []
     refused: list[LayerExplainError] = []
     for values in _values(count, sizes):
-        given = [_filled(spec, values[-1]) for spec in specs] if is_open else specs
+        result = [_filled(spec, values[-1]) for spec in specs] if is_open else specs
         try:
             filled = {n: with_value(config[n], None, value) for n, value in zip(unknown, values, strict=False)}
-            definitions.append(define({**config, **filled}, given))
+            definitions.append(define({**config, **filled}, result))
             taken.append(values)
         except LayerExplainError as error:
             refused.append(error)

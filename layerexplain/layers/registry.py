@@ -153,11 +153,11 @@ def with_choice(text: str, place: int) -> str:
     >>> [with_choice("tf.[argmax|argmin](x) is largest[|, negated]", place) for place in (0, 1)]
     ['tf.argmax(x) is largest', 'tf.argmin(x) is largest, negated']
     """
-    said, *rest = text.split("[")
+    sentence, *rest = text.split("[")
     for part in rest:
         choices, _, after = part.partition("]")
-        said += choices.split("|")[: place + 1][-1] + after if "|" in choices else f"[{part}"
-    return said
+        sentence += choices.split("|")[: place + 1][-1] + after if "|" in choices else f"[{part}"
+    return sentence
 
 
 def register(names: Iterable[str], make: Callable[[], Declaration]) -> None:
@@ -403,8 +403,8 @@ def description_of(declaration: Declaration) -> str:
             return IN_GENERAL[match[1]] + match[2]
         return f"`{match[1]}`{match[2]}" if match[1] in declaration.arguments else ""
 
-    said = with_conditions(declaration.description, lambda name: True)
-    return re.sub(r"`(\w+)` \1\b", r"`\1`", re.sub(r"\{(\w+)\}( ?)", fill, said))
+    sentence = with_conditions(declaration.description, lambda name: True)
+    return re.sub(r"`(\w+)` \1\b", r"`\1`", re.sub(r"\{(\w+)\}( ?)", fill, sentence))
 
 
 IN_GENERAL = {

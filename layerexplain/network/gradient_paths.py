@@ -309,8 +309,8 @@ class _Ways:
         definition = trained_definition(layer, call) if self.as_in_training else call.definition
         if definition is None or definition.kind == "opaque" or call.origin is None or call.built:
             return None
-        given = [ref for ref in call.origin.bound.tensors if ref is not None]
-        refs = [*given, *[None] * len(definition.params)][: len(definition.params)]
+        result = [ref for ref in call.origin.bound.tensors if ref is not None]
+        refs = [*result, *[None] * len(definition.params)][: len(definition.params)]
         return flow(definition), refs, len(definition.params)
 
     @staticmethod

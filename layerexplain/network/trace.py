@@ -65,8 +65,8 @@ def _with_missing_input(network: Network, specs: Specs) -> Network:
     model, place = network.model, specs.index(None)
 
     def count_faults(shape: Sequence[int | None]) -> int:
-        given = [*specs[:place], Spec((BATCH, *shape), "float"), *specs[place + 1 :]]
-        return len(trace_at(model, given).faults)
+        result = [*specs[:place], Spec((BATCH, *shape), "float"), *specs[place + 1 :]]
+        return len(trace_at(model, result).faults)
 
     return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 

@@ -183,16 +183,16 @@ class NetworkTracer:
                 return self._plain(call, layer, declaration, bound, ref, known)
         tensors = [self.tensors.taken(layer, ref, i) for i, ref in enumerate(bound.tensors)]
         refs = tuple([ref for ref in bound.tensors if ref is not None])
-        given = [t for t in tensors if t is not None]
+        result = [t for t in tensors if t is not None]
         specs = [None if t is None else t.spec for t in tensors]
-        if len(given) != len(refs):
+        if len(result) != len(refs):
             from layerexplain.network.without_formula import unknown
 
             if self.scope.strict:
                 self.guesses.look(layer, call.index, declaration, bound, specs)
             return unknown(self, call, declaration, refs)
         if declaration.alone and isinstance(call.args[0] if call.args else None, TensorRef) and len(refs) == 1:
-            raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape_text(given[0].expr.shape))}")
+            raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape_text(result[0].expr.shape))}")
         built = list(self.masks.when_built(bound, tensors))
         masks = seen = self.masks.when_run(declaration, bound, built)
         passed_over = self.masks.passed_over(declaration, bound, masks)
@@ -204,13 +204,13 @@ class NetworkTracer:
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
         mask_specs = [mask.spec for mask in masks] if reads else []
         definition = self.define(declaration, layer, bound, specs, mask_specs)
-        count = len(definition.params) - len(given)
+        count = len(definition.params) - len(result)
         passed = [m.expr for m in masks if m.expr is not None][:count] if reads else []
         source = next((m.source for m in masks if m.expr is not None), None)
         handed = masks[0] if masks and self.masks.passes_through(declaration) else NO_MASK
         if passed_over is not None and next(iter(definition.results.values())).ndim == definition.params[0].ndim:
             handed = passed_over
-        args = [*[t.expr for t in given], *passed]
+        args = [*[t.expr for t in result], *passed]
         node, outputs, results = self.results(call, layer, definition, args, handed, source)
         if seen != built:
             self.masks.keep_lost(results[0], declaration, layer, bound, tensors, built)
@@ -219,7 +219,7 @@ class NetworkTracer:
                 self.notes.append(Note("mask-taken-off", self.scope.where(layer), words))
         self.masks.after(declaration, bound, built, results)
         origin = Origin(bound, tuple(specs), tuple(mask_specs), mask_sources(bound, masks, count) if reads else ())
-        inputs = tuple([t.spec for t in given])
+        inputs = tuple([t.spec for t in result])
         return TracedCall(call, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
 
     def _with_sizes(self, layer: Layer, call: Call) -> Call:

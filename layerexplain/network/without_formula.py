@@ -187,8 +187,8 @@ def _outline(
         return None
     from layerexplain.layers.known_definitions import outline
 
-    def define(config: Mapping[str, Any], given: Sequence[Spec | None]) -> Definition:
-        return walk.define(declaration, layer._replace(config=config), NOTHING_BOUND, given, ())
+    def define(config: Mapping[str, Any], specs: Sequence[Spec | None]) -> Definition:
+        return walk.define(declaration, layer._replace(config=config), NOTHING_BOUND, specs, ())
 
     return outline(declaration, layer.config, specs, define, has_open_sizes=walk.has_open_sizes)
 
@@ -213,10 +213,10 @@ def _cures(
     from layerexplain.network import open_inputs
     from layerexplain.network.faults import Refusal, cures
 
-    def attempt(layer: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
+    def attempt(layer: Layer, of: Declaration, specs: Sequence[Spec]) -> Definition | None:
         faults = len(walk.faults.found)
         try:
-            definition = walk.define(of, layer, NOTHING_BOUND, given, ())
+            definition = walk.define(of, layer, NOTHING_BOUND, specs, ())
             return definition if walk.expression.has_weights_for(layer, definition) else None
         except LayerExplainError:
             return None

@@ -167,12 +167,14 @@ def _lu_value(np: Any, x: Any) -> Any:
 
 def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
     """Return the gradient of x[p], whose rows go back to their places."""
-    f, given = item(y, 0), dy[0]
-    if given is None:
+    f, expression = item(y, 0), dy[0]
+    if expression is None:
         return None
     upper = band(f, below=0)
     lower = named("L", _below(f) + diag(full_like(diagonal(f), value=1)), "with 1 on its diagonal")
-    inner = _below(matmul(turned(lower), _below(given))) + band(matmul(band(given, below=0), turned(upper)), below=0)
+    inner = _below(matmul(turned(lower), _below(expression))) + band(
+        matmul(band(expression, below=0), turned(upper)), below=0
+    )
     gradient = solve(turned(lower), turned(solve(upper, turned(inner))))  # lower⁻ᵀ · inner · upper⁻ᵀ
     where_from = argsort(item(y, 1))
     return take_along(gradient, where_from[..., None], axis=-2)

@@ -239,6 +239,6 @@ class _TextWriter:
         lines = []
         for message, names in block.notes:
             limit = None if self.look.width is None else _NAMES_SHOWN
-            said = f"{names_text(list(names), limit)}: {message}" if names else message
-            lines += wrap("  " + self._say(said), self.look.width)
+            sentence = f"{names_text(list(names), limit)}: {message}" if names else message
+            lines += wrap("  " + self._say(sentence), self.look.width)
         return [paint("Notes", "bold", self.look), *lines] if lines else []

@@ -62,8 +62,8 @@ def asked_numbers(text: str, report: Report) -> list[str]:
         ]
         if givers and (explained := givers[-1].explanation) is not None and explained.shape:
             results.setdefault(written, f"{written}: {givers[-1].layer}, {explained.shape}")
-    said = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
-    other = [item for item in other if item in said]
+    expecting = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
+    other = [item for item in other if item in expecting]
     is_short = len(report.layers) <= _FEW
     counts = [
         (name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in results)

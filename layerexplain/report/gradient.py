@@ -104,9 +104,9 @@ def in_training(layer: Layer, traced: TracedCall) -> Definition | str:
     if trained is None:
         return why_untrained(traced)
     if declaration is not None and not declaration.training:
-        said = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
-        if said is not None:
-            return f"in training it {said}"
+        sentence = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
+        if sentence is not None:
+            return f"in training it {sentence}"
     return trained
 
 

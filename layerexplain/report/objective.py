@@ -45,9 +45,9 @@ def loss_definition(
     if targets is None:
         targets = loss.targets_shape(output)
     whole = loss.sparse or loss.targets.kind == "letters"
-    given = [Spec(targets, "int32" if whole else "float"), Spec(output, "float")]
+    specs = [Spec(targets, "int32" if whole else "float"), Spec(output, "float")]
     masks = () if mask is None else (None, Spec(mask, "bool"))
-    return loss.trace([*given, None if weights is None else Spec(weights, "float")], arguments, masks)
+    return loss.trace([*specs, None if weights is None else Spec(weights, "float")], arguments, masks)
 
 
 class OutputLoss(NamedTuple):

@@ -71,7 +71,7 @@ class _FieldTracer:
         self.roles: dict[Expr, Roles] = {}
         self.of_results: dict[Definition, Roles] = {}
         self.described: dict[Any, Fields] = {}
-        given = []
+        dependences = []
         taken = {ref: spec for call in network.calls for ref, spec in zip(call.sources, call.inputs, strict=False)}
         for ref in network.model.inputs:
             calls = network.calls_of(ref.layer)
@@ -79,11 +79,11 @@ class _FieldTracer:
             leaf = tensor(ref.layer, *(((),) if spec is None else spec))
             self.roles[leaf] = _roles(leaf)
             unknown = Dependence((), {leaf: "the shape of the input is not known; give it with --input"})
-            given.append(unknown if spec is None else source_view(leaf))
-        self._network(network, given, ())
+            dependences.append(unknown if spec is None else source_view(leaf))
+        self._network(network, dependences, ())
 
-    def _network(self, network: Network, given: Sequence[Dependence | None], path: tuple[str, ...]) -> None:
-        inputs = zip(network.model.inputs, given, strict=False)
+    def _network(self, network: Network, dependences: Sequence[Dependence | None], path: tuple[str, ...]) -> None:
+        inputs = zip(network.model.inputs, dependences, strict=False)
         tensors: Tensors = {ref: view for ref, view in inputs if view is not None}
         for call in network.calls:
             layer, name = network.layer(call.name), call.name

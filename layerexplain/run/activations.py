@@ -266,10 +266,10 @@ class NetworkRun:
         definition = call.definition
         if definition is None or definition.kind == "opaque" or call.node is None:
             raise _NoValues(self._why_unknown(call, layer))
-        given = self._given(call)
+        tensors = self._given(call)
         path, runs = (*self.path, layer.name), self.whole.runs
-        compute = "float64" if self.whole.in_float64 else _compute_dtype(layer, given)
-        values = tuple([rounded_to(item.array, compute) for item in given])
+        compute = "float64" if self.whole.in_float64 else _compute_dtype(layer, tensors)
+        values = tuple([rounded_to(item.array, compute) for item in tensors])
         try:
             must_fit(shapes_in(definition), "it", runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
@@ -395,10 +395,10 @@ def _uses(network: Network, path: tuple[str, ...]) -> Counter[tuple[str, ...]]:
     return uses
 
 
-def _compute_dtype(layer: Layer, given: Sequence[TensorValue]) -> str:
+def _compute_dtype(layer: Layer, tensors: Sequence[TensorValue]) -> str:
     """Return the float in which a call computes: from the layer's policy, or for an operation from its tensors."""
     if layer.kind == "operation":
-        return common_float([tensor.dtype for tensor in given])
+        return common_float([tensor.dtype for tensor in tensors])
     policy = dtypes_of(layer)[1]
     return policy if is_float(policy) else "float32"
 

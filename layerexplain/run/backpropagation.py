@@ -85,14 +85,14 @@ class Tape(ModelRun):
 
     def __init__(
         self,
-        given: ModelRun,
+        run: ModelRun,
         *,
         wanted: Sequence[Expr | None],
         logits: Collection[CallNumber],
         frozen: Collection[tuple[str, ...]],
         home: Callable[[tuple[str, ...], int], tuple[tuple[str, ...], int]],
     ) -> None:
-        super().__init__(given.network, given.weights, given.seed, given.max_memory, in_float64=given.in_float64)
+        super().__init__(run.network, run.weights, run.seed, run.max_memory, in_float64=run.in_float64)
         self.wanted = wanted
         self.logits = frozenset(logits)
         self.frozen = frozenset(frozen)

@@ -222,8 +222,8 @@ def _table(path: str) -> Any:
                     raise SourceError("has too many numbers for a text file; save it with numpy.save", source=path)
                 width = width or len(cells)
                 if len(cells) != width:
-                    said = f"line {count:,} has {len(cells):,}, the first one {width:,}"
-                    raise SourceError(f"is not a table with equally many numbers in each row: {said}", source=path)
+                    message = f"line {count:,} has {len(cells):,}, the first one {width:,}"
+                    raise SourceError(f"is not a table with equally many numbers in each row: {message}", source=path)
                 numbers.extend(map(_number, cells))
     except SourceError as error:
         raise error.with_place(source=path) from None

@@ -269,16 +269,16 @@ def gradient_facts(
     if odd:
         other = odd[-1]
         where = f"{len(odd)} output{'s' * (len(odd) != 1)}"
-        said = f"The gradient holds NaN or infinity at {where}; seen from the loss, '{other.path}' is the first."
-        yield RunFact("gradient-not-finite", other.path, said)
+        message = f"The gradient holds NaN or infinity at {where}; seen from the loss, '{other.path}' is the first."
+        yield RunFact("gradient-not-finite", other.path, message)
     yield from _course(layers, weights, structure)
     yield from _stopped(layers)
     yield from _at_bounds(extremes)
     without = [row.where for row in weights if row.trainable and row.gradient is None and not row.reason]
     if without:
         verb = "is" if len(without) == 1 else "are"
-        said = f"{_listed(without)} {verb} trainable and {'gets' if len(without) == 1 else 'get'} no gradient."
-        yield RunFact("", None, said)
+        message = f"{_listed(without)} {verb} trainable and {'gets' if len(without) == 1 else 'get'} no gradient."
+        yield RunFact("", None, message)
     dead = [row.where for row in weights if row.gradient is not None and row.gradient.is_zero]
     if dead:
         one_alone = f"The gradient of {_listed(dead)} is 0 everywhere."
@@ -289,13 +289,13 @@ def _at_bounds(extremes: Sequence[Extremes]) -> Iterator[RunFact]:
     for extreme in extremes:
         if extreme.dead >= MOSTLY * extreme.units:
             count = "All" if extreme.dead == extreme.units else f"{extreme.dead:,} of the"
-            said = f"{count} {extreme.units:,} units of '{extreme.path}' are 0 for all {extreme.examples} examples."
-            yield RunFact("dead-layer", extreme.path, said)
+            message = f"{count} {extreme.units:,} units of '{extreme.path}' are 0 for all {extreme.examples} examples."
+            yield RunFact("dead-layer", extreme.path, message)
         elif extreme.share >= SATURATED:
             bounds = "0 or 1" if extreme.function == "sigmoid" else "-1 or 1"
             share, path = f"{extreme.share:.0%}", extreme.path
-            said = f"{share} of the outputs of '{path}' are near {bounds}, the bounds of {extreme.function}."
-            yield RunFact("saturated-layer", extreme.path, said)
+            message = f"{share} of the outputs of '{path}' are near {bounds}, the bounds of {extreme.function}."
+            yield RunFact("saturated-layer", extreme.path, message)
 
 
 def _course(
@@ -317,16 +317,16 @@ def _course(
     if ratio < 1 / FAR:
         least = min(between, key=lambda row: row.passed or 0, default=None)
         most = "" if least is None else f" '{least.path}' passes on the least: {least.passed:.2g} of what reaches it."
-        said = f"Gradients vanish on their way back: {course}, {1 / ratio:.3g} times less.{most}"
-        yield RunFact("vanishing-gradient", first, said)
+        message = f"Gradients vanish on their way back: {course}, {1 / ratio:.3g} times less.{most}"
+        yield RunFact("vanishing-gradient", first, message)
     elif ratio > FAR:
         largest = max(between, key=lambda row: row.passed or 0, default=None)
         most = "" if largest is None else f" They grow most in '{largest.path}': {largest.passed:.3g} times."
-        said = f"Gradients explode on their way back: {course}, {ratio:.3g} times more.{most}"
-        yield RunFact("exploding-gradient", first, said)
+        message = f"Gradients explode on their way back: {course}, {ratio:.3g} times more.{most}"
+        yield RunFact("exploding-gradient", first, message)
     elif sentences and ratio < 1 / SOME:
-        said = f"Gradients shrink on their way back: {course}, {1 / ratio:.3g} times less."
-        yield RunFact("vanishing-gradient", first, said)
+        message = f"Gradients shrink on their way back: {course}, {1 / ratio:.3g} times less."
+        yield RunFact("vanishing-gradient", first, message)
     elif sentences:
         yield RunFact("", None, f"Gradients on their way back: {course}.")
     else:
@@ -348,12 +348,12 @@ def _stopped(layers: Sequence[ReachedRow]) -> Iterator[RunFact]:
     alone = [row for row in ended if facts_of(row.type).frozen_as_inference and row.shape and row.shape[0] == 1]
     if alone:
         names = _listed([row.path for row in alone])
-        said = f"Nothing passes {names} in a batch of 1: the result is β, whatever the input. Give more examples."
-        yield RunFact("", None, said)
+        message = f"Nothing passes {names} in a batch of 1: the result is β, whatever the input. Give more examples."
+        yield RunFact("", None, message)
     ended = [row for row in ended if row not in alone]
     if ended:
-        said = f"No gradient passes {_listed([row.path for row in ended])}: it is 0 in all earlier layers."
-        yield RunFact("gradient-stops", ended[-1].path, said)
+        message = f"No gradient passes {_listed([row.path for row in ended])}: it is 0 in all earlier layers."
+        yield RunFact("gradient-stops", ended[-1].path, message)
     few = [row for row in layers if row.gradient is not None and MOSTLY <= row.gradient.share_of_zeros < 1]
     if few:
         row = max(few, key=lambda row: row.gradient.share_of_zeros if row.gradient is not None else 0)

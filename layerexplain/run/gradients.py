@@ -297,11 +297,11 @@ class GradientStep:
             if not (self.running.training and moves.unknown and moves.read is read):
                 continue
             if read:
-                said = (
+                message = (
                     "stores new weights at each step, and Keras continues from them; here every step starts from "
                     "the stored ones"
                 )
-                yield f"A layer inside '{layer.where}' {said}, so loss and gradients differ."
+                yield f"A layer inside '{layer.where}' {message}, so loss and gradients differ."
             else:
                 yield f"The running statistics inside '{layer.where}' also change; these numbers leave that out."
 
@@ -373,7 +373,7 @@ def _notes_of_training(network: Network, seen: set[str]) -> Iterator[str]:
         declaration, definition = traced.declaration, traced.definition
         if declaration is None or definition is None or declaration.training:
             continue
-        said = next(said_of_training(declaration, definition, []), None)
-        if said is not None and traced.call.layer not in seen:
+        message = next(said_of_training(declaration, definition, []), None)
+        if message is not None and traced.call.layer not in seen:
             seen.add(traced.call.layer)
-            yield f"'{traced.call.layer}' runs in inference mode here; in training it {said.partition(';')[0]}."
+            yield f"'{traced.call.layer}' runs in inference mode here; in training it {message.partition(';')[0]}."

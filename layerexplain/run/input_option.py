@@ -254,14 +254,14 @@ def _shape(model: Model, model_input: ModelInput, typed: Sequence[int | None] | 
     own: Sequence[int | None] = (
         model_input.without_batch(model_input.shape) if model_input.shape is not None else (typed or ())
     )
-    given: Sequence[int | None] = own if typed is None else typed
-    fits = len(given) == len(own) and all(b is None or a in (b, None) for a, b in zip(given, own, strict=True))
+    numbers: Sequence[int | None] = own if typed is None else typed
+    fits = len(numbers) == len(own) and all(b is None or a in (b, None) for a, b in zip(numbers, own, strict=True))
     if not fits:
-        listed = shape_text(tuple(given)) if given else "()"
+        listed = shape_text(tuple(numbers)) if numbers else "()"
         raise ArgumentError(
             f"--input {model_input.name}: the input needs sizes that fit {shape_text(tuple(own))}, got {listed}"
         )
-    merged = [b if a is None else a for a, b in zip(given, own, strict=True)]
+    merged = [b if a is None else a for a, b in zip(numbers, own, strict=True)]
     known = [size for size in merged if size is not None]
     if len(known) != len(merged):
         shape = shape_text(model_input.with_batch(own, model_input.batch))

@@ -250,10 +250,12 @@ class _Matcher:
             words = "as Keras 1 did, the file keeps the arrays of each gate apart: "
             self.notes.append(Note("gates-apart", layer.where, f"{words}{len(stored)} for {len(wanted)} weights"))
             return
-        said = ", ".join(shape_text(tensor.shape) for tensor in stored[:6]) or "none"
+        sentence = ", ".join(shape_text(tensor.shape) for tensor in stored[:6]) or "none"
         ours = ", ".join(shape_text(w.shape) for w in wanted[:6]) or "none"
         inside = f" in {at}" if at else ""
-        words = f"the file stores {len(stored)} arrays{inside} ({said}), which do not fit the {len(wanted)} weights "
+        words = (
+            f"the file stores {len(stored)} arrays{inside} ({sentence}), which do not fit the {len(wanted)} weights "
+        )
         self.notes.append(Note("weight-count", layer.where, f"{words}of its formula ({ours})"))
 
 

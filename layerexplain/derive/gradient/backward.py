@@ -274,8 +274,8 @@ class Backward:
                     self.parts.setdefault(node.args[0], {})[node.attrs["i"]] = self._named(node)
             elif type(node.shape) is ResultShapes:
                 if node in self.parts:
-                    given = [self.parts[node].get(i) for i in range(len(node.shape))]
-                    self._back(node, given)
+                    expressions = [self.parts[node].get(i) for i in range(len(node.shape))]
+                    self._back(node, expressions)
             elif node in self.sent:
                 self._back(node, self._named(node))
         return {node: self._whole(self.sent[node], node) for node in self.sent}

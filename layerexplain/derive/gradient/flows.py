@@ -101,8 +101,8 @@ class _Flows(ExprInterpreter[int]):
             given[first : first + count] = states
 
     @staticmethod
-    def _joined(leaves: int, given: Sequence[int]) -> int:
-        return reduce(or_, [own for i, own in enumerate(given) if leaves >> i & 1], 0)
+    def _joined(leaves: int, numbers: Sequence[int]) -> int:
+        return reduce(or_, [own for i, own in enumerate(numbers) if leaves >> i & 1], 0)
 
     def _end(self, name: str, leaves: int) -> None:
         if leaves:

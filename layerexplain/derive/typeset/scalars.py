@@ -107,8 +107,8 @@ def constant(value: Any) -> Node:
 
 def attribute_note(name: str, attrs: Mapping[str, Any]) -> Node:
     """Return a note on the attributes that a function's notation omits: `conv: strides = 2`."""
-    said = ", ".join(f"{key} = {value_text(value)}" for key, value in attrs.items())
-    return ("t", f"{name}: {said}")
+    attributes = ", ".join(f"{key} = {value_text(value)}" for key, value in attrs.items())
+    return ("t", f"{name}: {attributes}")
 
 
 def slice_key(key: Sequence[Any]) -> Node:

@@ -61,7 +61,7 @@ class Message(NamedTuple):
             own = written.rpartition(".")[2]
             today = next((name for name in (own, own.removeprefix("reduce_")) if is_known(f"ops.{name}")), "")
             parts.update(written=written, function=today, called=f": {written}")
-        causes = [said for cause in self.row.causes if (said := _said(cause, parts))]
+        causes = [sentence for cause in self.row.causes if (sentence := _said(cause, parts))]
         return f"{_said(self.row.fact, parts)}; {'; or '.join(causes)}"
 
 

@@ -47,15 +47,15 @@ def read_inputs(keys: dict[str, tuple[YamlNode, YamlNode]], faults: SpecFaults, 
 def read_input_layer(name: str, arguments: dict[str, YamlNode], line: int, faults: SpecFaults) -> Layer:
     """Return the InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
     shape: Shape | None = None
-    said = ""  # the key that says the shape: the last one
+    shape_key = ""  # the key that says the shape: the last one
     batch: int | None = None
     dtype = "float32"
     for key, node in arguments.items():
         if key in _WHOLE_KEYS:
-            shape, said = _sizes(node, key, faults, batch=True), key
+            shape, shape_key = _sizes(node, key, faults, batch=True), key
         elif key in ("shape", "input_shape", BARE):
             inner = _sizes(node, "shape" if key == BARE else key, faults)
-            shape, said = None if inner is None else (None, *inner), key
+            shape, shape_key = None if inner is None else (None, *inner), key
         elif key == "batch_size":
             if node.value is not None and (type(node.value) is not int or node.value < 1):
                 faults.add(f"batch_size is {words_for(node)}; a whole number from 1 is needed", node.line, name)
@@ -69,12 +69,12 @@ def read_input_layer(name: str, arguments: dict[str, YamlNode], line: int, fault
         elif key not in _INPUT_KEYS:
             hint = did_you_mean(key, _INPUT_KEYS) or "an input has shape and dtype"
             faults.add(f"unknown key '{key}' of an input; {hint}", node.line, name)
-    if not said:
+    if not shape_key:
         faults.add("an input has no shape; give one, like {shape: [28, 28, 1]}", line, name)
     if batch is not None and shape is not None:
         shape = (batch, *shape[1:])
-    is_open = said not in _WHOLE_KEYS and batch is None and shape is not None and shape[:2] == (None, None)
-    typed = {BARE: said == BARE} if is_open else {}
+    is_open = shape_key not in _WHOLE_KEYS and batch is None and shape is not None and shape[:2] == (None, None)
+    typed = {BARE: shape_key == BARE} if is_open else {}
     return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype, **typed}, line=line)
 
 

@@ -189,13 +189,13 @@ def targets_words(
     """
     wanted = loss.targets_shape(output)
     kind = {"one-hot": ", one-hot,", "classes": ", class numbers,"}.get(loss.targets.kind, "")
-    said = f"{of}() needs {name} of shape {shape_words(wanted)}{kind} for {loss_name(loss)}; yours is {_own(got)}"
+    sentence = f"{of}() needs {name} of shape {shape_words(wanted)}{kind} for {loss_name(loss)}; yours is {_own(got)}"
     advice = "; or ".join(
         [right, *_of_targets(loss, output, got, name, recurrent)[1:]]
         if right
         else _of_targets(loss, output, got, name, recurrent)
     )
-    return f"{said}. {advice[0].upper()}{advice[1:]}"
+    return f"{sentence}. {advice[0].upper()}{advice[1:]}"
 
 
 def _cut_or_padded(output: Shape, got: Shape) -> str:
@@ -262,8 +262,8 @@ def _of_targets(loss: Loss, output: Shape, got: Shape, name: str, recurrent: str
         if isinstance(count, int) and count != units:
             results.append(f"give the last layer {count} unit{'s' * (count != 1)}, such as Dense({count})")
         if loss.targets.kind == "one-hot" and isinstance(units, int) and count == units + 1:
-            said = f"if the classes are numbered 1 to {units}, to_categorical gives an empty column for 0"
-            results.append(f"{said}: `{name} = {name}[:, 1:]`")
+            sentence = f"if the classes are numbered 1 to {units}, to_categorical gives an empty column for 0"
+            results.append(f"{sentence}: `{name} = {name}[:, 1:]`")
     other = loss_of(_OTHER_LOSS.get(loss_name(loss), ""))
     if other is not None and not other.refuses(got, output):
         takes = "class numbers" if other.sparse else "one-hot rows"

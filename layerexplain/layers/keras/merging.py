@@ -33,14 +33,14 @@ def same_rank(xs: Sequence[Expr]) -> list[Expr]:
 
 def either(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
     """A step counts if it counts in one of the tensors; without a mask for each there is none."""
-    given = [m for m in masks if m is not None]
-    return reduce(logical_or, given) if given and len(given) == len(tensors) else None
+    expressions = [m for m in masks if m is not None]
+    return reduce(logical_or, expressions) if expressions and len(expressions) == len(tensors) else None
 
 
 def every(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
     """The mask that Keras 2 makes: a step counts if it counts in all tensors; one without a mask is masked nowhere."""
-    given = [m for m in masks if m is not None]
-    return reduce(logical_and, given) if given else None
+    expressions = [m for m in masks if m is not None]
+    return reduce(logical_and, expressions) if expressions else None
 
 
 def _open_where_one_is(shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> Sequence[Shape]:

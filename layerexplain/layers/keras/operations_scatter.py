@@ -48,8 +48,8 @@ ops.InTopK, tf.math.in_top_k(targets, predictions, k: PositiveInt):
 @layer("ops.Bincount", ignores="sparse")
 def bincount(x: Expr, *, weights: Anything = None, minlength: NaturalInt = 0) -> Expr:
     """Counts how often each integer occurs along the last axis."""
-    given = [] if weights is None else [constant(weights)]
-    return s.bincount(x, *given, least=minlength)
+    expressions = [] if weights is None else [constant(weights)]
+    return s.bincount(x, *expressions, least=minlength)
 
 
 @layer("ops.Histogram", facts=Facts(results=2))

@@ -191,20 +191,23 @@ def _initial(
     """The states that each layer and direction begins with: zeros, or parts of those that are given."""
     count, batch = lead
     result = {}
-    for name, width, given in zip(kind.states, widths, (*initial, None, None), strict=False):
-        if given is None:
+    for name, width, expression in zip(kind.states, widths, (*initial, None, None), strict=False):
+        if expression is None:
             result[name] = [zeros(shape=(batch, width))]  # for all of them
             continue
         wanted = (count, width) if alone else (count, batch, width)
-        if alone and given.ndim == 3:
+        if alone and expression.ndim == 3:
             raise ShapeError(
                 f"{type_} takes an input of two axes for one example of (steps, features), and {name}_0 of "
-                f"{shape_text(given.shape)} is of a batch; where the input is (batch, features), write x.unsqueeze(1)"
+                f"{shape_text(expression.shape)} is of a batch; where the input is (batch, features), write "
+                "x.unsqueeze(1)"
             )
-        if given.ndim != len(wanted) or not all(map(agree, given.shape, wanted)):
+        if expression.ndim != len(wanted) or not all(map(agree, expression.shape, wanted)):
             needs = f"{type_} needs {name}_0 of shape {shape_text(wanted)}: layers times directions first, got "
-            raise ShapeError(f"{needs}{shape_text(given.shape)}; {state_cure(wanted, given.shape, batch_first)}")
-        result[name] = [given[i, None] if alone else given[i] for i in rounds(count)]
+            raise ShapeError(
+                f"{needs}{shape_text(expression.shape)}; {state_cure(wanted, expression.shape, batch_first)}"
+            )
+        result[name] = [expression[i, None] if alone else expression[i] for i in rounds(count)]
     return result
 
 

@@ -176,12 +176,12 @@ def _loading(comparison: Comparison) -> Iterator[str]:
         return
     if not (by_name.layers or by_name.differ or by_name.missing):
         return
-    said = f"takes {plural(by_name.layers, 'layer')} ({count_text(by_name.params)} parameters)"
+    sentence = f"takes {plural(by_name.layers, 'layer')} ({count_text(by_name.params)} parameters)"
     for names, words in ((by_name.differ, "other shapes"), (by_name.missing, "not in the first")):
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            said += f"; {words}: {', '.join(names[:_NAMED])}{more}"
-    yield f"load_weights by name {said}."
+            sentence += f"; {words}: {', '.join(names[:_NAMED])}{more}"
+    yield f"load_weights by name {sentence}."
     yield f"load_weights by order {f'does not fit: {by_order}' if by_order else 'takes all'}."
 
 

@@ -253,16 +253,16 @@ def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
 
 
 def _sentence(shown: _Shown) -> Iterable[doc.Block]:
-    said = shown.explained.sentence
+    sentence = shown.explained.sentence
     if shown.asked.tier == TOUR:  # which has a line of parameters where there are any
-        said = said.removesuffix(" No trainable parameters.")
+        sentence = sentence.removesuffix(" No trainable parameters.")
     yield doc.Prose(
         (
-            f"{said.removesuffix('.')}; --nested explains {'it' if len(shown.layer.layers) == 1 else 'them'}."
+            f"{sentence.removesuffix('.')}; --nested explains {'it' if len(shown.layer.layers) == 1 else 'them'}."
             if shown.hidden
-            else said,
+            else sentence,
         )
-        if said
+        if sentence
         else ()
     )
 
@@ -458,9 +458,9 @@ def _kept(gradient: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, 
     computed = {line.strip().partition(" = ")[0] for line in formula}
     lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in computed]
     names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
-    said = f"{' and '.join(names)}, as in the formula" if names else ""
+    sentence = f"{' and '.join(names)}, as in the formula" if names else ""
     block = formula_block([line._replace(indent=0) for line in lines])
-    return (Points(doc.lines((said,)), "Kept from the forward pass"), block)
+    return (Points(doc.lines((sentence,)), "Kept from the forward pass"), block)
 
 
 def formula_lines(layer: LayerReport) -> tuple[str, ...]:

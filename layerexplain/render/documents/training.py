@@ -103,8 +103,10 @@ def _back(report: Report, step: StepReport) -> Iterator[Section]:
             yield _headed(term.symbol, term.type, to, doc.Prose(("Its gradient is not derived.",)))
             continue
         factor = "" if term.weight is None else f" Its weight in the loss is {term.weight:g}."
-        said = term.gradient.sentence if term.kind == "loss" else "Added to the gradient that later layers pass back."
-        gradient = term.gradient._replace(sentence=f"{said}{factor}".strip())
+        sentence = (
+            term.gradient.sentence if term.kind == "loss" else "Added to the gradient that later layers pass back."
+        )
+        gradient = term.gradient._replace(sentence=f"{sentence}{factor}".strip())
         yield _headed(term.symbol, term.type, to, *_formula(gradient))
     formulas = {row.layer.path: formula_lines(row.layer) for row in layers_of(report, nested=True)}
     for other in step.gradients:

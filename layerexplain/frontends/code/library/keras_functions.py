@@ -68,8 +68,8 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasPa
     args = [keras.operations.with_weights(argument) for argument in args]
     kwargs = {key: keras.operations.with_weights(value) for key, value in kwargs.items() if key != "name"}
     last = path.rpartition(".")[2]
-    given = tensors_in([*args, *kwargs.values()])
-    if any(isinstance(tensor, GraphTensor) for tensor in given) and path not in _OF_ANY_OBJECT:
+    tensors = tensors_in([*args, *kwargs.values()])
+    if any(isinstance(tensor, GraphTensor) for tensor in tensors) and path not in _OF_ANY_OBJECT:
         words = f"Keras 3 refuses tf.{path} on a tensor of Keras"
         if "keras" in keras.interpreter.import_roots and not keras.recorder.is_older:
             keras.interpreter.fault(
@@ -90,7 +90,7 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasPa
         result = keras.sizes.with_run_time_sizes(last, args, kwargs)
     if result is not NotImplemented:
         return result
-    if given:
+    if tensors:
         return _operation(path, args, kwargs, keras)
     if path.startswith(_ONLY_RUN) or not (args or kwargs):
         return keras.interpreter.unknown(f"it comes from tf.{path}(…), which is known only when the code runs")

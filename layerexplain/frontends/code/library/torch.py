@@ -99,9 +99,9 @@ class Gradients:
         """Note that tensors are computed from weights of their own call, or are weights."""
         self._behind_weights |= {tensor.ref.key for tensor in tensors}
 
-    def note_call(self, key: Any, given: Sequence[Tensor]) -> None:
+    def note_call(self, key: Any, tensors: Sequence[Tensor]) -> None:
         """Note a call with the tensors that it was given."""
-        if any(tensor.ref.key in self._behind_weights for tensor in given):
+        if any(tensor.ref.key in self._behind_weights for tensor in tensors):
             self._behind_weights.add(key)
         if not self.are_on:
             self._stopped.add(key)

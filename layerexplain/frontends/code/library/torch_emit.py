@@ -344,8 +344,8 @@ def first_asked(module: Any, example: Sequence[int] | None = ()) -> str:
             if isinstance(size, int):
                 shape = _SHAPES.get(other.type, "9,{}" if key == "input_size" else "").format(size)
                 shape = ",".join(map(str, example)) if example else shape if example is not None else ""
-                said = f", as in --input {shape}" if shape else ""
-                return f"its first module, {other.type}, takes {size} {words}{'s' * (size != 1)}{said}"
+                example = f", as in --input {shape}" if shape else ""
+                return f"its first module, {other.type}, takes {size} {words}{'s' * (size != 1)}{example}"
             if size is not None:
                 return ""
     return ""
@@ -469,8 +469,8 @@ def _keep_rows(run: Run) -> None:
         [inner_layer for inner_layer in builder.layers if inner_layer.name in order],
         key=lambda other: order[other.name],
     ):
-        _, given = run.sources.get(TensorRef(layer.name).key, ("", []))
-        shapes = tuple([as_recorded(tensor.spec)[0] for tensor in given])
+        _, tensors = run.sources.get(TensorRef(layer.name).key, ("", []))
+        shapes = tuple([as_recorded(tensor.spec)[0] for tensor in tensors])
         layers.append(layer._replace(build_shape=shapes or None))
     run.placed = {key: layer for key, layer in run.placed.items() if layer.name in order}
     run.kept = []

@@ -153,19 +153,19 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     here, or too large, is a row."""
     if name not in _OPERATORS:  # operators count what they go through themselves
         evaluator.budget.look_at(*args, *kwargs.values())
-    run, given = run_of(evaluator), _arrays([*args, *kwargs.values()])
-    if run is None or all(map(_is_known, given)):
+    run, arrays = run_of(evaluator), _arrays([*args, *kwargs.values()])
+    if run is None or all(map(_is_known, arrays)):
         result = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator, path or f"torch.{name}"))
         if (
             isinstance(result, Array)
             and result.is_known
-            and count_of(result.shape) > sum(count_of(array.shape) for array in given)
+            and count_of(result.shape) > sum(count_of(array.shape) for array in arrays)
         ):
             evaluator.budget.look_at(result)
         if type(result) is tuple:
             evaluator.budget.make(len(result) * RESULT)
         unclear = isinstance(result, Unknown) or not all(map(_is_known, _arrays([result])))
-        if run is None or not unclear or not given:
+        if run is None or not unclear or not arrays:
             dtype = kwargs.get("dtype")
             return _as(result, dtype) if isinstance(result, Array) and isinstance(dtype, Symbol) else result
     return tensor_function(run, name, args, kwargs, path)

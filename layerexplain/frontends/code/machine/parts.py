@@ -194,9 +194,9 @@ class InterpreterPart(Evaluator):
         if named is not None:
             return self.place(named)
         at = order.index(which) if isinstance(which, str) and which in order else which
-        given = call.args[: at + 1] if isinstance(at, int) else []
-        stands = len(given) - 1 == at and not any(isinstance(node, ast.Starred) for node in given)
-        return self.place(given[-1]) if stands else self.place()
+        nodes = call.args[: at + 1] if isinstance(at, int) else []
+        stands = len(nodes) - 1 == at and not any(isinstance(node, ast.Starred) for node in nodes)
+        return self.place(nodes[-1]) if stands else self.place()
 
     def item_place(self, which: str, number: int) -> Place:
         """Return where an item stands in the list that is the first argument of the call that is read now, or its

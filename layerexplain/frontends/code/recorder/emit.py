@@ -147,10 +147,14 @@ class Emitter:
             return model
         if value.reason is not None:
             self.gaps.append((value.reason, ""))
-        given = next(iter(value.traces.values()), None)
-        lacks = given is not None and any(self.library.shapes.spec_of(tensor) is None for tensor in given.inputs)
+        call_trace = next(iter(value.traces.values()), None)
+        lacks = call_trace is not None and any(
+            self.library.shapes.spec_of(tensor) is None for tensor in call_trace.inputs
+        )
         inputs = (
-            tuple([TensorRef(names.take(tensor.node.layer.name)) for tensor in given.inputs]) if given and lacks else ()
+            tuple([TensorRef(names.take(tensor.node.layer.name)) for tensor in call_trace.inputs])
+            if call_trace and lacks
+            else ()
         )
         return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 

@@ -102,11 +102,13 @@ class Formula:
         for _, _, what in self.ways.values():
             if isinstance(what, Variable):
                 self._weight(what)
-        given = [values[one] for one in trace.inputs]
+        expressions = [values[one] for one in trace.inputs]
         carried = [values[one] for one in trace.mask_inputs.values()]
         own = [leaf for key in sorted(self.leaves, key=self._rank) for leaf in self.leaves[key]]
         outputs = flat_tensors(trace.outputs)
-        return CallFormula(given, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own))
+        return CallFormula(
+            expressions, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own)
+        )
 
     def _placed(self, trace: CallTrace) -> dict[Tensor, Expr]:
         """Return a parameter for each input of a `call`, and for each mask that one carries."""
@@ -175,9 +177,11 @@ class Formula:
             return {0: self._weight(layer.config["variable"])}
         is_stated = layer.config.get(STATED_SHAPE) is not None and layer.reason is not None
         if is_stated and (spec := self.library.shapes.spec_of(node.result())) is not None:
-            given = [values[one] for one in node.tensors() if one in values]
+            expressions = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
-            return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
+            return {
+                0: Expr(opaque, tuple(expressions), how, spec.shape, expressions[0].dtype if expressions else "float")
+            }
         if layer.reason is not None and not isinstance(layer, ModelValue):
             raise not_known(layer.type, self._at(layer.reason), layer.reason)
         if layer.type == CONSTANT_TYPE and layer.kind == "custom":
@@ -194,25 +198,25 @@ class Formula:
             return dict(enumerate(self._graph_of_model(layer, [values[one] for one in node.tensors()])))
         return self._declared(node, layer, values)
 
-    def _graph_of_model(self, layer: ModelValue, given: Sequence[Expr]) -> list[Expr]:
+    def _graph_of_model(self, layer: ModelValue, expressions: Sequence[Expr]) -> list[Expr]:
         """Return a model that the layer holds: its layers, one after the other."""
         graph = self.library.graph(layer)
-        if graph is None or len(graph.inputs) != len(given):
+        if graph is None or len(graph.inputs) != len(expressions):
             raise NotKnown(f"the model '{layer.name}' could not be traced ({self.where(layer.place)})")
-        values = dict(zip(graph.inputs, given, strict=True))
+        values = dict(zip(graph.inputs, expressions, strict=True))
         self._nodes(graph, values)
         return [values[output] for output in graph.outputs]
 
     def _own(self, node: Node, layer: ModelValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
         """Call a custom layer or model inside of another one."""
         trace = node.trace
-        given = [values[one] for one in node.tensors()]
+        expressions = [values[one] for one in node.tensors()]
         if trace is None or [self.library.shapes.spec_of(one) for one in trace.inputs] != [
-            Spec(expression.shape, expression.dtype) for expression in given
+            Spec(expression.shape, expression.dtype) for expression in expressions
         ]:
             library, recorder = self.library, self.library.recorder
             result: dict[Tensor, Tensor] = {}
-            for one, value in zip(node.tensors(), given, strict=True):
+            for one, value in zip(node.tensors(), expressions, strict=True):
                 result[one] = recorder.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
                     recorder.masks[result[one]] = recorder.input_like("mask", Spec(value.shape[:2], "bool"))
@@ -228,7 +232,7 @@ class Formula:
         definition, mask_count = self.inner[trace]
         carried = [self._mask(one, values) for one in node.tensors()]
         passed = [expression for expression in carried if expression is not None][:mask_count]
-        return self._called(layer, definition, [*given, *passed])
+        return self._called(layer, definition, [*expressions, *passed])
 
     def _of_trace(self, layer: ModelValue, trace: CallTrace) -> tuple[Definition, int]:
         """Return the formula of a custom layer or model, and how many of its parameters are masks."""
@@ -258,11 +262,11 @@ class Formula:
             why = Unknown(f"{layer.type} has no formula", node.place.line, "", node.place.file)
             raise not_known(layer.type, self._at(why), why)
         bound, arguments, tensors = self.library.shapes.bound(node, declaration)
-        given: list[Expr | None] = [None if ref is None else values[tensors[ref]] for ref in bound.tensors]
+        expressions: list[Expr | None] = [None if ref is None else values[tensors[ref]] for ref in bound.tensors]
         for place, value in bound.constants.items():
-            given[place] = constant(value)
+            expressions[place] = constant(value)
         if layer.kind == "operation":
-            return dict(enumerate(declaration.inline(given, arguments).values()))
+            return dict(enumerate(declaration.inline(expressions, arguments).values()))
         stated = node.kwargs.get("training")
         training = (stated if isinstance(stated, bool) else self.training) if declaration.training else False
         masks: list[Expr | None] = []
@@ -271,14 +275,16 @@ class Formula:
                 named_ref = bound.masks.get(place)
                 carrier = None if ref is None or place in bound.masks else self._mask(tensors[ref], values)
                 masks.append(carrier if named_ref is None else values[tensors[named_ref]])
-        specs = [None if expression is None else Spec(expression.shape, expression.dtype) for expression in given]
+        specs = [None if expression is None else Spec(expression.shape, expression.dtype) for expression in expressions]
         mask_specs = [None if mask is None else Spec(mask.shape, mask.dtype) for mask in masks]
         result = declaration.trace(specs, arguments, mask_specs, training=training)
-        count = len(result.params) - len([expression for expression in given if expression is not None])
+        count = len(result.params) - len([expression for expression in expressions if expression is not None])
         passed = [mask for mask in masks if mask is not None][:count]
-        return self._called(layer, result, [*[expression for expression in given if expression is not None], *passed])
+        return self._called(
+            layer, result, [*[expression for expression in expressions if expression is not None], *passed]
+        )
 
-    def _called(self, layer: LayerValue, definition: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
+    def _called(self, layer: LayerValue, definition: Definition, expressions: Sequence[Expr]) -> dict[int, Expr]:
         """Call a layer on its own weights: its results by number, a mask of result i under -1 - i."""
         key = id(layer)
         if definition.weights and key not in self.ways:
@@ -298,7 +304,7 @@ class Formula:
             count = len(definition.weights)
             if [leaf.shape for leaf in leaves[:count]] != [expression.shape for expression in definition.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
-        node = call(definition, *given, *leaves)
+        node = call(definition, *expressions, *leaves)
         if type(node.shape) is not ResultShapes:
             return {0: node}
         results = {i: item(node, i) for i in range(len(definition.results))}

@@ -167,11 +167,11 @@ class OwnCalls:
         """Return the result of a `call` that cannot be followed to its end, where the class tells its shape itself
         (`compute_output_shape`): a function that is not read, of all that goes in."""
         method = model.instance.cls.find("compute_output_shape") if model.instance is not None else None
-        given = tensors_in([*args, *kwargs.values()])
+        tensors = tensors_in([*args, *kwargs.values()])
         unknown = unknown_in(outputs)
         results = flat_tensors(outputs)
         is_known = unknown is None and results and all(self.shapes.spec_of(result) is not None for result in results)
-        if is_known or not isinstance(method, Function) or not self._known(given) or len(results) > 1 or not given:
+        if is_known or not isinstance(method, Function) or not self._known(tensors) or len(results) > 1 or not tensors:
             return outputs
         first = args[0] if args else next(iter(kwargs.values()))
         try:
@@ -181,7 +181,7 @@ class OwnCalls:
         except ProgramError:
             return outputs
         if unknown is not None:
-            outputs = self.recorder.opaque_call(model.type, given, {}, unknown)
+            outputs = self.recorder.opaque_call(model.type, tensors, {}, unknown)
         self.tell_shape(outputs, shape)
         return outputs
 

@@ -202,20 +202,20 @@ class OwnLayer(Declaration):
         sizes = [size[0] if type(size) in (list, tuple) and len(size) == 1 else size for size in sizes]
         return tuple(sizes) if sizes and all(type(size) is int and size > 0 for size in sizes) else None
 
-    def _arguments(self, pattern: ProgramValue, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
+    def _arguments(self, pattern: ProgramValue, tensors: list[Tensor | None]) -> tuple[Arguments, Keywords]:
         """Return the arguments of a call with its tensors in their places."""
         if pattern is None:
-            while given and given[-1] is None:
-                given.pop()
+            while tensors and tensors[-1] is None:
+                tensors.pop()
             method = self.cls.find(self.code.library.own_calls.call_name) if self.cls is not None else None
-            if self.is_cell and len(self.tensors) == 2 and len(given) > 1:
-                return [given[0], given[1:]], {}
-            alone = len(self.tensors) == 1 and len(given) > 1
+            if self.is_cell and len(self.tensors) == 2 and len(tensors) > 1:
+                return [tensors[0], tensors[1:]], {}
+            alone = len(self.tensors) == 1 and len(tensors) > 1
             listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
-            return [given] if listed else list(given), {}
+            return [tensors] if listed else list(tensors), {}
 
         args, kwargs = pattern
-        return mirrored_call(args, kwargs, lambda slot: given[slot.number], Slot)
+        return mirrored_call(args, kwargs, lambda slot: tensors[slot.number], Slot)
 
     def _definition(
         self, formula: Formula, layer: ModelValue, trace: CallTrace, arguments: Mapping[str, ProgramValue]

@@ -40,10 +40,10 @@ class Graph:
     def __init__(self, inputs: list[Tensor], outputs: list[Tensor]) -> None:
         self.inputs = inputs
         self.outputs = outputs
-        given = set(inputs)
+        tensors = set(inputs)
         self.loose: list[Tensor] = []
         """Inputs of layers that no input of the model leads to."""
-        order, indices = self._visited(given)
+        order, indices = self._visited(tensors)
         depths: dict[int, int] = {}
         layer_depths: dict[int, int] = {}
         in_graph = {id(node) for node in order}
@@ -54,8 +54,8 @@ class Graph:
             depth = max(depths.setdefault(id(node), 0), layer_depths.get(key, 0))
             layer_depths[key] = depths[id(node)] = depth
             for tensor in node.tensors():
-                if (id(tensor.node) in in_graph and tensor not in given) or (
-                    tensor in given and tensor.node.layer.type == "InputLayer"
+                if (id(tensor.node) in in_graph and tensor not in tensors) or (
+                    tensor in tensors and tensor.node.layer.type == "InputLayer"
                 ):
                     depths[id(tensor.node)] = max(depth + 1, depths.get(id(tensor.node), 0))
         for tensor in inputs:
@@ -69,7 +69,7 @@ class Graph:
         self.layers = [layer for _, layer in ranked]
         self.nodes = sorted(order, key=lambda node: node.number)
 
-    def _visited(self, given: set[Tensor]) -> tuple[list[Node], dict[int, int]]:
+    def _visited(self, tensors: set[Tensor]) -> tuple[list[Node], dict[int, int]]:
         """Return what feeds the outputs, in the order in which Keras visits it, without recursion, and a number for
         each layer in that order."""
         order: list[Node] = []
@@ -83,9 +83,9 @@ class Graph:
                 return
             indices.setdefault(id(node.layer), len(indices))
             is_input = node.layer.type == "InputLayer"
-            if is_input and tensor not in given:
+            if is_input and tensor not in tensors:
                 self.loose.append(tensor)
-            if tensor in given and not is_input:
+            if tensor in tensors and not is_input:
                 return
             done.add(id(node))
             stack.append((node, [] if is_input else node.tensors()[::-1]))
