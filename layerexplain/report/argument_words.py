@@ -240,12 +240,12 @@ def _frozen(at: Placed, definition: Definition) -> str:
     return "Frozen (trainable=False): training does not change the weights; gradients still pass to earlier layers."
 
 
-def _of(term: OfWeight, definition: Definition) -> list[Expr]:
+def _weights_of(term: OfWeight, definition: Definition) -> list[Expr]:
     return [weight for weight in definition.weights if term.is_for(weight)]
 
 
 def _start(term: OfWeight, definition: Definition) -> str:
-    setting, weights = setting_of(term.value), _of(term, definition)
+    setting, weights = setting_of(term.value), _weights_of(term, definition)
     usual = usual_initializer(term.holder.type, str(weights[0].attrs["name"]) if weights else term.of)
     if setting is None or (usual is not None and usual.name == setting.name and not setting.config):
         return ""
@@ -261,7 +261,7 @@ def _symbols(weights: Sequence[Expr]) -> str:
 
 
 def _penalty(other: OfWeight, definition: Definition) -> str:
-    weights = _of(other, definition)
+    weights = _weights_of(other, definition)
     on_output = other.of == "activity"
     setting = setting_of(other.value)
     if setting is None:
@@ -277,7 +277,7 @@ def _penalty(other: OfWeight, definition: Definition) -> str:
 
 
 def _constraint(term: OfWeight, definition: Definition) -> str:
-    setting, weights = setting_of(term.value), _of(term, definition)
+    setting, weights = setting_of(term.value), _weights_of(term, definition)
     if setting is None:
         return ""
     if not weights:

@@ -308,12 +308,16 @@ def _multiples(attempt: Attempt, examples: Mapping[str, int], counts: Collection
     """Yield examples that a model takes, near the first ones: these, or multiples of one of them, as widths are of the
     number of heads, or of 2, 3, 4, …"""
 
-    def of(step: int, divisor: str = "") -> dict[str, int]:
+    def multiples_of(step: int, divisor: str = "") -> dict[str, int]:
         near = {n: size if step == 1 or n in counts else size // step * step + step for n, size in examples.items()}
         return {**near, divisor: step} if divisor else near
 
     divisors = [name for name in examples if name not in counts][:_MOST_DIVISORS] if len(examples) > 1 else []
-    for multiples in (of(1), *[of(_HEADS, name) for name in divisors], *map(of, _STEPS[1:])):
+    for multiples in (
+        multiples_of(1),
+        *[multiples_of(_HEADS, name) for name in divisors],
+        *map(multiples_of, _STEPS[1:]),
+    ):
         try:
             attempt(multiples)
         except LayerExplainError:

@@ -4,7 +4,7 @@ next.
 HDF5 reads hundreds of small places, each near the one before or far from all; a zip archive is read from its end;
 values are read in long runs. So a request is small where a place is far from the last one (in a large file less
 so: what HDF5 says of a layer lies on both sides of its small arrays), larger with each that follows the one before, and
-as long as what is asked for where that is long. No cache of fsspec reads both ends first and long runs at once.
+long as the answer, where that is long. No cache of fsspec reads both ends of a file first and then long runs at once.
 """
 
 from __future__ import annotations

@@ -30,9 +30,9 @@ def _unknown(program: str) -> str:
 
 def _own(program: str) -> str:
     """The same program with a model of its own class."""
-    made = "class Net(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.d = layers.Dense(1)\n"
-    made += "    def call(self, x):\n        return self.d(x)\nm = Net()\n"
-    return program.replace("m = keras.Sequential([keras.Input((5,)), layers.Dense(1)])\n", made)
+    subclass = "class Net(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.d = layers.Dense(1)\n"
+    subclass += "    def call(self, x):\n        return self.d(x)\nm = Net()\n"
+    return program.replace("m = keras.Sequential([keras.Input((5,)), layers.Dense(1)])\n", subclass)
 
 
 ROWS = [

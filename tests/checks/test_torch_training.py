@@ -298,7 +298,7 @@ def test_an_optimizer_of_another_model_is_found(tmp_path: Path, program_end: str
 @pytest.mark.parametrize("inside", [False, True], ids=["of the module", "of main()"])
 def test_of_several_models_the_one_that_is_trained_is_checked(inside: bool) -> None:
     net = NET.format(loss="MSELoss", out="self.fc2(x)", units=3, optimizer="SGD(net.parameters())", loss_args="")
-    head, made = net.split("net = Net()")
-    made = ("net = Net()\nother = Net()" + made + LOOP).replace("SGD(net.", "SGD(other.")
-    text = head + ("def main():\n    " + made.replace("\n", "\n    ") + "\nmain()\n" if inside else made)
+    head, rest = net.split("net = Net()")
+    training = ("net = Net()\nother = Net()" + rest + LOOP).replace("SGD(net.", "SGD(other.")
+    text = head + ("def main():\n    " + training.replace("\n", "\n    ") + "\nmain()\n" if inside else training)
     assert [one.code for one in layerexplain.check(text.encode(), inputs={"x": (7,)})] == ["optimizer-of-another-model"]

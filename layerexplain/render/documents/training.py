@@ -86,19 +86,19 @@ def _forward(report: Report) -> Iterator[Section]:
         )
 
 
-def _of(term: TermReport) -> str:
+def _weights_text(term: TermReport) -> str:
     return f"'{term.of}'" if term.kind == "loss" else term.of
 
 
 def _term(term: TermReport) -> Section:
     factor = "" if term.weight is None else f", times {term.weight:g}"
-    return _headed(term.symbol, term.type, f"of {_of(term)}{factor}", *_formula(term.formula))
+    return _headed(term.symbol, term.type, f"of {_weights_text(term)}{factor}", *_formula(term.formula))
 
 
 def _back(report: Report, step: StepReport) -> Iterator[Section]:
     """Yield the gradient of each term of the loss, then what each layer passes back."""
     for term in step.terms:
-        to = f"to {_of(term)}"
+        to = f"to {_weights_text(term)}"
         if term.gradient is None:
             yield _headed(term.symbol, term.type, to, doc.Prose(("Its gradient is not derived.",)))
             continue

@@ -344,8 +344,8 @@ def first_asked(module: Any, example: Sequence[int] | None = ()) -> str:
             if isinstance(size, int):
                 shape = _SHAPES.get(other.type, "9,{}" if key == "input_size" else "").format(size)
                 shape = ",".join(map(str, example)) if example else shape if example is not None else ""
-                example = f", as in --input {shape}" if shape else ""
-                return f"its first module, {other.type}, takes {size} {words}{'s' * (size != 1)}{example}"
+                option = f", as in --input {shape}" if shape else ""
+                return f"its first module, {other.type}, takes {size} {words}{'s' * (size != 1)}{option}"
             if size is not None:
                 return ""
     return ""

@@ -100,7 +100,7 @@ def models(program: ReadProgram) -> list[Found]:
 
 def _kept_inside(interpreter: Interpreter) -> list[Found]:
     """Return the models that functions such as `main()` make and keep to themselves: of each class the last one that is
-    trained, or made, and no part of another."""
+    trained, or created, and no part of another."""
     every: list[Any] = [item for item in interpreter.kept(TorchProgram).finished if module_type(item) not in _LISTS]
     inside = {id(part) for item in every for name, part in named_modules(item).items() if name}
     trained = {id(use.model) for use in interpreter.kept(TorchTraining).called}

@@ -60,7 +60,7 @@ from layerexplain.ops.sizes import shape_text
 
 def torch_model(program: ReadProgram, results: list[Found], request: str) -> Model | None:
     """Return the model that is asked for by its name or a call, else the last of those found that is called on data,
-    trained, or made; None where there is none."""
+    trained, or created; None where there is none."""
     if request:
         known = next((result for result in results if result.name == request), None) or asked(program, request)
         return None if known is None else read_model(program, known)
