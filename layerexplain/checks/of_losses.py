@@ -122,13 +122,13 @@ def no_probabilities(network: Network) -> Iterator[Found]:
 )
 def no_logarithms(network: Network) -> Iterator[Found]:
     for compiled in losses_of(network):
-        no_logarithms = {*_LOGITS, *_PROBABILITIES, *_NO_PROBABILITIES} - {"log_softmax", "log"}
+        not_logarithms = {*_LOGITS, *_PROBABILITIES, *_NO_PROBABILITIES} - {"log_softmax", "log"}
         # Sigmoids are no classes that share a probability of 1, with or without a logarithm of the loop.
         takes, last = compiled.takes, compiled.ends_with
         of_sigmoids = (
             bool(compiled.within) and compiled.loss.of == "classes" and (takes, last) == ("probabilities", "sigmoid")
         )
-        if of_sigmoids or (takes == "logarithms" and last in no_logarithms):
+        if of_sigmoids or (takes == "logarithms" and last in not_logarithms):
             yield compiled.call, f"{compiled.words}, and {compiled.loss_words}"
 
 

@@ -58,11 +58,11 @@ class Problem(NamedTuple):
 
 def problems(reading: Reading) -> list[Problem]:
     """Return what is wrong with a text, the most severe first; nothing for a text without a model."""
-    problems = [problem for model in reading.models for problem in _of_model(model, reading)]
+    results = [problem for model in reading.models for problem in _of_model(model, reading)]
     # What a program raises that makes no model is not for this program to tell.
     errors = [error for error in reading.errors if reading.text.is_spec or not isinstance(error, SourceError)]
-    problems += [problem for error in errors for problem in _of_error(error, reading)]
-    each = {(problem.span, problem.message): problem for problem in reversed(problems)}
+    results += [problem for error in errors for problem in _of_error(error, reading)]
+    each = {(problem.span, problem.message): problem for problem in reversed(results)}
     return sorted(each.values(), key=lambda problem: (problem.severity, problem.span))
 
 
@@ -227,8 +227,8 @@ class Hint(NamedTuple):
 def hints(reading: Reading, settings: Settings) -> list[Hint]:
     """Return the hints of a text, a line each."""
     lines = grouped(((result.span.cell, result.span.end_line), result) for result in reading.results)
-    hints = [Hint(*at, _label(each, reading.places, settings), _tooltip(each)) for at, each in lines.items()]
-    return sorted([hint for hint in hints if hint.label])
+    results = [Hint(*at, _label(each, reading.places, settings), _tooltip(each)) for at, each in lines.items()]
+    return sorted([hint for hint in results if hint.label])
 
 
 def _label(results: Sequence[LineResult], places: Places, settings: Settings) -> str:

@@ -216,7 +216,7 @@ def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
     >>> code_settings(('len(tokenizer.word_index)=5000', 'config["units"]=64'))
     {'len(tokenizer.word_index)': '5000', "config['units']": '64'}
     """
-    code_settings: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         known = _setting_name(name.strip()) if equals else ""
@@ -225,8 +225,8 @@ def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
                 f"--set: '{text}' is not of the form NAME=VALUE; write --set classes=10, or for a value without a name "
                 "--set 'len(words)=5000'"
             )
-        code_settings[known] = value.strip()
-    return code_settings
+        settings[known] = value.strip()
+    return settings
 
 
 def settings_in(text: str) -> dict[str, str]:

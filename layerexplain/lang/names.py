@@ -37,37 +37,37 @@ class Uses(NamedTuple):
 
 def uses(tree: Any) -> Uses:
     """Return the names that a checked syntax tree uses (`lang.syntax.checked_tree`, `checked_expression`)."""
-    uses = Uses({}, {}, {}, {}, {}, {})
-    pending: list[tuple[Any, dict[str, int], frozenset[str]]] = [(tree, uses.tensors, frozenset())]
+    results = Uses({}, {}, {}, {}, {}, {})
+    pending: list[tuple[Any, dict[str, int], frozenset[str]]] = [(tree, results.tensors, frozenset())]
     while pending:
         node, kind, local = pending.pop()
         inside: list[tuple[Any, dict[str, int]]] = []
         if isinstance(node, ast.Name):
-            where = uses.assigned if isinstance(node.ctx, ast.Store) else kind
+            where = results.assigned if isinstance(node.ctx, ast.Store) else kind
             if node.id not in local:
                 where.setdefault(node.id, node.lineno)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id not in local:
-                uses.called.setdefault(node.func.id, node.lineno)
-            inside = [*[(a, kind) for a in node.args], *[(k.value, uses.values) for k in node.keywords]]
+                results.called.setdefault(node.func.id, node.lineno)
+            inside = [*[(a, kind) for a in node.args], *[(k.value, results.values) for k in node.keywords]]
         elif isinstance(node, ast.Subscript):
-            base = uses.assigned if isinstance(node.ctx, ast.Store) else kind
+            base = results.assigned if isinstance(node.ctx, ast.Store) else kind
             if isinstance(node.ctx, ast.Store):
                 base.setdefault(getattr(node.value, "id", ""), node.lineno)
             else:
                 inside = [(node.value, kind)]
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             is_slice = isinstance(node.slice, ast.Tuple) or is_key(node.slice)
-            inside += [(part, uses.values if is_slice else kind) for part in parts]
+            inside += [(part, results.values if is_slice else kind) for part in parts]
         elif isinstance(node, ast.IfExp):
-            inside = [(node.test, uses.conditions), (node.body, kind), (node.orelse, kind)]
+            inside = [(node.test, results.conditions), (node.body, kind), (node.orelse, kind)]
         elif isinstance(node, ast.For):
             local |= {getattr(node.target, "id", "")}
             inside = [(part, kind) for part in (*getattr(node.iter, "args", ()), *node.body)]
         elif isinstance(node, ast.FunctionDef):
-            uses.defined.setdefault(node.name, node.lineno)
+            results.defined.setdefault(node.name, node.lineno)
             # It uses its parameters alone; of what it uses besides, only the functions are the text's.
-            alone = Uses(uses.called, {}, uses.values, uses.conditions, {}, {})
+            alone = Uses(results.called, {}, results.values, results.conditions, {}, {})
             names, collected = assigned_names(node.body)
             own = {*names, *collected, *[parameter.arg for parameter in node.args.args]}
             pending += [(part, alone.tensors, local | own) for part in node.body]
@@ -76,7 +76,7 @@ def uses(tree: Any) -> Uses:
         else:
             inside = [(child, kind) for child in parts_of(node)]
         pending += [(child, of, local) for child, of in reversed(inside)]
-    return uses
+    return results
 
 
 # Names --------------------------------------------------------------------------------------------------------------

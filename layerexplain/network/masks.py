@@ -192,11 +192,11 @@ def lost_masks(network: Network, tensors: Tensors) -> dict[str, LostMask]:
     A layer loses the mask that reaches it where it neither computes with it nor hands it on. A layer that returns the
     last step of a sequence has used it, and loses none.
     """
-    lost_masks: dict[str, LostMask] = {}
+    masks: dict[str, LostMask] = {}
     for call in network.calls:
-        if call.mask is not None and call.name not in lost_masks and _loses(call, tensors):
-            lost_masks[call.name] = LostMask(call.mask, tuple(dict.fromkeys(_missed_after(call, network))))
-    return lost_masks
+        if call.mask is not None and call.name not in masks and _loses(call, tensors):
+            masks[call.name] = LostMask(call.mask, tuple(dict.fromkeys(_missed_after(call, network))))
+    return masks
 
 
 def lost_words(lost: LostMask) -> str:

@@ -61,7 +61,7 @@ def stating_batch(x: Expr, shape: Sequence[Size]) -> Shape:
 
 def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     """Return runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
-    groups: list[tuple[list[int], list[int]]] = []
+    results: list[tuple[list[int], list[int]]] = []
     old, new = deque(range(len(before))), deque(range(len(after)))
     while old or new:
         left, right = ([item.popleft()] if item else [] for item in (old, new))
@@ -81,11 +81,11 @@ def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
                 left.append(old.popleft())
             else:
                 right.append(new.popleft())
-        if not right and groups and len(groups[-1][0]) > 1:
-            groups[-1][0].extend(left)  # axes of size 1 after those that are merged
+        if not right and results and len(results[-1][0]) > 1:
+            results[-1][0].extend(left)  # axes of size 1 after those that are merged
         else:
-            groups.append((left, right))
-    return groups
+            results.append((left, right))
+    return results
 
 
 def ahead(sizes: Shape) -> tuple[int, int | None]:

@@ -347,7 +347,7 @@ def keras_gradient(source: Any, step: GradientStep, weight: WeightGradient) -> A
     with same_model(source, step.running) as reference:
         result = keras_step(reference, step, update=False)
     key = next(key for key, other in step.weights.items() if other is weight)
-    keras_gradient = result.gradients.get(key)
-    if keras_gradient is None:
+    gradient = result.gradients.get(key)
+    if gradient is None:
         raise LayerExplainError("Keras returns no gradient for it")
-    return keras_gradient
+    return gradient

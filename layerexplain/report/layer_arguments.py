@@ -51,8 +51,8 @@ def layer_arguments(at: Placed) -> DescribedArguments:
     cache = None if call is None or call.definition is None else call.definition.answers
     question = f"shown arguments of {layer.kind} {layer.type} {settings}"
     if cache is not None and question in cache:
-        layer_arguments: DescribedArguments = cache[question]
-        return layer_arguments
+        arguments: DescribedArguments = cache[question]
+        return arguments
     spec = call.inputs[0] if call is not None and call.inputs else None
     rank = 0 if spec is None else len(spec.shape)
     calls = () if call is None else (call.call,)

@@ -315,13 +315,11 @@ def arguments_of(
 
 def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]:
     """Return the defaults of a declaration's arguments in the same normal form."""
-    default_arguments = {}
+    arguments = {}
     for name, value in declaration.default_values.items():
         is_activation = name in declaration.arguments and declaration.arguments[name].check is Activation
-        default_arguments[name] = _one_form(
-            declaration, name, plain(usual_name(value) if is_activation else value), rank
-        )
-    return default_arguments
+        arguments[name] = _one_form(declaration, name, plain(usual_name(value) if is_activation else value), rank)
+    return arguments
 
 
 def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> dict[str, Any]:

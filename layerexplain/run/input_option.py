@@ -90,15 +90,15 @@ def split_names(
     """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is none of the names, those of the model's inputs or of
     `what` else."""
     names = sorted(names, key=len, reverse=True)
-    split_names = []
+    results = []
     for text in texts:
         name = next((n for n in names if text.startswith(f"{n}=")), None)
         value = text if name is None else text[len(name) + 1 :]
         head, equals, _ = value.partition("=")
         if name is None and equals and not os.path.exists(value):
             raise ArgumentError(f"{option} {text}: {no_input(head, names[::-1], what).fact}")
-        split_names.append(TypedInput(name, value))
-    return split_names
+        results.append(TypedInput(name, value))
+    return results
 
 
 def make_inputs(

@@ -117,13 +117,13 @@ def shared_values(models: Sequence[Model], inputs: Any) -> list[dict[str, Any]]:
     """Return what each of several models gets where the first one gets `inputs`: the same arrays, in the order of the
     inputs. Raises ArgumentError if a model does not take them."""
     arrays = [entry.array for entry in given_inputs(models[0], inputs)]
-    shared_values = []
+    values = []
     for model in models:
         names = [model_input.name for model_input in inputs_of(model)]
         if len(names) != len(arrays):
             raise ArgumentError(f"both models need as many inputs as have values: {len(arrays)}, got {len(names)}")
-        shared_values.append(dict(zip(names, arrays, strict=True)))
-    return shared_values
+        values.append(dict(zip(names, arrays, strict=True)))
+    return values
 
 
 def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:

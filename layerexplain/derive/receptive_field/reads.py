@@ -200,9 +200,9 @@ class Known:
 def reads(node: Expr, i: int, index: tuple[sc.Affine, ...], known: Known) -> Iterator[Read]:
     """Yield the reads of result number `i` at an index. Raises `CannotIndex` if the op has no element form."""
     rule = SPECIAL.get(node.op.name)
-    reads = None if rule is None else rule(node, index)
-    if reads is not None:
-        yield from reads
+    results = None if rule is None else rule(node, index)
+    if results is not None:
+        yield from results
         return
     if node.op is split:
         yield from _found(node, split_element(node, i, index, marked), {}, known)

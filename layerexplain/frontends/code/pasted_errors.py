@@ -293,15 +293,15 @@ def column_counts(tree: ast.Module) -> dict[str, tuple[int | None, ...]]:
     >>> column_counts(ast.parse("X, y = 1, 2; X = df[['a', 'b']].values; y = data[:, 8]; Z = data[:, 0:8]"))
     {'X': (None, 2), 'y': (None,), 'Z': (None, 8)}
     """
-    column_counts: dict[str, tuple[int | None, ...]] = {}
+    counts: dict[str, tuple[int | None, ...]] = {}
     for node in walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             value: ast.AST = node.value
             while isinstance(value, ast.Attribute | ast.Call):  # .values, .to_numpy(), .astype(float)
                 value = value.func if isinstance(value, ast.Call) else value.value
             if isinstance(value, ast.Subscript) and (columns := _columns(value.slice)) is not None:
-                column_counts[node.targets[0].id] = columns
-    return column_counts
+                counts[node.targets[0].id] = columns
+    return counts
 
 
 def _columns(key: ast.expr) -> tuple[int | None, ...] | None:
@@ -341,11 +341,11 @@ def stated_shapes(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:
     names = [
         name for name in dict.fromkeys([node.id for node in nodes if isinstance(node, ast.Name)]) if name not in known
     ]
-    stated_shapes: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for name in names[:_MOST_NAMES]:
         for says in _SAYS:
             expression = rf"(?<![\w.])(?:{says.format(re.escape(name))}){_SHAPE}"
             if match := re.search(expression, text, re.MULTILINE):
-                stated_shapes[name] = tuple([int(item) for item in re.findall(r"\d+", match[1])])
+                shapes[name] = tuple([int(item) for item in re.findall(r"\d+", match[1])])
                 break
-    return stated_shapes
+    return shapes

@@ -418,5 +418,5 @@ def package_folder(name: str) -> str | None:
     except (ImportError, ValueError, AttributeError):
         return None
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    package_folder = next((path for place in places if os.path.isdir(path := os.path.join(place, *rest))), None)
-    return package_folder
+    folder = next((path for place in places if os.path.isdir(path := os.path.join(place, *rest))), None)
+    return folder

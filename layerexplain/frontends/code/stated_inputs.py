@@ -172,13 +172,13 @@ def stated_numbers(text: str, tree: ast.Module) -> dict[str, int]:
     names += [argument.arg for node in arguments for argument in node.args]
     text = text[:_LONGEST]
     prose = prose_beside(text, tree)
-    stated_numbers: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for name in [item for item in dict.fromkeys(names) if len(item) > 2 and item not in called | values][:_MOST_NAMES]:
         for expression in _expressions(name):
             if match := re.search(expression, text if expression.startswith("^") else prose, re.MULTILINE):
-                stated_numbers[name] = int(match[1].replace(",", ""))
+                numbers[name] = int(match[1].replace(",", ""))
                 break
-    return stated_numbers
+    return numbers
 
 
 def _expressions(name: str) -> list[str]:

@@ -139,12 +139,12 @@ def declarations(model_type: str, text_type: str = "", dtype: str = "float") -> 
     from layerexplain.layers.formula_layer import FormulaLayer
 
     paths = architecture(model_type, text_type).paths
-    declarations: dict[str, Declaration] = {}
+    results: dict[str, Declaration] = {}
     for type_, declaration in _definitions().items():
         own = declaration.formula.__self__  # type: ignore[attr-defined]  # the method of a FormulaLayer
         if not isinstance(own, FormulaLayer):
             raise TypeError(f"{type_} is not a layer with a formula")
         at = {w.at: paths.get(f"{type_}.{w.at}", paths.get(w.at, w.at)) for w in own.weights}
         weights = tuple([w._replace(at=at[w.at], dtype=dtype) for w in own.weights])
-        declarations[type_] = own._replace(weights=weights, find=declarations.get).declaration()
-    return declarations
+        results[type_] = own._replace(weights=weights, find=results.get).declaration()
+    return results

@@ -436,10 +436,10 @@ def one_copy(at: LayerInModel) -> str | None:
 
 @hint("MultiHeadAttention")
 def heads(at: LayerInModel) -> str | None:
-    heads, width = at.argument("num_heads"), at.argument("key_dim")
+    results, width = at.argument("num_heads"), at.argument("key_dim")
     return (
-        f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
-        f"{heads * width} values at each position. Keras takes its tensors in the order query, value, key. The "
+        f"key_dim={width} is the width of one head, not of all: queries and keys have {results} × {width} = "
+        f"{results * width} values at each position. Keras takes its tensors in the order query, value, key. The "
         f"{at.params:,} parameters do not depend on the number of positions. Doubling the heads and halving key_dim "
         "leaves their count unchanged."
     )

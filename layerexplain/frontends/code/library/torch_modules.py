@@ -415,15 +415,15 @@ def named_modules(module: Any) -> dict[str, Any]:
 
 def named_parameters(module: Any) -> dict[str, Parameter]:
     """Return the parameters that user-defined classes make themselves, by their names."""
-    named_parameters: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
     seen: set[int] = set()
     for prefix, item in named_modules(module).items():
         members = item.attributes if isinstance(item, Instance) else item.children or {}
         for name, value in members.items():
             if isinstance(value, Parameter) and not isinstance(value, OfModule) and id(value) not in seen:
                 seen.add(id(value))
-                named_parameters[f"{prefix}.{name}".lstrip(".")] = value
-    return named_parameters
+                parameters[f"{prefix}.{name}".lstrip(".")] = value
+    return parameters
 
 
 def trainable_since(module: Any) -> set[int]:
@@ -437,13 +437,13 @@ def trainable_since(module: Any) -> set[int]:
 
 def named_buffers(module: Any) -> dict[str, Array]:
     """Return the arrays that classes of the program register and that `state_dict()` has, by their names."""
-    named_buffers: dict[str, Array] = {}
+    buffers: dict[str, Array] = {}
     for prefix, item in named_modules(module).items():
         for name in item.attributes.get("_buffers", ()):
             value = item.attributes.get(name)
             if isinstance(value, Array):
-                named_buffers.setdefault(f"{prefix}.{name}".lstrip("."), value)
-    return named_buffers
+                buffers.setdefault(f"{prefix}.{name}".lstrip("."), value)
+    return buffers
 
 
 _SELF = frozenset(

@@ -326,14 +326,14 @@ def _is_never_updated(training: TorchTraining, model: Any) -> bool:
 def output_numbers(result: Any) -> dict[int | str, int]:
     """Return, for each part of what a model gives that is one tensor, its number among the outputs."""
     parts: Any = enumerate(result) if type(result) in (list, tuple) else ()
-    output_numbers: dict[int | str, int] = {}
+    numbers: dict[int | str, int] = {}
     count = 0
     for key, part in result.items() if type(result) is dict else parts:
         tensors = [item for item in flat(part) if isinstance(item, Tensor)]
         if isinstance(part, Tensor):
-            output_numbers[key] = count
+            numbers[key] = count
         count += len(tensors)
-    return output_numbers
+    return numbers
 
 
 def _by_output(

@@ -303,16 +303,16 @@ def _is_installed(name: str) -> bool:
 @kept_with_tree
 def imported_libraries(tree: ast.Module) -> set[str]:
     """Return the libraries that a program imports, anywhere in it."""
-    imported_libraries: set[str] = set()
+    libraries: set[str] = set()
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        imported_libraries.update(name.partition(".")[0] for name in _imported(node))
+        libraries.update(name.partition(".")[0] for name in _imported(node))
         # Expressions hold no import, and are most of a program.
         waiting += [
             inner for inner in children(node) if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
         ]
-    return imported_libraries
+    return libraries
 
 
 class ProgramNames(NamedTuple):

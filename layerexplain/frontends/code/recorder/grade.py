@@ -341,13 +341,13 @@ def names_of_unknowns(config: Mapping[str, ProgramValue]) -> tuple[str, ...]:
 
 def missing_settings(type_: str, config: Mapping[str, ProgramValue]) -> list[Unknown]:
     """Return the values that are missing in the initializers, regularizers and constraints of a layer."""
-    missing_settings = []
+    settings = []
     for argument, value in config.items():
         unknown = unknown_in(value) if argument.endswith(("_initializer", "_regularizer", "_constraint")) else None
         if unknown is not None:
             reason = f"{unknown.reason}; {type_} is explained without its {argument}"
-            missing_settings.append(with_example(unknown, type_, argument, value)._replace(reason=reason))
-    return missing_settings
+            settings.append(with_example(unknown, type_, argument, value)._replace(reason=reason))
+    return settings
 
 
 def missing_in(compiled: ProgramValue) -> list[Unknown]:
