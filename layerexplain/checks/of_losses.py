@@ -19,7 +19,7 @@ from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.declaration import snake_case
-from layerexplain.layers.keras.fit_data import ACCURACY_COUNTS, accuracy_at, is_accuracy, is_of_logits
+from layerexplain.layers.keras.fit_data import ACCURACY_COUNTS, METRIC_TARGETS, accuracy_at, is_accuracy, is_of_logits
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -115,8 +115,8 @@ def no_probabilities(network: Network) -> Iterator[Found]:
     "A loss of log-probabilities that gets something else",
     "wrong",
     "certain",
-    why="NLLLoss and KLDivLoss compute no logarithm, and their classes share a probability of 1: given anything else "
-    "the loss is not a likelihood; it may fall below 0 without limit.",
+    why="NLLLoss and KLDivLoss take logarithms of probabilities that add up to 1, and compute no logarithm themselves. "
+    "Of anything else the loss is no likelihood; it may fall below 0 without limit.",
     fix="End with log_softmax(x, dim=1); or return the scores and use CrossEntropyLoss.",
     source="torch.nn.NLLLoss",
 )
@@ -328,9 +328,9 @@ def _has_accuracy(network: Network, call: TracedCall) -> bool:
     "A metric that takes other targets than the loss",
     "wrong",
     "certain",
-    why="Loss and metric get the same targets: of a class number, or of a single 0 or 1, the largest of one is always "
-    "the first; several 1 in a row are not one class.",
-    fix="Use the metric accuracy, or that for the targets of the loss: binary_accuracy, categorical_accuracy or "
+    why="A metric gets the targets of the loss. One that expects others computes a number without meaning: in a row "
+    "with a single number, for example, the largest number is always the first.",
+    fix="Use the metric accuracy, or the one for the targets of the loss: binary_accuracy, categorical_accuracy or "
     "sparse_categorical_accuracy.",
     source="keras/src/metrics/accuracy_metrics.py",
 )
@@ -344,12 +344,6 @@ def metric_of_other_targets(network: Network) -> Iterator[Found]:
                 yield compiled.call, f"{message}, and {compiled.loss.name} gets {_TARGETS[kind]}"
 
 
-METRIC_TARGETS = {
-    "binary_accuracy": "bits",
-    **dict.fromkeys(("categorical_accuracy", "top_k_categorical_accuracy"), "one-hot"),
-    **dict.fromkeys(("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"), "classes"),
-}
-"""Metric → the kind of targets that it takes, as losses have them."""
 _TARGETS = {
     "bits": "a 0 or 1 for each output",
     "one-hot": "a row with one number for each class",

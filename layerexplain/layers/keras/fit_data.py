@@ -284,6 +284,12 @@ ACCURACY_COUNTS = {
     "SparseCategoricalAccuracy": "the number of the largest of the {units} outputs, and counts those that equal it",
 }
 """Metric that "accuracy" stands for → what it takes, in words."""
+METRIC_TARGETS = {
+    "binary_accuracy": "bits",
+    **dict.fromkeys(("categorical_accuracy", "top_k_categorical_accuracy"), "one-hot"),
+    **dict.fromkeys(("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"), "classes"),
+}
+"""Metric → the kind of targets that it takes, as losses have them."""
 
 _REMEMBERED = ("softmax", "sigmoid")
 _OF_LOGITS = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
