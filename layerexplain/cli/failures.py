@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
@@ -28,7 +29,7 @@ def as_exit_codes() -> Iterator[None]:
         yield
     except BrokenPipeError:
         # The reader (`head`) has what it wanted. Python would complain of the closed pipe once more at its exit.
-        _abandon_stdout()
+        _abandon(sys.stdout)
         raise click.exceptions.Exit(0) from None
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
@@ -110,10 +111,20 @@ def clean(text: str) -> str:
     return without_controls(without_passwords(text))
 
 
-def _abandon_stdout() -> None:
-    """Lets what is still buffered for a closed pipe go nowhere."""
+def end_streams() -> None:
+    """Let what a full disk did not take go nowhere: the failure is reported, and Python would meet it once more at its
+    exit, complain in two lines of its own, and give an exit code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _abandon(stream)
+
+
+def _abandon(stream: TextIO) -> None:
+    """Let what is still buffered for a stream that takes no more go nowhere."""
     try:
-        descriptor = sys.stdout.fileno()
+        descriptor = stream.fileno()
     except (OSError, ValueError):  # no file behind it, as in tests
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)

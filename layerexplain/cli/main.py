@@ -149,4 +149,9 @@ def main() -> None:
     """Run the console script."""
     failures.open_streams()
     failures.spell_out()
-    program(prog_name=PROGRAM)
+    try:
+        program(prog_name=PROGRAM)
+    except OSError:  # standard error does not take what is to be said
+        raise SystemExit(1) from None
+    finally:
+        failures.end_streams()

@@ -20,9 +20,18 @@ COMMANDS = [
 
 
 def run(arguments: str, folder: Path, redirected: str) -> subprocess.CompletedProcess[str]:
-    """Run the program with its streams as a shell redirects them."""
+    """Run the program with its streams as a shell redirects them, buffered as Python has them unasked."""
     command = f'"{sys.executable}" -m layerexplain {arguments} {redirected}'
-    return subprocess.run(command, cwd=folder, shell=True, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
+    )
 
 
 @pytest.fixture
