@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
-from tests.support.browser import NEXT_FRAME, shown, until
+from tests.support.browser import NEXT_FRAME, rested, shown, until
 from tests.support.paths import ROOT
 
 np = pytest.importorskip("numpy")
@@ -47,6 +47,12 @@ CAPPED = (
 @pytest.fixture(scope="module")
 def html() -> str:
     return layerexplain.page(BEFORE, vs=AFTER)
+
+
+def raise_sheet(page: Any) -> None:
+    """On a phone, what differs is in a sheet: all of it is shown."""
+    while page.locator(".sheethandle").is_visible() and page.locator(".sheet").get_attribute("data-at") != "2":
+        page.click(".sheethandle")
 
 
 def marked(page: Any, side: int) -> list[str]:
@@ -106,7 +112,7 @@ def test_one_input_runs_both_and_each_layer_says_how_far_it_is_from_the_other(tm
         # A row chooses the layer in both, and shows it in pictures.
         page.click(".differences button >> text=positive")
         assert page.evaluate("layerexplain.views.map((one) => one.look.active.box.lines[0])") == ["positive"] * 2
-        assert "Difference -0.5 to 0, at most 0.5, 25 %" in " ".join(
+        assert "Difference: values from -0.5 to 0, at most 0.5, 25 %." in " ".join(
             page.locator(".chosen figcaption").all_inner_texts()
         )
 
@@ -204,11 +210,52 @@ def test_the_graphs_move_together(html: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_column_is_out_of_sight(html: str, tmp_path: Path, width: int) -> None:
     with shown(html, tmp_path, width=width) as page:
+        raise_sheet(page)
         page.click(".changes button >> text=first")
         page.evaluate(NEXT_FRAME)
         hidden = "[...document.querySelectorAll('.table')].map((one) => one.scrollWidth - one.clientWidth)"
         assert page.evaluate(hidden) == [0, 0, 0]
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_tap_on_a_box_of_either_model_raises_a_sheet_with_what_both_give(side: int, tmp_path: Path) -> None:
+    """All of it is in sight at once, and so are both boxes, above it."""
+    two = layerexplain.page(RUNS, vs=CAPPED)
+    centre = """(side) => {
+        const view = layerexplain.views[side];
+        const { x, y, w, h } = view.seenAt(view.drawing.items.find((item) => item.box.lines[0] === "positive"));
+        const { left, top } = view.canvas.getBoundingClientRect();
+        return [left + x + w / 2, top + y + h / 2];
+    }"""
+    seen = """() => {
+        const bottom = (element) => element.getBoundingClientRect().bottom;
+        const { top } = document.querySelector(".sheet").getBoundingClientRect();
+        return {
+            top: top / window.innerHeight,
+            title: document.querySelector(".sheettitle").innerText.trim(),
+            chosen: layerexplain.views.map(({ look }) => look.active?.box.lines[0]),
+            figures: [...document.querySelectorAll(".chosen figure")].map((one) => [one.querySelector("b").innerText.trim(), bottom(one) < window.innerHeight]),
+            clear: layerexplain.views.map((view) => {
+                const { y, h } = view.seenAt(view.look.active);
+                return y >= 0 && view.canvas.getBoundingClientRect().top + y + h <= top;
+            }),
+        };
+    }"""
+    with shown(two, tmp_path, width=390, has_touch=True, is_mobile=True) as page:
+        until(page, "layerexplain.lives.every((one) => one.hasRun)")
+        rested(page)
+        page.touchscreen.tap(*page.evaluate(centre, side))
+        rested(page)
+        found = page.evaluate(seen)
+        assert found.pop("top") == pytest.approx(0.5, abs=0.02)
+        names = [*page.evaluate("layerexplain.data.names"), "Difference"]
+        assert found == {
+            "title": "positive",
+            "chosen": ["positive", "positive"],
+            "figures": [[f"{name}:", True] for name in names],
+            "clear": [True, True],
+        }
 
 
 def test_words_of_what_differs_are_whole_on_a_phone(tmp_path: Path) -> None:
@@ -223,11 +270,29 @@ def test_words_of_what_differs_are_whole_on_a_phone(tmp_path: Path) -> None:
         }).map(([word]) => word);
     })"""
     with shown(layerexplain.page(models[0], vs=models[1]), tmp_path, width=390) as page:
+        raise_sheet(page)
         page.click(".changes button >> text=positive")
         assert "removed" in page.inner_text(".changes") and "not there" in page.inner_text(".chosen")
         assert page.evaluate(broken) == []
         hidden = "[...document.querySelectorAll('.table')].map((one) => one.scrollWidth - one.clientWidth)"
         assert page.evaluate(hidden) == [0, 0, 0]
+
+
+def test_two_graphs_have_one_legend_and_one_set_of_buttons(html: str, tmp_path: Path) -> None:
+    """It names the colours of both: only the first model has an activation."""
+    scales = "layerexplain.views.map((one) => one.view.scale)"
+    with shown(html, tmp_path) as page:
+        assert page.locator(".tools").count() == 1
+        colours = page.locator("ul.legend").all_inner_texts()
+        assert len(colours) == 1 and "activation" in colours[0]
+        page.evaluate("layerexplain.views[1].lastMoved = layerexplain.views[0].lastMoved = 1")
+        before = page.evaluate(scales)
+        page.click(".tools button[aria-label=Larger]")
+        page.evaluate(NEXT_FRAME)
+        assert page.evaluate(scales) == pytest.approx([1.4 * scale for scale in before])
+        page.click(".tools button[aria-label='All in view']")
+        page.evaluate(NEXT_FRAME)
+        assert page.evaluate(scales) == pytest.approx(before)
 
 
 def test_both_graphs_and_the_differences_are_printed(html: str, tmp_path: Path) -> None:

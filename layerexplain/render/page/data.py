@@ -174,7 +174,7 @@ def layer_parts(layer: LayerReport) -> dict[str, Any]:
     """Return what differs from layer to layer, except what names the layer itself, by key, without empty values."""
     explained = layer.explanation
     notes = [note for note in layer.notes if not note.startswith(layer.faults)] if layer.faults else layer.notes
-    parts: dict[str, Any] = {"faults": layer.faults, "notes": notes}
+    parts: dict[str, Any] = {"faults": layer.faults, "notes": [sentence(note) for note in notes]}
     if explained is None:
         return parts
     return {
@@ -185,6 +185,26 @@ def layer_parts(layer: LayerReport) -> dict[str, Any]:
         "mask": "" if explained.mask == NO_MASK else explained.mask,
         "field": explained.receptive_field,
     }
+
+
+_ENGLISH = frozenset(
+    {"a", "an", "at", "each", "for", "if", "in", "it", "its", "line", "no", "not", "of", "on", "only", "parameters"}
+    | {"that", "the", "this", "weights", "what", "with"}
+)
+"""Words that messages begin with and that are not names: only these get a capital letter."""
+
+
+def sentence(message: str) -> str:
+    """Return a message, which the commands print behind a colon, as a sentence: a page prints it by itself.
+
+    >>> sentence("the file has no shape"), sentence("x is not defined"), sentence("name one: net.py:b")
+    ('The file has no shape.', 'x is not defined.', 'name one: net.py:b')
+    """
+    first, last = message.partition(" ")[0], message.rpartition(" ")[2]
+    begun = f"{message[:1].upper()}{message[1:]}" if first.rstrip(",") in _ENGLISH else message
+    # What can be pasted stays as it is.
+    is_command = not last.endswith(")") and any(sign in last for sign in ":/=")
+    return begun if is_command or begun.endswith((".", "!", "?", "…")) else f"{begun}."
 
 
 def definition_parts(layer: LayerReport, explained: Explanation, reaches: Sequence[str]) -> dict[str, Any]:
@@ -229,7 +249,7 @@ def _model(report: Report) -> dict[str, Any]:
             [block.title, [[fact.label, fact.value, "; ".join(fact.words or ())] for fact in block.facts]]
             for block in language_facts(report)
         ],
-        "notes": [note.message for note in report.notes if note.layer is None],
+        "notes": [sentence(note.message) for note in report.notes if note.layer is None],
         "faults": [
             [str(fault).replace(report.source, _file_name(report.source)), fault.layer] for fault in report.faults
         ],

@@ -2,9 +2,11 @@
 import { pageKeys, printsAs, themeButton } from "./document.js";
 import { divider } from "./divider.js";
 import { button, count, make, points, table } from "./dom.js";
+import { graphTools } from "./graph_tools.js";
 import { GraphView } from "./graph_view.js";
 import { printedGraph } from "./printed_graph.js";
 import { search } from "./search.js";
+import { sheet } from "./sheet.js";
 
 /** @typedef {import("./types.js").Data} Data */
 /** @typedef {[string, number | null, number | null, string, string, [string, string, string][]]} Change */
@@ -82,9 +84,9 @@ export function startComparison(data, running) {
     if (at >= 0) rows[at].scrollIntoView({ block: "nearest" });
     const layers = [before, after].map((layer, side) => (layer === null || layer < 0 ? null : sides[side].layers[layer]));
     const line = (/** @type {string} */ what, /** @type {(layer: import("./types.js").Layer) => string} */ text) => [what, ...layers.map((layer) => (layer ? text(layer) : "not there"))];
-    chosen.replaceChildren(...(layers.some(Boolean) ? [make("h3", "", "The chosen layer"), table(["", ...data.names], [line("name", (one) => one.path),
-      line("type", (one) => one.type), line("operation", (one) => one.operation), line("shape", (one) => one.shape), line("parameters", (one) => count(one.params)), line("MACs", (one) => count(one.macs))]),
-      running && layers.every(Boolean) ? running.pictures(/** @type {number} */ (before), /** @type {number} */ (after)) : ""] : []));
+    chosen.replaceChildren(...(layers.some(Boolean) ? [make("h3", "", [...new Set(layers.flatMap((layer) => layer?.path ?? []))].join(" → ")),
+      running && layers.every(Boolean) ? running.pictures(/** @type {number} */ (before), /** @type {number} */ (after)) : "", table(["", ...data.names],
+        [line("type", (one) => one.type), line("operation", (one) => one.operation), line("shape", (one) => one.shape), line("parameters", (one) => count(one.params)), line("MACs", (one) => count(one.macs))])] : []));
     if (layers.some(Boolean)) chosen.scrollIntoView({ block: "nearest" });
   }
 
@@ -104,7 +106,7 @@ export function startComparison(data, running) {
     moved = state(0) + state(1);
   }));
   const frames = views.map((view, side) => {
-    const frame = make("div", "graph-frame", view.element, view.tools.element);
+    const frame = make("div", "graph-frame", view.element);
     for (const kind of ["pointerdown", "wheel", "keydown"]) frame.addEventListener(kind, () => views.forEach((one) => (one.lastMoved = side)), { capture: true, passive: true });
     return make("section", "one-side", make("h2", "", data.names[side]), frame);
   });
@@ -112,10 +114,11 @@ export function startComparison(data, running) {
     view.picture.readColours();
     view.redraw();
   });
-  const right = running ? make("div", "beside", running.element, pane) : pane;
-  const left = make("div", "sides", ...frames);
-  document.body.append(make("header", "bar", make("h1", "", data.title), search(views, (layer) => data.pairs.indexOf(layer)), button("Fit", () => views.forEach((view) => view.fit())), themeButton(recoloured), button("Print", () => window.print(), "print")),
-    make("main", "", left, divider(left, right), right));
+  const lower = sheet(pane, views, chosen);
+  const right = running ? make("div", "beside", running.element, lower) : pane;
+  const left = make("div", "sides", make("div", "two-graphs", ...frames), graphTools(views));
+  document.body.append(make("header", "bar", make("h1", "", data.title), search(views, (layer) => data.pairs.indexOf(layer)), themeButton(recoloured), button("Print", () => window.print(), "print")),
+    make("main", "sheeted", left, divider(left, right), running ? right : lower));
   pageKeys(views);
   views.forEach((view) => view.fit());
   moved = state(0) + state(1);

@@ -19,8 +19,8 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-/** @param {GraphView} view @returns {{element: HTMLElement, help: () => void}} what stands below the graph, and what shows the keys */
-export function graphTools(view) {
+/** What stands below one graph, or below two that move together. @param {GraphView[]} views */
+export function graphTools(views) {
   const dialog = make("dialog", "keys");
   dialog.setAttribute("aria-label", "Keys");
   dialog.append(make("h2", "", "Keys"), table(["", ""], KEYS.map(([key, words]) => [make("kbd", "", key), words])), button("Close", () => dialog.close(), "main"));
@@ -34,45 +34,40 @@ export function graphTools(view) {
     made.setAttribute("aria-label", words);
     return made;
   };
-  const zooms = make("div", "tools", tool("+", "Larger", () => view.zoom(1.4)), tool("−", "Smaller", () => view.zoom(1 / 1.4)),
-    tool("⤢", "All in view", () => view.fit()), tool("?", "Keys", help));
+  const zoom = (/** @type {number} */ factor) => {
+    views.forEach((view) => (view.lastMoved = 0));
+    views[0].zoom(factor);
+  };
+  const zooms = make("div", "tools", tool("+", "Larger", () => zoom(1.4)), tool("−", "Smaller", () => zoom(1 / 1.4)), tool("⤢", "All in view", () => views.forEach((view) => view.fit())), tool("?", "Keys", help));
   zooms.setAttribute("role", "group");
   zooms.setAttribute("aria-label", "View");
   zooms.addEventListener("keydown", (event) => event.stopPropagation());
-  return { element: make("div", "below", legend(view), costLegend(view), zooms), help };
-}
-
-/** The colours that the graph has, in words; hidden where boxes are coloured by an amount. @param {GraphView} view */
-function legend(view) {
-  const list = coloursOf(view.data.graph);
-  view.onDraw.push(() => {
+  views.forEach((view) => (view.help = help));
+  const [list, bars] = [coloursOf(views.map(({ data }) => data.graph)), make("p", "legend")];
+  // Hidden where boxes are coloured by an amount.
+  views.forEach((view) => view.onDraw.push(() => {
     list.hidden = view.look.measure !== "" || list.children.length < 2;
-  });
-  return list;
+    barsOf(views.map(({ picture }) => picture), bars);
+  }));
+  return make("div", "below", list, bars, zooms);
 }
 
-/** The colours that a graph has, in words. @param {import("./types.js").Graph} graph */
-export function coloursOf(graph) {
+/** The colours that graphs have, in words. @param {import("./types.js").Graph[]} graphs */
+export function coloursOf(graphs) {
   const own = new Set();
   const gather = (/** @type {import("./types.js").Graph} */ one) => one.boxes.forEach((box) => {
     own.add(box.family);
     if (box.inner) gather(box.inner);
   });
-  gather(graph);
+  graphs.forEach(gather);
   const list = make("ul", "legend", ...FAMILIES.filter(([family]) => own.has(family)).map(([family, words]) => make("li", "", make("span", `swatch of-${family}`), words)));
   list.setAttribute("aria-label", "Colours of the boxes");
   return list;
 }
 
-/** What the bars at the left of the graph are. @param {GraphView} view */
-function costLegend(view) {
-  const made = make("p", "legend");
-  view.onDraw.push(() => barsOf(view.picture, made));
-  return made;
-}
-
-/** Says what the bars of a picture are. @param {import("./canvas.js").Picture} picture @param {HTMLElement} made */
-export function barsOf({ bars }, made) {
+/** Says what the bars at the left of graphs are. @param {import("./canvas.js").Picture[]} pictures @param {HTMLElement} made */
+export function barsOf(pictures, made) {
+  const bars = pictures.map((picture) => picture.bars).find(Boolean);
   made.hidden = !bars;
   made.replaceChildren(make("span", "swatch of-cost"), bars ? `share of the ${bars.title}` : "");
   return made;

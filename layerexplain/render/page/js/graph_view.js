@@ -4,7 +4,6 @@ import { MAP_ROOM, Picture } from "./canvas.js";
 import { GUTTER } from "./costs.js";
 import { FAR, mostStretch, startOf, stretchAt } from "./distances.js";
 import { make } from "./dom.js";
-import { graphTools } from "./graph_tools.js";
 import { place, wayTo } from "./placing.js";
 
 /** @typedef {import("./types.js").Data} Data */
@@ -70,9 +69,9 @@ export class GraphView {
     this.onGraph = () => {};
     /** @type {() => void} what is told where boxes were opened or closed */
     this.onOpen = () => {};
+    this.help = () => {};
     this.picture.show(this.drawing);
     this.listen();
-    this.tools = graphTools(this);
     this.fitted = "";
     // What is all in view stays so when its room changes.
     new ResizeObserver(() => (this.place() === this.fitted ? this.fit() : this.redraw())).observe(this.element);
@@ -187,6 +186,10 @@ export class GraphView {
     view.x = along(item.x, item.w, view.x, this.canvas.clientWidth / this.wide, drawing.width, 1 / this.wide);
     view.y = along(item.y, item.h, view.y, (this.canvas.clientHeight - this.covered) / view.scale, drawing.height, 1 / view.scale);
     this.redraw();
+  }
+
+  revealChosen() {
+    if (this.look.active) this.reveal(this.look.active);
   }
 
   /** @param {Item | null} item @param {boolean} [show] whether it comes into view @param {boolean} [tells] whether the page shows it */
@@ -408,7 +411,7 @@ export class GraphView {
       "=": () => this.zoom(1.25),
       "-": () => this.zoom(0.8),
       0: () => this.fit(),
-      "?": () => this.tools.help(),
+      "?": () => this.help(),
     };
     const act = does[event.key];
     if (!act) return;

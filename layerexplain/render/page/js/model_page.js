@@ -4,6 +4,7 @@ import { divider } from "./divider.js";
 import { make } from "./dom.js";
 import { nextSlice } from "./bytes.js";
 import { address, pageKeys, printsAs, setAddress } from "./document.js";
+import { graphTools } from "./graph_tools.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
 import { faults } from "./panel_facts.js";
@@ -36,8 +37,8 @@ export async function startPage(data, above) {
   const walk = new Walk(data, view, pane);
   await nextSlice();
   const field = search([view]);
-  const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, view.tools.element));
-  const lower = sheet(pane, view);
+  const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, graphTools([view])));
+  const lower = sheet(pane, [view]);
   const right = above ? make("div", "beside", above, lower) : pane;
   document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "sheeted", left, divider(left, right), above ? right : lower));
   await nextSlice();

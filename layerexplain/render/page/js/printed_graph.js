@@ -24,5 +24,5 @@ export function printedGraph(data) {
   // What would be too small to be read on a sheet is drawn as from afar.
   if (drawing.height > TALLEST || drawing.width > TALLEST) shown.sheet(plain, SHEET.width, SHEET.height);
   else shown.still(plain, 16);
-  return make("figure", "", canvas, coloursOf(data.graph), barsOf(shown, make("p", "legend")));
+  return make("figure", "", canvas, coloursOf([data.graph]), barsOf([shown], make("p", "legend")));
 }

@@ -8,26 +8,27 @@ const HEIGHTS = [0, 0.5, 0.92];
 /** A pointer that moves less has pressed. */
 const LEAST_SWIPE = 8;
 
-/** @param {HTMLElement} pane what is in it @param {GraphView} view the graph below, in which what is chosen stays in sight */
-export function sheet(pane, view) {
+/** @param {HTMLElement} pane what is in it @param {GraphView[]} views the graphs below, in which what is chosen stays in sight @param {HTMLElement} [chosen] the part of it that what is chosen fills */
+export function sheet(pane, views, chosen = pane) {
   const title = make("span", "sheettitle");
   const handle = button("", () => {}, "sheethandle");
   handle.append(make("span", "grip"), title);
   const element = make("div", "sheet", handle, pane);
   const phone = window.matchMedia("(max-width: 760px)");
   let at = 0;
-  const reveal = () => view.look.active && view.reveal(view.look.active);
   const put = (/** @type {number} */ to) => {
     at = Math.max(0, Math.min(to, HEIGHTS.length - 1));
     element.dataset.at = `${at}`;
     element.style.removeProperty("height");
     handle.setAttribute("aria-expanded", `${at > 0}`);
-    const [name, kind] = ["h2", ".title .type"].map((one) => pane.querySelector(one)?.textContent ?? "");
+    const [name, kind] = [":is(h2, h3)", ".title .type"].map((part) => (chosen.querySelector(part) ?? pane.querySelector(part))?.textContent ?? "");
     title.replaceChildren(name, " ", make("span", "type", at ? kind : "tap for more"));
-    const before = view.covered;
-    view.covered = at && phone.matches ? Math.max(0, view.canvas.getBoundingClientRect().bottom - (1 - HEIGHTS[1]) * window.innerHeight) : 0;
-    // Elsewhere than on a phone nothing is covered, and to ask for places would lay out at once what is in the pane.
-    if (view.covered !== before) reveal();
+    for (const view of views) {
+      const before = view.covered;
+      view.covered = at && phone.matches ? Math.max(0, view.canvas.getBoundingClientRect().bottom - (1 - HEIGHTS[1]) * window.innerHeight) : 0;
+      // Elsewhere than on a phone nothing is covered, and to ask for places would lay out at once what is in the pane.
+      if (view.covered !== before) view.revealChosen();
+    }
   };
   let from = 0;
   let moved = 0;
@@ -46,11 +47,13 @@ export function sheet(pane, view) {
     moved = 0;
   });
   // What is chosen raises it, the model as a whole lowers it.
-  new MutationObserver(() => put(view.look.active ? Math.max(at, 1) : 0)).observe(pane, { childList: true });
-  new ResizeObserver(() => {
-    put(at);
-    reveal();
-  }).observe(view.canvas);
+  new MutationObserver(() => put(views.some(({ look }) => look.active) ? Math.max(at, 1) : 0)).observe(chosen, { childList: true });
+  for (const view of views) {
+    new ResizeObserver(() => {
+      put(at);
+      view.revealChosen();
+    }).observe(view.canvas);
+  }
   put(0);
   return element;
 }

@@ -38,12 +38,13 @@ export function tilesOf(array, line, most = MOST_TILES, side = Infinity) {
   return [{ values, count, rows, columns, label: more, grey, index }];
 }
 
-/** @param {string} name @param {Tiles[]} tiles @param {string} [words] */
+/** Tiles below a caption, a sentence of what they are and of their values. @param {string} name @param {Tiles[]} tiles @param {string} [words] */
 export function tilesFigure(name, tiles, words = "") {
   const [first] = tiles;
   const scale = Math.max(1, Math.min(12, Math.floor(first.count > 1 ? 72 / first.columns : 320 / first.columns), Math.floor(220 / first.rows)));
   const [low, high] = range(first.values);
-  const title = make("figcaption", "", name ? make("b", "", name) : "", make("span", "quiet", ` ${[`${numberText(low)} to ${numberText(high)}`, first.label, words].filter(Boolean).join(", ")}`));
+  const said = [first.label, `values from ${numberText(low)} to ${numberText(high)}`, words].filter(Boolean).join(", ");
+  const title = make("figcaption", "", name ? make("b", "", `${name}: `) : "", make("span", "quiet", `${name ? said : said[0].toUpperCase() + said.slice(1)}.`));
   return make("figure", "tilesfigure", title, tilesCanvas(first, scale));
 }
 

@@ -164,7 +164,7 @@ export class Both {
     const [own, other] = drawn.map((one) => one.tiles);
     if (arrays[0].shape.join() === arrays[1].shape.join()) {
       const { most, largest } = distance(arrays[0], arrays[1]);
-      figures.push(tilesFigure("Difference", [changed(own, other)], most ? `at most ${numberText(most)}, ${shareText(most / largest)}` : "none"));
+      figures.push(tilesFigure("Difference", [changed(own, other)], most ? `at most ${numberText(most)}, ${shareText(most / largest)}` : "both are equal"));
     }
     return make("div", "comparedfigures", ...figures);
   }
