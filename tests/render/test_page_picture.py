@@ -234,6 +234,13 @@ def test_names_of_narrow_boxes_are_whole_where_there_is_room(resnet: str, tmp_pa
         texts = [text for text, *_ in page.evaluate(WRITTEN)]
         shorter = "conv2_block2 … block3  ×2"
         assert shorter in texts, "what both names begin with is left out before letters and how often it repeats are"
+        cut = """(room) => {
+            const { picture } = layerexplain.view;
+            picture.pen.font = picture.plain(12);
+            return picture.fitted("normal_conv_1_6 … adjust_conv_projection_8", picture.pen.measureText("normal_conv_1_6 …").width + room);
+        }"""
+        assert page.evaluate(cut, 1) == "normal_conv_1_6 …", "one whole name says more than two halves"
+        assert page.evaluate(cut, -40).count("…") == 3
 
 
 def test_boxes_that_are_drawn_wider_stay_clear_of_boxes_lines_and_frames(tmp_path: Path) -> None:

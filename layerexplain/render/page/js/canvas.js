@@ -366,8 +366,8 @@ export class Picture {
         found = `${listed.join(", ")}, …`;
       }
       if (found !== text && this.pen.measureText(found).width > room) found = text;
-      if (this.pen.measureText(found).width > room) found = shortRanges(text).find((one) => this.pen.measureText(one).width <= room) ?? found;
-      // Of `first … last` each end is cut.
+      // Of a range the first name is whole before both ends are cut.
+      if (this.pen.measureText(found).width > room) found = [...shortRanges(text), `${text.split(" … ")[0]} …`].find((one) => this.pen.measureText(one).width <= room) ?? found;
       const ends = text.split(" … ");
       let keep = Math.min(200, Math.max(...ends.map((end) => end.length)));
       while (keep > 3 && this.pen.measureText(found).width > room) {
