@@ -1,6 +1,7 @@
 """What all tests share: the snapshots of printed text."""
 
 import gc
+import importlib.util
 import multiprocessing.process
 import os
 import re
@@ -91,6 +92,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = {rows[len(rows) // 2] for rows in tables.values()}
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what PyTorch is the oracle of, where it is not installed."""
+    if item.get_closest_marker("torch") and importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed")
 
 
 def pytest_collection_finish() -> None:

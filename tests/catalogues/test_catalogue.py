@@ -7,28 +7,27 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.catalogues import rows as making
 from layerexplain.catalogues.rows import LAYER_COLUMNS, MODEL_COLUMNS
-from layerexplain.cli.main import program
 from layerexplain.layers import known_definitions
 from layerexplain.layers.known_definitions import KnownDefinitions
 from scripts.generate import catalogue_row_schema
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 from tests.support.zoo import SPEC, rows, zoo
 
 SCHEMA = json.loads((ROOT / "docs" / "catalogue.schema.json").read_text("utf-8"))
 
 
-def run(*arguments: object, **options: Any) -> Any:
-    return CliRunner().invoke(program, ["catalogue", *map(str, arguments)], **options)
+run = partial(invoke, "catalogue")
 
 
 def test_rows_are_what_explain_says(tmp_path: Path) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
 
-from layerexplain.cli.main import program
 from tests.support.served import Server, serving
 
 pytestmark = pytest.mark.slow
@@ -36,9 +35,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def catalogue(table: Path, *arguments: str) -> tuple[int, str]:
     """The exit code, and what is told."""
-    result = CliRunner().invoke(
-        program, ["catalogue", "--to", str(table), *arguments], prog_name="layerexplain", catch_exceptions=False
-    )
+    result = invoke("catalogue", "--to", table, *arguments)
     return result.exit_code, result.stderr
 
 

@@ -14,13 +14,12 @@ from urllib.parse import unquote, urlsplit
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.checks.rules import all_rules
-from layerexplain.cli.main import program
 from layerexplain.model import Training, TrainingSetting
 from tests.support.check_rows import ROWS, TORCH, UP_AND_DOWN, flat, found
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 from tests.support.tries import some
 from tests.truth import applications, load
@@ -98,7 +97,7 @@ BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: 
 def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
-    assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
+    assert invoke("check", file, *arguments).exit_code == code
 
 
 @pytest.mark.slow
@@ -107,7 +106,7 @@ def test_formats(tmp_path: Path) -> None:
     file.write_text(BAD)
 
     def run(*arguments: str) -> str:
-        return CliRunner().invoke(program, ["check", str(file), *arguments]).output
+        return invoke("check", file, *arguments).output
 
     told: dict[str, Any] = json.loads(run("--format", "json"))
     jsonschema.validate(told, SCHEMA)
@@ -120,15 +119,15 @@ def test_formats(tmp_path: Path) -> None:
         one = json.loads(line)
         jsonschema.validate(one, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/line"})
         assert (one["source"], one["model"]) == (str(file), "bad") and one["reference"] and one["file"] == str(file)
-    for one in json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output):
+    for one in json.loads(invoke("check", "--list", "--format", "json").output):
         jsonschema.validate(one, rule)
     assert "softmax-over-one  wrong, certain\n  line 3, dense: softmax runs over the last axis of (None, 1)" in run()
     assert run("--format", "csv").startswith("code,severity,confidence,layer,line,message,why,fix\n")
     assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
-    assert CliRunner().invoke(program, ["check"]).exit_code == 2
-    assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(
-        ROWS
-    ) + len(OF_WEIGHTS) + len(OF_DATA) + len(OF_CODE)
+    assert invoke("check").exit_code == 2
+    assert len(json.loads(invoke("check", "--list", "--format", "json").output)) == len(ROWS) + len(OF_WEIGHTS) + len(
+        OF_DATA
+    ) + len(OF_CODE)
 
 
 def opaque_model(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (5, 3)) -> bytes:
@@ -159,7 +158,7 @@ def test_what_could_not_be_looked_at_is_told(model: bytes, notes: dict[str, str]
     assert all(words in note.message for note, words in zip(report.notes, notes.values(), strict=True))
     file = tmp_path / ("m.json" if model.startswith(b"{") else "m.yaml")
     file.write_bytes(model)
-    table, rows = (CliRunner().invoke(program, ["check", str(file), "--format", one]) for one in ("table", "jsonl"))
+    table, rows = (invoke("check", file, "--format", one) for one in ("table", "jsonl"))
     count = f", {len(notes)} layer{'s' * (len(notes) != 1)} not checked"
     assert (count in table.stdout) == ("Notes" in table.stdout) == bool(notes) and not table.stderr
     assert len(rows.stdout.splitlines()) == len(report.findings)
@@ -192,7 +191,7 @@ def test_findings_that_say_the_same_are_one_with_a_count(tmp_path: Path) -> None
     """ResNet50: 53 convolutions with a bias before a BatchNormalization, as in keras.applications."""
     file = tmp_path / "resnet.json"
     file.write_text(load("keras3", "ResNet50")["config"])
-    result = CliRunner().invoke(program, ["check", str(file)])
+    result = invoke("check", file)
     lines = result.stdout.splitlines()
     assert result.exit_code == 0 and lines[0].endswith(" · 1 wasteful")
     assert lines[2] == "bias-before-batchnorm  wasteful, certain, 53 times"
@@ -204,7 +203,7 @@ def test_findings_that_say_the_same_are_one_with_a_count(tmp_path: Path) -> None
     # Two are listed; what differs in more than names and numbers is not one.
     for rates, listed in (((0.7, 0.8), 2), ((0.7, 0.8, 0.6), 1)):
         (tmp_path / "d.yaml").write_text(flat(*[f"Dropout: {rate}" for rate in rates]))
-        lines = CliRunner().invoke(program, ["check", str(tmp_path / "d.yaml")]).stdout.splitlines()
+        lines = invoke("check", tmp_path / "d.yaml").stdout.splitlines()
         assert lines[0].endswith(" · 1 hint") and lines[2] == f"high-dropout  hint, {len(rates)} times"
         assert len([line for line in lines if line.startswith("  line ")]) == listed
 
@@ -348,7 +347,7 @@ def test_a_check_costs_little_more_than_a_summary(name: str, tmp_path: Path) -> 
 def test_budgets(budgets: str, said: str | None, tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(flat("Dense: 1"))
-    result = CliRunner().invoke(program, ["check", str(file), "--max", budgets])
+    result = invoke("check", file, "--max", budgets)
     assert (result.exit_code, "over-budget" in result.output) == ((0, False) if said is None else (1, True))
     assert said is None or said in result.output
 
@@ -363,14 +362,14 @@ def test_a_budget_of_what_is_not_known_is_over_it(tmp_path: Path) -> None:
     [("high-dropuot", "did you mean 'high-dropout'?"), ("zzzzzz", "no rule 'zzzzzz'; check --list has all rules")],
 )
 def test_a_rule_that_there_is_not(typed: str, said: str) -> None:
-    result = CliRunner().invoke(program, ["check", "x.yaml", "--ignore", typed])
+    result = invoke("check", "x.yaml", "--ignore", typed)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("budgets", ["params", "params=3Q", "params=-1", "params=nan", "params=inf"])
 def test_wrong_budgets(budgets: str) -> None:
-    result = CliRunner().invoke(program, ["check", "x.yaml", "--max", budgets])
+    result = invoke("check", "x.yaml", "--max", budgets)
     assert result.exit_code == 2 and "a budget is NAME=NUMBER, like memory=50MB" in result.output
 
 
@@ -408,7 +407,7 @@ def test_github_takes_what_is_said_of_every_rule(tmp_path: Path) -> None:
         (tmp_path / str(i)).mkdir()
         paths.append(tmp_path / str(i) / NAMES[i % len(NAMES)])
         paths[-1].write_text(spec)
-    lines = CliRunner().invoke(program, ["check", *map(str, paths), "--format", "github"]).stdout.splitlines()
+    lines = invoke("check", *paths, "--format", "github").stdout.splitlines()
     told = [workflow_command(line) for line in lines]
     expected = [(str(path), one) for path in paths for one in layerexplain.check(path).findings]
     levels = {"breaks": "error", "wrong": "error", "wasteful": "warning", "hint": "notice"}
@@ -447,7 +446,7 @@ def test_markdown_has_a_heading_for_each_rule_and_an_item_for_each_finding(tmp_p
     ):
         (tmp_path / name).write_text(text)
         findings = layerexplain.check(tmp_path / name).findings
-        printed = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", "markdown"]).stdout
+        printed = invoke("check", tmp_path / name, "--format", "markdown").stdout
         lines = [line for line in printed.splitlines() if line]
         assert lines[0].startswith("# ") and all(not line.startswith((" ", "|", ">", "+")) for line in lines)
         headings = [plain(line[3:]) for line in lines if line.startswith("## ")]
@@ -471,7 +470,7 @@ def test_tables_of_markdown_have_whole_rows(arguments: tuple[str, ...], tmp_path
     for name, units in (("one", 3), ("other", 5)):
         (tmp_path / f"{name}.json").write_bytes(opaque_model(("Dense", {"name": HOSTILE, "units": units})))
     monkeypatch.chdir(tmp_path)
-    printed = CliRunner().invoke(program, [*arguments, "--format", "markdown"]).stdout
+    printed = invoke(*arguments, "--format", "markdown").stdout
     # Those of `diff` end at the first empty line; its totals are a table of their own.
     rows = [line for line in printed[printed.index("|") :].split("\n\n")[0].splitlines() if line]
     assert re.fullmatch(r"\|( :?-+:? \|)+", rows[1]), printed
@@ -485,7 +484,7 @@ def test_tables_of_markdown_have_whole_rows(arguments: tuple[str, ...], tmp_path
 def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:
     file = tmp_path / "a,b%c.yaml"
     file.write_text(flat("Dense: {units: 1, activation: softmax}"))
-    (line,) = CliRunner().invoke(program, ["check", str(file), "--format", "github"]).output.splitlines()
+    (line,) = invoke("check", file, "--format", "github").output.splitlines()
     place = str(file).replace("%", "%25").replace(",", "%2C")
     assert line.startswith(
         f"::error file={place},line=3,title=softmax-over-one::dense: softmax runs over the last axis"
@@ -516,7 +515,7 @@ def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
     sound = str(ROOT / "sample_models" / "mnist_mlp.yaml")
-    told = valid_sarif(CliRunner().invoke(program, ["check", str(file), sound, "--format", "sarif"]).output)
+    told = valid_sarif(invoke("check", file, sound, "--format", "sarif").output)
     assert (told["version"], len(told["runs"])) == ("2.1.0", 2)
     run = told["runs"][0]
     assert run["tool"]["driver"]["name"] == "layerexplain" and told["runs"][1]["results"] == []
@@ -533,7 +532,7 @@ def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
 def test_sarif_refers_to_files_of_any_name(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(BAD)
     for more in ((), ("--ascii",)):
-        run = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", "sarif", *more])
+        run = invoke("check", tmp_path / name, "--format", "sarif", *more)
         place = valid_sarif(run.output)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
         uri = place["artifactLocation"]["uri"]
         assert urlsplit(uri).path == uri and unquote(uri) == str(tmp_path / name)
@@ -561,7 +560,7 @@ def test_a_finding_in_code_has_its_column_and_its_file(tmp_path: Path) -> None:
     ]:
         formats = {}
         for form in ("sarif", "json", "github", "table"):
-            formats[form] = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", form]).output
+            formats[form] = invoke("check", tmp_path / name, "--format", form).output
         there = valid_sarif(formats["sarif"])["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
         assert (there["artifactLocation"]["uri"], there.get("region")) == (str(tmp_path / file), place)
         (found,) = json.loads(formats["json"])["findings"]
@@ -576,7 +575,7 @@ def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
     for name, spec in specs.items():
         (tmp_path / name).write_text(spec)
     paths = [str(tmp_path / name) for name in specs]
-    told = valid_sarif(CliRunner().invoke(program, ["check", *paths, "--format", "sarif"]).output)
+    told = valid_sarif(invoke("check", *paths, "--format", "sarif").output)
     assert {one["ruleId"] for run in told["runs"] for one in run["results"]} >= {*ROWS}
     levels = {one["level"] for run in told["runs"] for one in run["results"]}
     assert levels == {"error", "warning", "note"}
@@ -623,7 +622,7 @@ def test_rules_on_weights(change: Any, said: list[tuple[str, str, str]], tmp_pat
     report = layerexplain.check(str(path), select=OF_WEIGHTS, weights=True)
     assert [(one.code, one.layer, one.message) for one in report.findings] == said
     assert layerexplain.check(str(path), select=OF_WEIGHTS).findings == ()
-    code = CliRunner().invoke(program, ["check", str(path), "--weights", "--select", ",".join(OF_WEIGHTS)]).exit_code
+    code = invoke("check", path, "--weights", "--select", ",".join(OF_WEIGHTS)).exit_code
     assert code == (1 if any(one[0] == "weights-not-finite" for one in said) else 0)
 
 

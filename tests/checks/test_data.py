@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.checks.rules import all_rules
-from layerexplain.cli.main import program
 from layerexplain.layers.keras.fit_data import refuses_targets, takes_examples
 from layerexplain.layers.keras.losses import loss_of
 from tests.support.check_rows import flat
+from tests.support.commands import invoke
 
 np = pytest.importorskip("numpy")
 
@@ -108,7 +107,7 @@ def test_data_on_the_command_line(tmp_path: Path) -> None:
 
     def run(*data: str) -> tuple[int, str]:
         arguments = [part for one in data for part in ("--data", one)]
-        result = CliRunner().invoke(program, ["check", str(tmp_path / "m.yaml"), *arguments])
+        result = invoke("check", tmp_path / "m.yaml", *arguments)
         return result.exit_code, result.output
 
     assert run("X=3,9", f"y={tmp_path / 'y.npy'}")[0] == 1
@@ -136,7 +135,7 @@ def test_a_table_takes_memory_for_its_numbers_alone(tmp_path: Path) -> None:
     for text, words in (("1,2\n" * 150_000, "yours is (150000, 2)"), ("1," * 3_000_000, "too many numbers")):
         (tmp_path / "X.csv").write_text(text)
         tracemalloc.start()
-        result = CliRunner().invoke(program, ["check", str(tmp_path / "m.yaml"), "--data", f"X={tmp_path / 'X.csv'}"])
+        result = invoke("check", tmp_path / "m.yaml", "--data", f"X={tmp_path / 'X.csv'}")
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert words in result.output and most < 100 << 20, (most, result.output)
@@ -173,7 +172,7 @@ def test_the_arrays_of_a_program_are_used(tmp_path: Path) -> None:
         .replace("X, y, ep", "X, to_categorical(y, 3), ep")
     )
     assert "data-shape" not in [one.code for one in layerexplain.check(file)]
-    printed = CliRunner().invoke(program, ["check", str(file), "--format", "json"]).output
+    printed = invoke("check", file, "--format", "json").output
     assert json.loads(printed)["notes"] == []
 
 
@@ -346,12 +345,12 @@ def test_data_whose_shapes_are_known_in_code(
 def test_explain_says_what_fit_needs_too(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(LSTM)
     source = str(tmp_path / "m.yaml")
-    result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,9", "--data", "y=100,1"])
+    result = invoke("explain", source, "--data", "X=100,9", "--data", "y=100,1")
     assert result.exit_code == 1 and "lstm · LSTM" in result.stdout
     first, second = result.stderr.splitlines()
     assert first.startswith(f"layerexplain: error: {source}: fit() needs X of shape (examples, steps, 9)")
     assert "to_categorical(y, 3)" in second
-    result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,5,9", "--data", "y=100,3"])
+    result = invoke("explain", source, "--data", "X=100,5,9", "--data", "y=100,3")
     assert result.exit_code == 0 and "the data fit: fit() takes X (100, 5, 9) and y (100, 3)" in result.stdout
 
 

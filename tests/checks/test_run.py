@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.checks.rules import all_rules
-from layerexplain.cli.main import program
 from layerexplain.run.gradient_results import gradient_statistics
 from layerexplain.run.input_option import make_inputs
 from tests.support.check_rows import flat
+from tests.support.commands import invoke
 
 np = pytest.importorskip("numpy")
 
@@ -72,7 +71,7 @@ def test_four_sigmoid_layers_that_do_not_learn(tmp_path: Path) -> None:
     """The cause comes before the numbers that it leads to."""
     file = tmp_path / "net.yaml"
     file.write_text(flat(*["Dense: {units: 16, activation: sigmoid}"] * 4, end="loss: mse\n"))
-    result = CliRunner().invoke(program, ["check", str(file), "--run"])
+    result = invoke("check", file, "--run")
     cause, symptom = (result.stdout.index(words) for words in ("\nsigmoids-in-a-row", "\nvanishing-gradient"))
     assert result.exit_code == 1 and cause < symptom
     for words in ("4 sigmoids follow each other", "1/256", "Use relu", "that of 'dense'", "times less"):
@@ -95,7 +94,7 @@ def test_given_data_are_run(tmp_path: Path) -> None:
     np.save(tmp_path / "X.npy", pixels)
     np.save(tmp_path / "y.npy", np.arange(70) % 3)
     given = ["--data", f"X={tmp_path / 'X.npy'}", "--data", f"y={tmp_path / 'y.npy'}", "--run", "--format", "json"]
-    found = json.loads(CliRunner().invoke(program, ["check", str(file), *given]).stdout)
+    found = json.loads(invoke("check", file, *given).stdout)
     assert [one["code"] for one in found["findings"]] == ["saturated-layer", "values-not-scaled"]
     (note,) = found["notes"]
     assert "input (32, 6, 6, 1)" in note["message"] and "SparseCategoricalCrossentropy" in note["message"]

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 NET = """
 import torch
@@ -113,7 +112,7 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
 def test_training_is_checked(name: str) -> None:
     text, wanted = ROWS[name]
     more = () if "randn(23" in text else ("--input", "7")
-    result = CliRunner().invoke(program, ["check", "-", *more], input=text)
+    result = invoke("check", "-", *more, input=text)
     found = layerexplain.check(text.encode(), inputs={"x": (7,)} if more else None)
     assert [one.code for one in found] == list(wanted), result.output
     for code_, parts in wanted.items():
@@ -201,7 +200,7 @@ def test_the_loss_and_the_optimizer_of_a_program_are_read() -> None:
     assert [(one.loss, one.targets) for one in trained.losses] == [
         ("torch.nn.CrossEntropyLoss", "whole numbers 0 to 2, of shape (None,)")
     ]
-    step = CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7"], input=text).output
+    step = invoke("explain", "-", "--training", "--input", "7", input=text).output
     assert "m = 0.9 * m + g" in step and "W = W - 0.03 * m" in step
     assert "losses = sparse_softmax_cross_entropy(y_true, y_pred)" in step
 
@@ -221,16 +220,14 @@ def test_what_the_code_does_not_say_is_not_made_up(row: str) -> None:
     report = layerexplain.explain(text.encode(), inputs={"x": (7,)}).training
     assert report is not None
     assert (report.losses[0].config, report.optimizer_config) == ({name: "?"}, {"lr": "?"})
-    step = (
-        CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7", "--width", "500"], input=text).output
-    )
+    step = invoke("explain", "-", "--training", "--input", "7", "--width", "500", input=text).output
     assert f"{loss} needs a known {name}, got {name}=?" in step and "losses =" not in step
     assert "Adam needs a known lr, got lr=?" in step and "W = W" not in step
 
 
 def test_an_optimizer_without_a_formula_is_named() -> None:
     text = code("MSELoss", optimizer="NAdam(net.parameters())")
-    step = CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7"], input=text).output
+    step = invoke("explain", "-", "--training", "--input", "7", input=text).output
     assert "torch.optim.NAdam has no formula here" in step
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
@@ -18,6 +18,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.input_shapes import parse_shape
 from layerexplain.model import Model, Shape, TensorRef
 from tests.support import program_on_reports
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 Run = Callable[..., Result]
@@ -31,9 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.delenv(variable, raising=False)
 
     def runner(*arguments: str, input: str | None = None, **environment: str) -> Result:
-        return CliRunner().invoke(
-            program, arguments, prog_name="layerexplain", input=input, env=environment, catch_exceptions=False
-        )
+        return invoke(*arguments, input=input, **environment)
 
     return runner
 
@@ -169,7 +168,7 @@ def test_names_with_brackets_are_names_and_patterns_too(tmp_path: Path) -> None:
         "box": ["box"],
     }
     for pattern, paths in expected.items():
-        found = CliRunner().invoke(program, ["explain", str(file), pattern]).stdout
+        found = invoke("explain", file, pattern).stdout
         assert re.findall(r"^(\S+) · ", found, re.MULTILINE) == paths, pattern
 
 
@@ -184,15 +183,15 @@ def test_only_the_layers_that_are_asked_for_are_explained(monkeypatch: pytest.Mo
     explain = api.explain
     monkeypatch.setattr(api, "explain", spied)
     digits = ROOT / "sample_models" / "digits.keras"
-    found = CliRunner().invoke(program, ["explain", str(digits), "strokes_*"])
+    found = invoke("explain", digits, "strokes_*")
     assert found.exit_code == 0
     assert explained == ["strokes_norm", "strokes_relu"]
 
 
 @pytest.mark.parametrize("type", ["MultiHeadAttention num_heads=2 key_dim=4", "Attention"])
 def test_one_input_of_attention_is_query_and_value(type: str) -> None:
-    once = CliRunner().invoke(program, ["layer", *type.split(), "--input", "5,6"])
-    twice = CliRunner().invoke(program, ["layer", *type.split(), "--input", "5,6", "--input", "5,6"])
+    once = invoke("layer", *type.split(), "--input", "5,6")
+    twice = invoke("layer", *type.split(), "--input", "5,6", "--input", "5,6")
     assert (once.exit_code, once.stdout) == (0, twice.stdout)
     assert "query and value are the same tensor, as in self-attention" in once.stderr and not twice.stderr
 
@@ -248,5 +247,5 @@ def test_a_name_of_the_past_still_works_and_no_help_has_it() -> None:
 
 
 def test_a_part_of_a_name_searches_among_the_types() -> None:
-    found = CliRunner().invoke(program, ["layer", "pool"]).output
+    found = invoke("layer", "pool").output
     assert "nn.MaxPool2d" in found and "Dense" not in found and "Takes the maximum of each" in found

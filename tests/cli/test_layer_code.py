@@ -2,23 +2,22 @@
 
 import inspect
 import json
+from functools import partial
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments
-from layerexplain.cli.main import program
 from layerexplain.cli.source_arguments import parse_input
 from layerexplain.keras_code import read_call
 from layerexplain.layers.registry import find, type_names
+from tests.support.commands import invoke
 
 IMAGE, STEPS = ["--input", "9,9,2"], ["--input", "9,5"]
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(program, ["layer", *arguments], prog_name="layerexplain", catch_exceptions=False)
+run = partial(invoke, "layer")
 
 
 def report(*arguments: str) -> Any:

@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 SPEC = """
 input: [9, 9, 2]
@@ -31,10 +30,6 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
-
-
 @pytest.mark.parametrize(
     ("typed", "paths"),
     [
@@ -55,7 +50,7 @@ def run(*arguments: str) -> Result:
     ],
 )
 def test_layers_are_found_by_name_type_position_and_part(file: str, typed: list[str], paths: list[str]) -> None:
-    result = run("explain", file, *typed, "--format", "jsonl")
+    result = invoke("explain", file, *typed, "--format", "jsonl")
     assert (result.exit_code, result.stderr) == (0, "")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["path"] for row in rows] == paths
@@ -71,14 +66,14 @@ def test_layers_are_found_by_name_type_position_and_part(file: str, typed: list[
 )
 def test_what_is_not_there_lists_what_is(file: str, typed: str, said: str) -> None:
     for command in ("explain", "trace"):
-        result = run(command, file, typed)
+        result = invoke(command, file, typed)
         assert result.exit_code == 1
         assert said in result.stderr
 
 
 def labels(*args: str) -> list[str]:
     """The labels of what is printed of one layer."""
-    return re.findall(r"^  (\w[\w ]{0,9}?)  +", run("explain", *args).stdout, re.M)
+    return re.findall(r"^  (\w[\w ]{0,9}?)  +", invoke("explain", *args).stdout, re.M)
 
 
 LAYER = ["formula", "shape", "parameters", "remarks", "element", "weights"]
@@ -96,5 +91,5 @@ LAYER = ["formula", "shape", "parameters", "remarks", "element", "weights"]
 )
 def test_a_layer_has_the_sections_that_are_asked_for(file: str, options: list[str], shown: list[str]) -> None:
     assert labels(file, "edges", *options) == shown
-    named = run("explain", file, "edges", *options, "--format", "json").stdout
-    assert named == run("explain", file, "edges", "--format", "json").stdout
+    named = invoke("explain", file, "edges", *options, "--format", "json").stdout
+    assert named == invoke("explain", file, "edges", "--format", "json").stdout

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 SPEC = (
     "inputs: {ids: {shape: [5], dtype: int32}}\n"
@@ -24,7 +23,7 @@ def _page(folder: Path, option: str, name: str, content: str | bytes, *more: str
     if name != "missing.txt":
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
     command = ["page", str(folder / "model.yaml"), option, str(folder / name), *more]
-    done = CliRunner().invoke(program, command, prog_name="layerexplain")
+    done = invoke(*command)
     return done.exit_code, " ".join(done.output.split())
 
 

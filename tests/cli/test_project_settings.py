@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.cli.project_settings import use_project_settings
+from tests.support.commands import invoke
 
 HEAD = "[tool.layerexplain]\n"
 ROWS: list[tuple[str, dict[str, Any] | str]] = [
@@ -58,8 +57,8 @@ def test_settings_of_the_nearest_project_are_defaults_of_options(
 def test_a_source_is_summarized_and_the_code_of_a_layer_is_explained(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("input: [7]\nlayers: [{Dense: 5}]\n")
     runs = [["summary", str(tmp_path / "m.yaml")], [str(tmp_path / "m.yaml")]]
-    first, second = (CliRunner().invoke(program, run) for run in runs)
+    first, second = (invoke(*run) for run in runs)
     assert first.stdout == second.stdout != "" and first.exit_code == second.exit_code == 0
     runs = [["layer", "Dense(5)", "--input", "7"], ["explain", "Dense(5)", "--input", "7"]]
-    first, second = (CliRunner().invoke(program, run) for run in runs)
+    first, second = (invoke(*run) for run in runs)
     assert first.stdout == second.stdout != "" and first.exit_code == second.exit_code == 0

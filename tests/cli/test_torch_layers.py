@@ -3,13 +3,12 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 
 def printed(*words: str) -> str:
-    result = CliRunner().invoke(program, ["layer", *words])
+    result = invoke("layer", *words)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -49,7 +48,7 @@ def test_a_pattern_of_einops_is_found(words: list[str], output: list[int | None]
 
 
 def test_a_lazy_module_asks_for_its_input() -> None:
-    result = CliRunner().invoke(program, ["layer", "nn.LazyLinear", "5"])
+    result = invoke("layer", "nn.LazyLinear", "5")
     assert result.exit_code == 2
     assert "LazyLinear takes a size from its first input; give the shape of that with --input" in result.output
 
@@ -67,7 +66,7 @@ def test_no_layout_is_translated() -> None:
 
 
 def test_a_module_that_does_not_fit_says_what_would() -> None:
-    result = CliRunner().invoke(program, ["layer", "Linear", "1050", "128", "--input", "1568"])
+    result = invoke("layer", "Linear", "1050", "128", "--input", "1568")
     assert result.exit_code != 0
     assert "Linear needs 1050 features along the last axis, in_features=1050, got 1568" in result.output
     assert "write in_features=1568" in result.output
@@ -86,6 +85,6 @@ def test_a_module_that_does_not_fit_says_what_would() -> None:
     ],
 )
 def test_the_layout_of_recurrent_results_is_explained(words: str, said: set[str]) -> None:
-    shown = CliRunner().invoke(program, ["layer", *words.split(), "--input", "7,5"]).output
+    shown = invoke("layer", *words.split(), "--input", "7,5").output
     known = {"h_n is (layers", "The two biases", "In y[-1] the backward half", "In y[:, -1] the backward half"}
     assert {one for one in known if one in shown} == said

@@ -3,13 +3,12 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_names
 from layerexplain.model import Training, TrainingSetting
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
@@ -19,7 +18,7 @@ PARTS = [(kind, name) for kind in PARTS_OF_TRAINING for name in part_names(kind)
 
 def run(*words: str) -> str:
     """What the command prints; it must succeed."""
-    result = CliRunner().invoke(program, list(words))
+    result = invoke(*words)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -48,7 +47,7 @@ def test_each_has_a_page_with_its_formula(kind: str, name: str) -> None:
     ],
 )  # fmt: skip
 def test_refusals(words: str, fault: str) -> None:
-    result = CliRunner().invoke(program, words.split())
+    result = invoke(*words.split())
     assert result.exit_code == 2 and fault in result.output, result.output
 
 
@@ -177,7 +176,7 @@ def test_what_is_not_known_is_said() -> None:
     ],
 )  # fmt: skip
 def test_faults_of_what_is_trained_with(words: list[str], fault: str) -> None:
-    result = CliRunner().invoke(program, ["explain", DIGITS, *words])
+    result = invoke("explain", DIGITS, *words)
     assert fault in result.output, result.output
 
 

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 FILES = {
     "m.yaml": "input: [7]\nlayers:\n  - Dense: 5\n    name: first\n  - Dense: 3\n    name: second\n",
@@ -165,7 +164,7 @@ def test_wrong_usage_raises_one_line_that_says_what_is_needed(
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(program, line.split(), prog_name="layerexplain")
+    done = invoke(*line.split())
     said = done.stderr.splitlines()[-1]
     assert (done.exit_code, said) == (
         code,
@@ -176,6 +175,6 @@ def test_wrong_usage_raises_one_line_that_says_what_is_needed(
 
 
 def test_the_program_alone_prints_its_help_in_lines() -> None:
-    result = CliRunner().invoke(program, [])
-    help_ = CliRunner().invoke(program, ["--help"]).output
+    result = invoke()
+    help_ = invoke("--help").output
     assert result.output == help_ and help_.count("\n") > 20

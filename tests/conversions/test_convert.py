@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from layerexplain import api
-from layerexplain.cli.main import program
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.spec import to_spec
@@ -20,6 +18,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.model import Layer, Model
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 from tests.truth import load
 
@@ -243,7 +242,7 @@ def test_applications(name: str) -> None:
 
 
 def run(*args: str) -> tuple[int, str, str]:
-    found = CliRunner().invoke(program, ["convert", *args])
+    found = invoke("convert", *args)
     return found.exit_code, found.stdout, found.stderr
 
 

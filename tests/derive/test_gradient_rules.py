@@ -5,9 +5,11 @@ import pytest
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient
 from layerexplain.lang.axes import BATCH
+from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import OPS, CannotDerive, Marker, Op, tensor
 from layerexplain.ops import load_all
+from tests.support.function_rows import ATTRIBUTES
 from tests.support.gradient_formulas import definition_of_text, differences, np
 
 load_all()
@@ -96,6 +98,11 @@ SEVERAL = {
 """Formulas with several results."""
 
 FORMULAS = [row.strip() for row in ROWS.replace("\n", ";").split(";") if row.strip()]
+FORMULAS += [
+    f"{name}({', '.join(['K', *[f'{key}={value!r}' for key, value in attrs.items()]])})"
+    for name, attrs in [*ATTRIBUTES, ("sparsemax", {})]
+    if name in COMPOSITES
+]
 
 
 @pytest.mark.parametrize("text", [*[f"y = {row}" for row in FORMULAS], *SEVERAL.values()])

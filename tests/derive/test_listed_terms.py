@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 np = pytest.importorskip("numpy")
 
@@ -20,7 +19,7 @@ def told(folder: Path, model: tuple[str, str, tuple[int, ...]], *options: str) -
     (folder / "model.yaml").write_text(text)
     np.save(folder / "input.npy", np.random.default_rng(4).normal(0, 1, shape).astype("f4"))
     arguments = ["--input", str(folder / "input.npy"), "--at", "0,1", "--no-keras", *options]
-    return CliRunner().invoke(program, ["trace", str(folder / "model.yaml"), layer, *arguments]).stdout
+    return invoke("trace", folder / "model.yaml", layer, *arguments).stdout
 
 
 def test_of_a_sum_those_of_the_largest_size(tmp_path: Path) -> None:

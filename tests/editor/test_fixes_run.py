@@ -26,7 +26,6 @@ def applied(text: str, changes: Changes) -> str:
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")
 def test_a_program_with_a_proposed_change_runs() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     pytest.importorskip("keras", reason="Keras is not installed")
     tried = 0
     for row in ROWS:

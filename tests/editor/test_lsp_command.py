@@ -3,10 +3,9 @@
 import sys
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.editor.reading import Settings, moved_lines, settings_of, values_in
+from tests.support.commands import invoke
 
 
 def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,7 +14,7 @@ def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(sys.modules, "layerexplain.editor.server", raising=False)
     monkeypatch.setitem(sys.modules, "pygls", None)
     monkeypatch.setitem(sys.modules, "lsprotocol", None)
-    result = CliRunner().invoke(program, ["lsp"])
+    result = invoke("lsp")
     assert result.exit_code == 2
     assert result.output.endswith("Error: lsp needs pygls: pip install '.[editor]' in a clone\n")
 

@@ -4,9 +4,8 @@ import re
 import shlex
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "questions.md").read_text("utf-8")
@@ -18,7 +17,7 @@ PYTORCH_ROWS = TABLE_ROW.findall((ROOT / "docs" / "pytorch.md").read_text("utf-8
 @pytest.mark.parametrize(("question", "command", "answer"), ROWS + PYTORCH_ROWS)
 def test_a_question_is_answered(question: str, command: str, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    result = CliRunner().invoke(program, shlex.split(command), catch_exceptions=False)
+    result = invoke(*shlex.split(command))
     assert result.exit_code == 0, result.output
     assert answer in " ".join(result.stdout.split())
 

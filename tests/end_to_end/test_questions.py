@@ -1,12 +1,10 @@
 """Questions as people ask them, the command that answers each, and what an answer must contain."""
 
-import io
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 
 class Question(NamedTuple):
@@ -78,7 +76,7 @@ QUESTIONS = [
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.asked)
 def test_a_question_is_answered(question: Question) -> None:
-    result = CliRunner().invoke(program, question.command.split(), input=question.piped or None, catch_exceptions=False)
+    result = invoke(*question.command.split(), input=question.piped or None)
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
     assert [words for words in question.answer if words not in said] == []
@@ -94,8 +92,7 @@ ERROR = (
 
 
 def piped(command: str, text: str) -> tuple[str, str]:
-    pipe: Any = io.BufferedReader(io.BytesIO(text.encode()))  # type: ignore[arg-type]  # it is looked at, then read
-    result = CliRunner().invoke(program, [command, "-"], input=pipe, catch_exceptions=False)
+    result = invoke(command, "-", input=text)
     return result.stdout, result.stderr
 
 

@@ -1,12 +1,10 @@
 """Questions as they are asked, about data that do not fit and models that do not learn: what an answer must contain."""
 
-import io
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 IMPORTS = "import numpy as np\nimport tensorflow as tf\nfrom keras.models import Model, Sequential\nfrom keras.utils import to_categorical\nfrom keras.layers import *\n"
 
@@ -226,8 +224,7 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_an_answer_contains_what_was_asked_for(name: str) -> None:
     question = QUESTIONS[name]
-    pipe: Any = io.BufferedReader(io.BytesIO((IMPORTS + question.code).encode()))  # type: ignore[arg-type]  # looked at, then read
-    result = CliRunner().invoke(program, ["check", "-", *question.arguments], input=pipe)
+    result = invoke("check", "-", *question.arguments, input=IMPORTS + question.code)
     assert result.exit_code == question.status, result.output
     at = 0
     for part in question.answer:

@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 IMPORTS = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 
@@ -135,7 +134,7 @@ QUESTIONS = [
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.asked)
 def test_an_answer_contains_what_was_asked_for(question: Question) -> None:
-    output = CliRunner().invoke(program, question.command.split(), input=question.code).output
+    output = invoke(*question.command.split(), input=question.code).output
     at = 0
     for part in question.answer:
         assert part in output[at:], f"{part!r} is not there, or not in its place:\n{output}"

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from layerexplain.cli.main import program
 from layerexplain.layers.keras.meant_types import SYNONYMS, meant_type
 from layerexplain.layers.registry import type_names
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
@@ -100,7 +99,7 @@ def test_each_fault_is_told_with_its_line(name: str, command: str, tmp_path: Pat
     text, faults = CASES[name]
     file = tmp_path / "bad.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    result = CliRunner().invoke(program, [command, str(file)], prog_name="layerexplain")
+    result = invoke(command, file)
     assert (result.exit_code, result.stdout == "") == (1, name in NOT_READ)
     lines = [line.removeprefix(f"layerexplain: error: {file}:") for line in result.stderr.splitlines()]
     assert len(lines) == len(faults), result.stderr
@@ -112,14 +111,14 @@ def test_each_fault_is_told_with_its_line(name: str, command: str, tmp_path: Pat
 def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_bytes(b"")
-    result = CliRunner().invoke(program, ["summary", str(file)])
+    result = invoke("summary", file)
     assert (result.exit_code, result.stdout) == (1, "")
     fact = "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"
     assert result.stderr == f"layerexplain: error: {file}: {fact}\n"
 
 
 def test_standard_input_is_named_as_such() -> None:
-    result = CliRunner().invoke(program, ["summary", "-"], input="input: [3]\nlayers:\n  - Dense: 0\n")
+    result = invoke("summary", "-", input="input: [3]\nlayers:\n  - Dense: 0\n")
     assert result.exit_code == 1
     assert result.stderr == (
         "layerexplain: error: <stdin>:3: layer 'dense': Dense needs units to be an integer ≥ 1, "
@@ -162,7 +161,7 @@ def test_sizes_behind_a_fault(first: str, rest: list[str], told: str, tmp_path: 
     file = tmp_path / "bad.yaml"
     items = [f"  - {first}\n    name: first\n", *[f"  - {one}\n" for one in rest]]
     file.write_text("input: [20, 8]\nlayers:\n" + "".join(items))
-    result = CliRunner().invoke(program, ["summary", str(file)], prog_name="layerexplain")
+    result = invoke("summary", file)
     lines = [line.removeprefix(f"layerexplain: error: {file}:") for line in result.stderr.splitlines()]
     assert lines[0].startswith("3: ") and len(lines) == 1 + bool(told), result.stderr
     if told:
@@ -183,7 +182,7 @@ layers:
 def test_the_layers_before_a_fault_are_told_and_those_behind_are_unknown(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(FAULTY)
-    result = CliRunner().invoke(program, ["summary", str(file), "--format", "json"])
+    result = invoke("summary", file, "--format", "json")
     report = json.loads(result.stdout)
     rows = {row["layer"]: (row["input_shapes"], row["output_shapes"], row["params"]) for row in report["layers"]}
     assert rows["max_pooling2d"] == ([[None, 4, 4, 16]], [[None, 2, 2, 16]], 0)
@@ -207,7 +206,7 @@ def test_a_file_in_which_a_layer_of_keras_refuses_its_input(
     config = {"name": "c", "filters": 4, "kernel_size": kernel}
     layers = [start, {"class_name": type_, "config": config}, {"class_name": "Flatten", "config": {"name": "f"}}]
     file.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}}))
-    result = CliRunner().invoke(program, ["summary", str(file)])
+    result = invoke("summary", file)
     assert result.exit_code == code
     assert result.stdout.count("\nf ") == 1
     assert result.stderr.count("\n") == code and ("layer 'c': the window" in result.stderr) == bool(code)
@@ -218,7 +217,7 @@ def test_the_faults_of_many_sources_come_in_order(tmp_path: Path) -> None:
     for name in names:
         Path(name).write_text(FAULTY)
     for jobs in ("1", "2"):
-        result = CliRunner().invoke(program, ["summary", *names, "--format", "csv", "--jobs", jobs])
+        result = invoke("summary", *names, "--format", "csv", "--jobs", jobs)
         assert result.exit_code == 1
         assert [line.split(":")[2].strip() for line in result.stderr.splitlines()] == names
         assert result.stdout.count(",conv2d_1,Conv2D,") == len(names)
@@ -236,7 +235,7 @@ def test_the_faults_of_many_sources_come_in_order(tmp_path: Path) -> None:
 def test_a_type_of_another_name(name: str, meant: str) -> None:
     assert meant_type(name, type_names()) == meant
     spec = f"input: [3]\nlayers:\n  - {name}: 3\n"
-    result = CliRunner().invoke(program, ["summary", "-"], input=spec)
+    result = invoke("summary", "-", input=spec)
     said = f"did you mean '{meant}'?" if meant else "`layerexplain layer` lists all types"
     assert f"<stdin>:3: unknown layer type '{name}'; {said}" in result.stderr
 

@@ -6,9 +6,8 @@ That the order of all functions is the libraries' own is tested in tests/fronten
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 
 @pytest.mark.parametrize(
@@ -21,6 +20,6 @@ from layerexplain.cli.main import program
 )
 def test_a_position_is_that_of_keras(call: str, operation: str, shape: list) -> None:
     code = f"import keras\nx = keras.Input((5, 7))\nm = keras.Model(x, keras.ops.{call})\n"
-    result = CliRunner().invoke(program, ["summary", "-", "--format", "json"], input=code, catch_exceptions=False)
+    result = invoke("summary", "-", "--format", "json", input=code)
     row = json.loads(result.stdout)["layers"][-1]
     assert (row["operation"], row["output_shapes"]) == (operation, [shape])

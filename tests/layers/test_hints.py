@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.layers.hints import LONGEST_REMARK
 from tests.cases import CASES, Case
 from tests.support.case_rows import row_of
+from tests.support.commands import invoke
 
 
 class Row(NamedTuple):
@@ -164,7 +163,7 @@ def hints_of(text: str, folder: Path, number: int = 0) -> list[str]:
     """What a layer behind the inputs says, the first by default, as `explain` prints it."""
     file = folder / "model.yaml"
     file.write_text(text, "utf-8")
-    result = CliRunner().invoke(program, ["explain", str(file), "--format", "json"], catch_exceptions=False)
+    result = invoke("explain", file, "--format", "json")
     layers = json.loads(result.output)["layers"]
     said: list[str] = [layer for layer in layers if layer["type"] != "InputLayer"][number]["explanation"]["hints"]
     return said
@@ -191,7 +190,7 @@ def test_attention_says_why_it_has_fewer_heads_of_keys(heads: int, shared: int, 
     config = {"model_type": "llama", "hidden_size": 16 * heads, "num_attention_heads": heads, "vocab_size": 11,
               "num_key_value_heads": shared, "num_hidden_layers": 1, "intermediate_size": 7}  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
-    text = CliRunner().invoke(program, ["explain", str(tmp_path / "config.json"), "--width", "400"]).stdout
+    text = invoke("explain", tmp_path / "config.json", "--width", "400").stdout
     assert (f"serves {heads // shared} of the {heads} query heads" in text) == (1 < shared < heads)
     assert (f"cache is {heads // shared} times smaller" in text) == (shared < heads)
 

@@ -4,17 +4,16 @@ import re
 import shlex
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find, layer_types
+from tests.support.commands import invoke
 
 TYPES = [type_ for entries in layer_types().values() for type_, _, _ in entries]
 
 
 def printed(*arguments: str) -> str:
-    result = CliRunner().invoke(program, list(arguments))
+    result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -50,7 +49,7 @@ def example_arguments(type_: str) -> list[str]:
     ],
 )
 def test_what_is_refused(arguments: list[str], words: str) -> None:
-    result = CliRunner().invoke(program, ["layer", *arguments])
+    result = invoke("layer", *arguments)
     assert result.exit_code in (1, 2) and words in result.stderr and "Traceback" not in result.stderr
 
 
@@ -68,6 +67,6 @@ def test_what_is_refused(arguments: list[str], words: str) -> None:
     ],
 )  # fmt: skip
 def test_a_layer_is_found_as_people_type_it(words: list[str], title: str) -> None:
-    result = CliRunner().invoke(program, words)
+    result = invoke(*words)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, title)
     assert ("--input is not given; this uses --input 784" in result.stderr) == ("--input" not in words)

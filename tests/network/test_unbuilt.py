@@ -8,15 +8,10 @@ from typing import Any
 
 import h5py
 import pytest
-from click.testing import CliRunner, Result
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 KERAS = {"module": "keras", "class_name": "Sequential", "registered_name": None}
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(program, [str(a) for a in arguments], prog_name="layerexplain", catch_exceptions=False)
 
 
 def layer(type_: str, **config: Any) -> dict[str, Any]:
@@ -46,7 +41,7 @@ def unbuilt(tmp_path: Path) -> Path:
 
 
 def test_what_is_not_known_is_null_and_what_has_no_weights_has_0(unbuilt: Path) -> None:
-    report = json.loads(run("summary", unbuilt, "--format", "json").output)
+    report = json.loads(invoke("summary", unbuilt, "--format", "json").output)
     counts = {row["layer"]: row["params"] for row in report["layers"]}
     assert counts == {"input_layer": 0, "first": None, "norm": 0, "relu": 0, "last": None}
     assert (report["totals"]["params"], report["totals"]["bytes"]) == (None, None)
@@ -57,7 +52,7 @@ def test_what_is_not_known_is_null_and_what_has_no_weights_has_0(unbuilt: Path) 
 
 @pytest.mark.parametrize("command", ["summary", "weights"])
 def test_input_answers_it_and_the_note_goes(unbuilt: Path, command: str) -> None:
-    table = json.loads(run(command, unbuilt, "--input", "5", "--format", "json").output)
+    table = json.loads(invoke(command, unbuilt, "--input", "5", "--format", "json").output)
     assert table["totals"]["params"] == 5 * 4 + 4 + 4 * 2 + 2
     assert not [note for note in table["notes"] if note["code"] in ("unknown-input", "unbuilt")]
 
@@ -81,7 +76,7 @@ MISSING = {
 def test_a_spec_without_an_input_is_at_fault(layers: str, command: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(f"layers:\n  - {layers}\n")
-    found, sizes = run(command, path), MISSING[layers]
+    found, sizes = invoke(command, path), MISSING[layers]
     option = sizes.replace(" ", "")
     words = f"the shape of the input is missing; add `input: [{sizes}]` (the sizes without the batch), or give --input"
     assert found.exit_code == 1
@@ -90,16 +85,16 @@ def test_a_spec_without_an_input_is_at_fault(layers: str, command: str, tmp_path
     else:
         assert found.stderr == f"layerexplain: error: {path}:2: {words} {option}\n"
     assert ("Params" in found.stdout) == (command == "summary")
-    assert run(command, path, "--input", option).exit_code == 0
+    assert invoke(command, path, "--input", option).exit_code == 0
     path.write_text(f"input: [{sizes}]\nlayers:\n  - {layers}\n")
-    assert run(command, path).exit_code == 0
+    assert invoke(command, path).exit_code == 0
 
 
 @pytest.mark.parametrize("shape", ["[null]", "[null, null, 3]", "[null, 8]"])
 def test_sizes_that_a_spec_leaves_open_are_no_fault(shape: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(f"input: {shape}\nlayers:\n  - Activation: relu\n")
-    assert run("summary", path).exit_code == 0
+    assert invoke("summary", path).exit_code == 0
 
 
 GROUPS = {
@@ -144,8 +139,8 @@ SUBCLASSED = {
 def test_layers_of_a_subclassed_model_that_were_never_built(name: str, tmp_path: Path) -> None:
     built, counts = SUBCLASSED[name]
     path = subclassed(tmp_path, built)
-    report = json.loads(run("summary", path, "--format", "json").output)
-    table = json.loads(run("weights", path, "--format", "json").output)
+    report = json.loads(invoke("summary", path, "--format", "json").output)
+    table = json.loads(invoke("weights", path, "--format", "json").output)
     assert {row["layer"]: row["params"] for row in report["layers"]} == counts
     missing = [layer for layer, params in counts.items() if params is None]
     for found in (report, table):
@@ -153,7 +148,7 @@ def test_layers_of_a_subclassed_model_that_were_never_built(name: str, tmp_path:
         assert "layers-from-weights" in [note["code"] for note in found["notes"]]
         assert found["totals"]["params"] == (None if missing else sum(params or 0 for params in counts.values()))
     for layer in missing:
-        said = run("explain", path, layer).output
+        said = invoke("explain", path, layer).output
         assert "never built" in said and ("does not show whether" in said) == (layer == "own")
 
 
@@ -176,5 +171,5 @@ def test_keras_writes_such_groups_for_a_subclassed_model(tmp_path: Path) -> None
         if called:
             model(np.zeros((2, 7), "float32"))
         model.save(path)
-        rows = json.loads(run("summary", path, "--format", "json").output)["layers"]
+        rows = json.loads(invoke("summary", path, "--format", "json").output)["layers"]
         assert {row["layer"]: row["params"] for row in rows} == {"dense": first, "lstm": None, "dropout": 0}

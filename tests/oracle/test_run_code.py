@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.oracle.verify import VerifyOptions, verified_here
 from layerexplain.oracle.verify_report import VerifyReport
+from tests.support.commands import invoke
 
 pytestmark = pytest.mark.keras
 
@@ -43,10 +42,6 @@ model = keras.Model(i, layers.GlobalAveragePooling1D()(Gate(3, name="gate")(x)))
 OPTIONS = {"inputs": None, "tolerance": 1e-4, "seed": 0, "drawn": False, "gradient": False, "training": None}
 
 
-def command(*arguments: str) -> Result:
-    return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
-
-
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     path = tmp_path / "gate.py"
@@ -60,11 +55,11 @@ def checks(report: VerifyReport) -> dict[str, str]:
 
 def test_a_program_is_run_in_a_process_of_its_own(script: Path) -> None:
     script.write_text(script.read_text() + f"\nopen({str(script.with_suffix('.ran'))!r}, 'w').write('x')\n")
-    result = command("verify", str(script))
+    result = invoke("verify", str(script))
     assert result.exit_code == 1
     assert "is a Gate, which is not part of Keras; nothing was loaded" in result.stderr
     assert not script.with_suffix(".ran").exists()
-    result = command("verify", str(script), "--run-code")
+    result = invoke("verify", str(script), "--run-code")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "3 of 3 calls agree" in result.stdout
     assert script.with_suffix(".ran").exists()
@@ -124,5 +119,5 @@ def test_what_the_code_does_wrong_is_one_line(name: str, tmp_path: Path) -> None
 
 
 def test_names_that_are_given_are_refused(script: Path) -> None:
-    result = command("verify", str(script), "--run-code", "--set", "units=9")
+    result = invoke("verify", str(script), "--run-code", "--set", "units=9")
     assert result.exit_code != 0

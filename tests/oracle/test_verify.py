@@ -5,14 +5,13 @@ import json
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.oracle import keras_files, reference
@@ -23,6 +22,7 @@ from layerexplain.oracle.verify_report import VerifyReport
 from layerexplain.report.data import InputReport
 from layerexplain.run.initializers import draw_inputs
 from tests.support import real_models, verified_models
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -31,10 +31,7 @@ SCHEMA = json.loads((ROOT / "docs" / "verify.schema.json").read_text("utf-8"))
 needs_keras = pytest.mark.keras
 
 
-def run(*arguments: str | Path, input: bytes | None = None) -> Result:
-    return CliRunner().invoke(
-        program, ["verify", *map(str, arguments)], prog_name="layerexplain", input=input, catch_exceptions=False
-    )
+run = partial(invoke, "verify")
 
 
 def check_agrees(report: VerifyReport) -> None:

@@ -5,11 +5,10 @@ import re
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
 from layerexplain import api
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SOURCE = str(ROOT / "sample_models" / "stacked_lstm_flatten.yaml")
@@ -17,7 +16,7 @@ DIGITS = str(ROOT / "sample_models" / "digits.keras")
 
 
 def command_line(*arguments: str) -> str:
-    result = CliRunner().invoke(program, arguments, catch_exceptions=False)
+    result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes
 from layerexplain.render.graph.fold import fold
 from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 from tests.truth import load
 
@@ -375,7 +374,7 @@ def test_hostile_names_stay_text(name: str, form: str) -> None:
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(program, ["draw", *arguments], prog_name="layerexplain")
+    result = invoke("draw", *arguments)
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -447,11 +446,10 @@ NESTED = "input: [28]\nlayers:\n  - Sequential:\n      - Dense: 3\n      - Resha
 def test_what_is_at_fault_is_marked(spec: str, marked: list[str], told: str, tmp_path: Path) -> None:
     source = tmp_path / "model.yaml"
     source.write_text(spec)
-    runner = CliRunner()
-    summary = runner.invoke(program, ["summary", str(source)])
+    summary = invoke("summary", source)
     for form in ("svg", "dot", "mmd"):
         picture = tmp_path / f"model.{form}"
-        found = runner.invoke(program, ["draw", str(source), "--depth", "3", "-o", str(picture)])
+        found = invoke("draw", source, "--depth", "3", "-o", picture)
         assert (found.exit_code, found.stdout) == (summary.exit_code, "") and found.stderr.endswith(summary.stderr)
         assert picture.read_text().count({"svg": "#b3261e", "dot": "color=red", "mmd": "stroke:red"}[form]) == len(
             marked

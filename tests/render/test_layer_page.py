@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.render.page.layer_data import shown_layer, what_if_data
 from layerexplain.render.page.shell import shell
 from layerexplain.report.one_layer import layer_type
 from layerexplain.report.what_if import WhatIf, what_if
 from tests.support.browser import shown, until
+from tests.support.commands import invoke
 from tests.support.open_layers import LAYERS, derived, shown_at, states
 from tests.support.paths import ROOT
 from tests.support.tries import tries
@@ -66,7 +65,7 @@ def test_the_page_at_other_sizes_is_what_its_command_explains(type_: str, tmp_pa
                 [one.label, one.given + 1],
             )
             words = shlex.split(tab.inner_text(".side-list .listing").replace("\u200b", ""))
-            run = CliRunner().invoke(program, [*words[1:], "--format", "json"])
+            run = invoke(*words[1:], "--format", "json")
             if tab.evaluate(NOW) == ["?"] * 4:
                 pass  # the page of a test has a few cases
             elif run.exit_code:
@@ -146,11 +145,10 @@ def test_the_page_of_a_convolution_is_small(conv: str) -> None:
 
 
 def test_what_the_layer_refuses_is_refused(tmp_path: Path) -> None:
-    run = CliRunner().invoke
-    refused = run(program, shlex.split("layer Conv2D 4 3 --input 28,28 --format html"))
+    refused = invoke(*shlex.split("layer Conv2D 4 3 --input 28,28 --format html"))
     assert refused.exit_code == 1 and "needs an input with 4 axes" in refused.stderr
     file = tmp_path / "page.html"
-    assert run(program, ["layer", "Dense", "--format", "html", "-o", str(file)]).exit_code == 0
+    assert invoke("layer", "Dense", "--format", "html", "-o", file).exit_code == 0
     assert file.read_text().startswith("<!doctype html>")
 
 

@@ -8,11 +8,10 @@ import json
 from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 FILES = ROOT / "scripts" / "compared"
@@ -51,7 +50,7 @@ def test_a_document_as_it_is_printed(
     name: str, snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(FILES)
-    result = CliRunner().invoke(program, LOOKS[name], prog_name="layerexplain")
+    result = invoke(*LOOKS[name])
     assert "Traceback" not in result.output
     snapshot(name, result.stdout)
 

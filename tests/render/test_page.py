@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.shell import modules, script
 from tests.support.browser import FILLED, NEXT_FRAME, rested, shown, until
+from tests.support.commands import invoke
 from tests.support.hostile_names import NAMES, document
 from tests.support.paths import ROOT
 from tests.truth import load
@@ -112,7 +111,7 @@ def test_a_page_shows_what_is_at_fault(tmp_path: Path) -> None:
     source.write_text(
         "input: [9, 9, 1]\nlayers:\n  - Dense: 3\n  - Conv2D: {filters: 4, kernel_size: 30}\n    name: large\n  - Dens: 3\n"
     )
-    found = CliRunner().invoke(program, ["page", str(source), "-o", str(tmp_path / "model.html")])
+    found = invoke("page", source, "-o", tmp_path / "model.html")
     assert found.exit_code == 1 and found.stdout == ""
     lines = [line.removeprefix("layerexplain: error: ") for line in found.stderr.splitlines() if "error" in line]
     assert [line.partition(": ")[0] for line in lines] == [f"{source}:4", f"{source}:6"]

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
 from tests.support.browser import NEXT_FRAME, rested, shown, until
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 np = pytest.importorskip("numpy")
@@ -330,11 +329,11 @@ def test_what_has_no_meaning_for_two_models_is_refused(tmp_path: Path) -> None:
     for name, content in (("a.yaml", BEFORE), ("b.yaml", AFTER)):
         (tmp_path / name).write_bytes(content)
     words = ["page", str(tmp_path / "a.yaml"), "--vs", str(tmp_path / "b.yaml")]
-    done = CliRunner().invoke(program, [*words, "-o", str(tmp_path / "both.html")])
+    done = invoke(*words, "-o", tmp_path / "both.html")
     assert (done.exit_code, done.stdout) == (0, "")
     assert str(tmp_path) not in (tmp_path / "both.html").read_text("utf-8")
-    assert CliRunner().invoke(program, [*words, "--values", "random", "--max-values", "5"]).exit_code == 2
-    assert CliRunner().invoke(program, [*words, "--values", "random", "-o", str(tmp_path / "run.html")]).exit_code == 0
+    assert invoke(*words, "--values", "random", "--max-values", "5").exit_code == 2
+    assert invoke(*words, "--values", "random", "-o", tmp_path / "run.html").exit_code == 0
     with shown((tmp_path / "run.html").read_text("utf-8"), tmp_path) as page:
         until(page, "layerexplain.lives.every((one) => one.hasRun)")
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
 from tests.support.browser import NEXT_FRAME, browser, rested, shown, until
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -276,7 +275,7 @@ def test_a_page_whose_sizes_have_names_draws_each_layer_and_no_numbers_that_are_
     spec = b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3, strides: 2, padding: same}\n  - MaxPooling2D\n  - GlobalAveragePooling2D\n"  # fmt: skip
     (tmp_path / "m.yaml").write_bytes(spec)
     words = ["page", str(tmp_path / "m.yaml"), "--input", "H,W,3", "-o", str(tmp_path / "m.html")]
-    assert CliRunner().invoke(program, words).exit_code == 0
+    assert invoke(*words).exit_code == 0
     with shown((tmp_path / "m.html").read_text("utf-8"), tmp_path) as page:
         for call in range(page.evaluate("layerexplain.data.calls.length")):
             page.evaluate("(call) => layerexplain.view.chooseCall(call)", call)

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
 from tests.support.browser import shown
+from tests.support.commands import invoke
 
 SPEC = b"input: [7]\nlayers:\n" + b"".join([b"  - Dense: {units: 7}\n    name: dense%d\n" % at for at in range(1, 5)])
 
@@ -45,7 +44,7 @@ def test_a_page_is_coloured_by_the_numbers(combine: str, of_box: float, tmp_path
         "-o",
         str(tmp_path / "m.html"),
     ]
-    done = CliRunner().invoke(program, words)
+    done = invoke(*words)
     assert (done.exit_code, done.stdout) == (0, "")
     with shown((tmp_path / "m.html").read_text("utf-8"), tmp_path) as page:
         assert page.input_value("#measure") == "overlay"
@@ -73,9 +72,9 @@ def test_a_plain_mapping_has_the_name_of_its_file(tmp_path: Path) -> None:
         "-o",
         str(tmp_path / "m.html"),
     ]
-    assert CliRunner().invoke(program, words).exit_code == 0
+    assert invoke(*words).exit_code == 0
     with shown((tmp_path / "m.html").read_text("utf-8"), tmp_path) as page:
         assert page.inner_text("#measure option[value=overlay]") == "by sparsity"
     (tmp_path / "sparsity.json").write_text("[1]")
-    done = CliRunner().invoke(program, words)
+    done = invoke(*words)
     assert done.exit_code == 2 and "needs an object from layer names to numbers, got [1]" in done.output

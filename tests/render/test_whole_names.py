@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.render.layout import width_of
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 RESNET = "resnet50.json"
@@ -58,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def printed(arguments: Sequence[str], width: int) -> str:
-    return CliRunner().invoke(program, [*arguments, "--width", str(width)], catch_exceptions=False).stdout
+    return invoke(*arguments, "--width", width).stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)

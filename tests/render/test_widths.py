@@ -3,10 +3,9 @@
 import unicodedata
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.render.layout import width_of
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -38,7 +37,7 @@ COMMANDS = {
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_line_is_wider(name: str, width: int) -> None:
-    result = CliRunner().invoke(program, [*COMMANDS[name], "--width", str(width)], catch_exceptions=False)
+    result = invoke(*COMMANDS[name], "--width", width)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert len(lines) > 5
@@ -47,16 +46,16 @@ def test_no_line_is_wider(name: str, width: int) -> None:
 
 @pytest.mark.parametrize("arguments", [["weights", DIGITS], ["weights", DIGITS, "--stats"], ["trace", DIGITS]])
 def test_columns_that_are_left_out_are_named(arguments: list[str]) -> None:
-    wide = CliRunner().invoke(program, [*arguments, "--width", "400"]).stdout
+    wide = invoke(*arguments, "--width", "400").stdout
     assert "Left out" not in wide
-    narrow = " ".join(CliRunner().invoke(program, [*arguments, "--width", "60"]).stdout.split())
+    narrow = " ".join(invoke(*arguments, "--width", "60").stdout.split())
     _, _, said = narrow.partition("Left out for lack of room: ")
     named = said.partition("; ")[0].split(", ")
     assert named != [""] and all(heading in wide for heading in named)
 
 
 def test_columns_that_were_asked_for_are_never_left_out() -> None:
-    text = CliRunner().invoke(program, [*COMMANDS["summary of all columns"], "--width", "40"]).stdout
+    text = invoke(*COMMANDS["summary of all columns"], "--width", "40").stdout
     for heading in ("Type", "Operation", "Formula", "Params", "MACs", "FLOPs"):
         assert f"\n  {heading} " in text
     assert "Left out" not in text

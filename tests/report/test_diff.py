@@ -9,10 +9,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.diff_edits import BASE, EDITS
 from tests.support.old_files import DATA, OLD
 from tests.support.paths import ROOT
@@ -54,7 +53,7 @@ def test_of_many_layers_whose_stored_weights_do_not_fit_one_line_says_it(
         file = tmp_path / f"of_{width}.yaml"
         file.write_text("input: [5]\nlayers:\n" + "".join(names))
         files.append(str(file))
-    shown = CliRunner().invoke(program, ["diff", *files, "--width", "200"]).stdout
+    shown = invoke("diff", *files, "--width", "200").stdout
     assert shown.count("stored weights do not fit") == said
     line = f"Stored weights do not fit in {layers} layers, from d0 on: (5, 3) (3,) → (5, 7) (7,).\n"
     assert (line in shown) == (said == 0)
@@ -268,7 +267,7 @@ def test_the_command(tmp_path: Path) -> None:
     other.write_text(BASE.replace("Dense: 10", "Dense: 11"))
 
     def run(*arguments: str) -> Any:
-        return CliRunner().invoke(program, ["diff", *arguments])
+        return invoke("diff", *arguments)
 
     assert run(str(one), str(one)).exit_code == 0 and "nothing differs" in run(str(one), str(one)).output
     result = run(str(one), str(other))
@@ -325,9 +324,9 @@ def test_values_of_weights_are_compared(tmp_path: Path) -> None:
     assert (change.layer, tuple(change.differences[0])) == (
         "digit", ("bias", norms[0], f"{norms[1]}; 10% changed, by at most 0.5", False, False),
     )  # fmt: skip
-    result = CliRunner().invoke(program, ["diff", str(old), str(new), "--weights"])
+    result = invoke("diff", old, new, "--weights")
     assert result.exit_code == 1 and "load_weights by order takes all." in result.output
-    assert CliRunner().invoke(program, ["diff", str(old), str(new)]).exit_code == 0
+    assert invoke("diff", old, new).exit_code == 0
     other = ROOT / "sample_models" / "digits.keras"
     told = [layerexplain.diff(str(new), str(other), weights=one).to_dict() for one in (False, True)]
     assert [one[side]["source"] for one in told for side in ("before", "after")] == [str(new), str(other)] * 2

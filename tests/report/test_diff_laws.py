@@ -14,10 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.conversions.today import as_one
 from layerexplain.converted import convert
 from layerexplain.errors import ArgumentError
@@ -31,6 +29,7 @@ from layerexplain.report.normal_values import USUAL, Normal, differing, is_same
 from layerexplain.report.settings import is_setting
 from tests.cases import CASES, Case, Wrapped
 from tests.support.case_rows import model_of, row_of
+from tests.support.commands import invoke
 from tests.support.tries import some
 
 INNER = Layer("inner", "Dense", "layer", {"units": 3})
@@ -236,7 +235,7 @@ def test_a_late_entry_of_a_long_value_is_a_difference_and_is_shown(tmp_path: Pat
     (change,) = layerexplain.diff(*map(str, files)).changes
     assert [d.what for d in change.differences] == ["mean[3900]"]
     for width in (60, 80, 200):
-        shown = CliRunner().invoke(program, ["diff", *map(str, files), "--width", str(width)])
+        shown = invoke("diff", *files, "--width", width)
         assert shown.exit_code == 1 and "-7.5" in shown.output and "487.5" in shown.output
         assert len(shown.output) < 3000
 

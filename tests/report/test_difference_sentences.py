@@ -1,9 +1,8 @@
 """`--vs` begins with the real difference in sentences: of two types, two layers of a model, or layers of two models."""
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -11,7 +10,7 @@ SAMPLES = ROOT / "sample_models"
 
 def said(*args: str) -> str:
     """The sentences, each on a line, in front of the table."""
-    result = CliRunner().invoke(program, args, catch_exceptions=False)
+    result = invoke(*args)
     assert result.exit_code == 0, result.output
     return result.stdout.split("\n\n")[1]
 
@@ -44,5 +43,5 @@ def test_layers_that_differ_are_not_called_the_same(typed: str) -> None:
     ],
 )
 def test_more_than_one_layer_is_refused(words: list[str], error: str) -> None:
-    result = CliRunner().invoke(program, ["explain", str(SAMPLES / "mnist_mlp.yaml"), *words])
+    result = invoke("explain", SAMPLES / "mnist_mlp.yaml", *words)
     assert result.exit_code == 2 and error in result.stderr

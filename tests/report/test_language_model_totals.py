@@ -6,12 +6,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.report.data import Report
 from layerexplain.report.serving import hardware_of
+from tests.support.commands import invoke
 
 ROWS = json.loads((Path(__file__).resolve().parents[1] / "data" / "language_models.json").read_text())
 PUBLIC = {row["name"]: row["config"] for row in ROWS["counts"]}
@@ -217,7 +216,7 @@ def test_the_output_of_a_language_model_is_scores_of_tokens() -> None:
 def test_the_first_lines_have_the_numbers_of_a_language_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(PUBLIC["DeepSeek-V3"]))
     for command in ("summary", "explain"):
-        result = CliRunner().invoke(program, [command, str(tmp_path / "config.json")])
+        result = invoke(command, tmp_path / "config.json")
         first = " ".join(result.output.splitlines()[:5])
         for words in ("671,026,419,200 parameters", " active", "cache 70,272 bytes a token", "1.3 TB in bfloat16"):
             assert words in first, first

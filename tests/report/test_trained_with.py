@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.losses import loss_of
 from layerexplain.layers.registry import part_names, part_of
 from layerexplain.model import Model, TensorRef, TrainingSetting
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 
@@ -98,14 +97,14 @@ def test_faults_of_specs(text: str, said: str) -> None:
 
 def test_the_summary_says_it_and_json_has_it() -> None:
     source = str(ROOT / "sample_models" / "digits.keras")
-    text = CliRunner().invoke(program, ["summary", source]).output
+    text = invoke("summary", source).output
     assert "Trained with sparse_categorical_crossentropy; Adam (learning_rate=0.001); metrics accuracy\n" in text
     assert "fit() takes x: pixels (None, 8, 8, 1) float32; y: whole numbers 0 to 9, of shape (None,)\n" in text
     assert "predict() returns digit (None, 10) float32\n" in text
-    mlp = CliRunner().invoke(program, ["summary", str(ROOT / "sample_models" / "mnist_mlp.yaml")]).output
+    mlp = invoke("summary", ROOT / "sample_models" / "mnist_mlp.yaml").output
     assert "fit() takes x: input (None, 28, 28, 1) float32; y: what the loss takes; the model is not compiled\n" in mlp
     assert mlp.endswith("predict() returns activation (None, 10) float32\n")
-    told = json.loads(CliRunner().invoke(program, ["summary", source, "--format", "json"]).output)["training"]
+    told = json.loads(invoke("summary", source, "--format", "json").output)["training"]
     assert (told["optimizer"], [loss["loss"] for loss in told["losses"]]) == (
         "Adam",
         ["sparse_categorical_crossentropy"],

@@ -4,13 +4,12 @@ import json
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 from layerexplain import explain
-from layerexplain.cli.main import program
 from layerexplain.report.data import Report
 from layerexplain.report.training_data import StepCost
 from tests.support.check_rows import flat
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 
@@ -84,14 +83,14 @@ def test_what_is_not_known_says_of_which_layer() -> None:
 def test_output_and_schema() -> None:
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
     path = str(ROOT / "sample_models" / "mnist_mlp.yaml")
-    told = CliRunner().invoke(program, ["summary", path, "--training", "--width", "140"]).output
+    told = invoke("summary", path, "--training", "--width", "140").output
     assert "  backward   411,648 MACs, 825,394 FLOPs  1.01 times the MACs of the forward pass" in told
     assert "Backward MACs" in told
-    found = json.loads(CliRunner().invoke(program, ["summary", path, "--training", "--format", "json"]).output)
+    found = json.loads(invoke("summary", path, "--training", "--format", "json").output)
     jsonschema.validate(found, schema)
     assert found["step_cost"]["backward_macs"] == 411_648
     assert found["layers"][2]["backward"] == {"macs": 401_408, "flops": 804_352}
-    table = CliRunner().invoke(program, ["summary", path, "--format", "csv", "--columns", "layer,backward_macs"]).output
+    table = invoke("summary", path, "--format", "csv", "--columns", "layer,backward_macs").output
     assert "dense,401408" in table
     report: Report = explain(path, detail=False)
     assert report.step_cost is None and report.layers[2].backward is None

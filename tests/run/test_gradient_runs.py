@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.run.target_option import drawn_targets
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "trace.schema.json").read_text("utf-8"))
@@ -155,7 +154,7 @@ def test_what_layers_inside_do_is_noted_where_it_is_not_computed(held: str, word
 
 
 def run(*args: str) -> str:
-    result = CliRunner().invoke(program, ["trace", *args])
+    result = invoke("trace", *args)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -288,7 +287,7 @@ def test_all_arrays_are_saved(spec: str, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_is_refused(spec: str, args: list[str], words: str) -> None:
-    result = CliRunner().invoke(program, ["trace", spec, *args])
+    result = invoke("trace", spec, *args)
     assert result.exit_code in (1, 2) and words in " ".join(result.output.split()), result.output
     assert "Traceback" not in result.output
 
@@ -296,9 +295,9 @@ def test_what_is_refused(spec: str, args: list[str], words: str) -> None:
 def test_a_source_without_loss_or_optimizer_says_so(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text("input: [5]\nlayers:\n  - Dense: 3\n", "utf-8")
-    result = CliRunner().invoke(program, ["trace", str(file), "--gradient"])
+    result = invoke("trace", file, "--gradient")
     assert result.exit_code == 1 and "the source does not say with which loss the model is trained" in result.output
-    result = CliRunner().invoke(program, ["trace", str(file), "--gradient", "--loss", "mse", "--step"])
+    result = invoke("trace", file, "--gradient", "--loss", "mse", "--step")
     assert result.exit_code == 1 and "does not say which optimizer trains the model" in result.output
 
 
@@ -358,7 +357,7 @@ def test_partial_tells_where_the_gradient_is_not_known(tmp_path: Path, monkeypat
     file = tmp_path / "net.yaml"
     file.write_text(UNKNOWN.format("Softmax"), "utf-8")
     args = [str(file), "--gradient", "--loss", "mse"]
-    result = CliRunner().invoke(program, ["trace", *args])
+    result = invoke("trace", *args)
     assert result.exit_code == 1 and "'hard'" in result.output and "its gradient is not known: no rule" in result.output
     found = json.loads(run(*args, "--partial", "--format", "json"))
     assert [row["gradient"] is None for row in found["layers"]] == [True, True, True, False]

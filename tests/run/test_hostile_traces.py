@@ -9,11 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from tests.support.commands import invoke
 from tests.support.hostile_configs import bomb
 
 SPEC = "input: [8, 8]\nlayers:\n  - Flatten\n"
@@ -108,7 +107,7 @@ def test_complex_numbers_are_no_weights(tmp_path: Path) -> None:
         archive.writestr("model.weights.h5", weights.getvalue())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        done = CliRunner().invoke(program, ["trace", str(path)])
+        done = invoke("trace", path)
     assert done.exit_code == 1
     assert done.stderr.endswith("layer 'dense': it has weights of complex64; real numbers are needed\n")
 
@@ -127,7 +126,7 @@ def test_complex_numbers_are_no_weights(tmp_path: Path) -> None:
 def test_what_does_not_fit_into_memory(spec: str, options: tuple[str, ...], said: str, tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(spec.replace("[1000000000, 1000]", "{input_dim: 1000000000, output_dim: 1000}"))
-    result = CliRunner().invoke(program, ["trace", str(file), *options, "--max-memory", "1"])
+    result = invoke("trace", file, *options, "--max-memory", "1")
     assert result.exit_code == 1 and said in result.stderr and len(result.stderr.splitlines()) == 1
 
 
@@ -141,14 +140,14 @@ def test_what_does_not_fit_into_memory(spec: str, options: tuple[str, ...], said
 def test_sizes_of_max_memory(size: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text("input: [4]\nlayers:\n  - Dense: 300007\n")
-    result = CliRunner().invoke(program, ["trace", str(file), "--max-memory", size])
+    result = invoke("trace", file, "--max-memory", size)
     assert result.exit_code == (2 if "not a size" in said else 1) and said in result.stderr
 
 
 def test_layers_that_would_run_without_end_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.json"
     path.write_text(json.dumps(bomb(21, 4)))
-    done = CliRunner().invoke(program, ["trace", str(path)])
+    done = invoke("trace", path)
     assert done.exit_code == 1
     assert "because nested models are called repeatedly; at most 200,000 calls are run" in done.output
 
@@ -158,6 +157,6 @@ def test_where_memory_runs_out_the_largest_array_is_told(monkeypatch: pytest.Mon
         raise MemoryError
 
     monkeypatch.setattr("layerexplain.run.initializers._scaled", no_room)
-    result = CliRunner().invoke(program, ["trace", "-"], input="input: [5]\nlayers:\n  - Dense: 70000000\n")
+    result = invoke("trace", "-", input="input: [5]\nlayers:\n  - Dense: 70000000\n")
     assert result.exit_code == 1
     assert "it does not fit into memory: its largest array has 1.4 GB" in result.output

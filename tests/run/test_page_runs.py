@@ -8,10 +8,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.frontends import read_for_weights
@@ -21,6 +19,7 @@ from layerexplain.render.page.shell import script
 from layerexplain.report.element_forms import form_of
 from layerexplain.run.page_program import NoProgram, page_program
 from tests.support.browser import NEXT_FRAME, rested, shown, until
+from tests.support.commands import invoke
 from tests.support.drawn_values import TYPES, definitions, values_for
 from tests.support.page_models import MODELS, assert_close, drawn, of_page
 from tests.support.paths import ROOT
@@ -380,7 +379,7 @@ def test_numbers_have_sliders_and_ids_words(tmp_path: Path) -> None:
         "--input",
         "zeros",
     ]
-    made = CliRunner().invoke(program, ["page", str(tmp_path / "model.yaml"), *options], prog_name="layerexplain")
+    made = invoke("page", tmp_path / "model.yaml", *options)
     assert made.exit_code == 0, made.output
     with ran(made.stdout, tmp_path) as page:
         page.fill(".playids", "The cat sat, dog")

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.run.page_values import page_values
 from tests.support.browser import rested, shown
+from tests.support.commands import invoke
 
 np = pytest.importorskip("numpy")
 
@@ -174,7 +173,7 @@ def test_a_report_has_nothing_to_run() -> None:
 
 def run(folder: Path, *options: str) -> Any:
     (folder / "spec.yaml").write_bytes(SPEC)
-    return CliRunner().invoke(program, ["page", str(folder / "spec.yaml"), *options], prog_name="layerexplain")
+    return invoke("page", folder / "spec.yaml", *options)
 
 
 def test_input_takes_values_and_shapes(tmp_path: Path) -> None:
@@ -196,7 +195,7 @@ def test_a_model_with_errors_is_shown_without_values(tmp_path: Path) -> None:
     source.write_text("input: [7, 5]\nlayers:\n  - Dense: 3\n  - Conv2D: {filters: 4, kernel_size: 3}\n  - Dens: 3\n")
 
     def page(*options: str) -> Any:
-        return CliRunner().invoke(program, ["page", str(source), *options], prog_name="layerexplain")
+        return invoke("page", source, *options)
 
     without = page()
     assert without.exit_code == 1 and without.stderr.count("layerexplain: error: ") == 2

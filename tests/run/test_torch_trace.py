@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from tests.support.commands import invoke
 from tests.support.safetensors_files import safetensors_bytes
 from tests.support.torch_programs import HEAD, PROGRAMS
 
@@ -26,10 +25,6 @@ class Net(nn.Module):
     def forward(self, x):
         return self.block(x) * self.scale + torch.tensor([2.0, 3.0, 5.0])
 """
-
-
-def run(*arguments: str, input: str | None = None) -> Result:
-    return CliRunner().invoke(program, arguments, input=input)
 
 
 @pytest.fixture
@@ -55,9 +50,9 @@ def test_values_are_those_of_the_weights_of_a_file(net: tuple[Path, dict[str, An
 def test_the_command_takes_sizes_and_a_file_of_weights(net: tuple[Path, dict[str, Any], Path]) -> None:
     source, stored, weights = net
     given = ["trace", str(source), "--size", "5", "--input", "ones", "--weights", str(weights)]
-    found = run(*given, "block.0", "--at", "0,1", "--format", "json").output
+    found = invoke(*given, "block.0", "--at", "0,1", "--format", "json").output
     assert f"{float(stored['block.0.weight'][1].sum() + stored['block.0.bias'][1]):.4f}"[:-1] in found
-    assert "weights of the file" in run(*given).output
+    assert "weights of the file" in invoke(*given).output
 
 
 @pytest.mark.parametrize(
@@ -81,7 +76,7 @@ def test_a_file_without_the_weights_is_refused(
 
 
 def test_what_is_not_known_of_the_input_or_the_program_is_said(tmp_path: Path) -> None:
-    given = run("trace", "-", input=CODE.replace("nn.Linear(5, 3), ", ""))
+    given = invoke("trace", "-", input=CODE.replace("nn.Linear(5, 3), ", ""))
     assert given.exit_code == 1
     assert "the shape of the input 'x' is unknown; give it with --input x=SHAPE" in given.output
     with pytest.raises(LayerExplainError, match=r"parts of the code are unknown, .*: line \d+: "):
@@ -137,7 +132,7 @@ class Net(nn.Module):
 """
     traced = layerexplain.trace(code.encode(), np.ones((7, 2, 5), "float32"))
     assert [one.shape for one in traced.outputs] == [(7, 2, 3), (1, 2, 3)]
-    shown = run("trace", "-", "--size", "7,5", "--batch", "2", "--format", "json", input=code)
+    shown = invoke("trace", "-", "--size", "7,5", "--batch", "2", "--format", "json", input=code)
     assert '"shape": [7, 2, 5]' in shown.output
 
 
@@ -262,8 +257,8 @@ def test_the_size_that_is_proposed_is_one_that_the_model_takes(features: int, tm
     """Two convolutions of 3 and a pooling of 2 make (28 - 2) // 2 - 2 = 11 of 28, 13 of 32 and 109 of 224."""
     file = tmp_path / "net.py"
     file.write_text(CONVOLUTIONS.replace("FEATURES", str(features)))
-    proposed = run("trace", str(file)).stderr.rpartition("--input x=")[2].strip()
+    proposed = invoke("trace", str(file)).stderr.rpartition("--input x=")[2].strip()
     if features == 5:
         assert proposed == "3,SIZE_1,SIZE_2"
     else:
-        assert run("trace", str(file), "--input", f"x={proposed}").exit_code == 0
+        assert invoke("trace", str(file), "--input", f"x={proposed}").exit_code == 0

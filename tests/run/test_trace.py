@@ -8,18 +8,18 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.run.arrays import npz_key
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -91,8 +91,7 @@ OPAQUE = {
 }  # fmt: skip
 
 
-def run(*arguments: str | Path | int, input: bytes | None = None) -> Result:
-    return CliRunner().invoke(program, ["trace", *map(str, arguments)], input=input)
+run = partial(invoke, "trace")
 
 
 def fine(*arguments: str | Path | int, input: bytes | None = None) -> str:

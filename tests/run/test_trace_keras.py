@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.oracle.keras_model import draw_weights
 from layerexplain.run.trace import Trace
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.keras
@@ -108,7 +107,7 @@ def test_code_in_a_file_is_never_run(tmp_path: Path) -> None:
 
 
 def element(*arguments: str | Path) -> Any:
-    result = CliRunner().invoke(program, ["trace", *map(str, arguments), "--keras", "--format", "json"])
+    result = invoke("trace", *arguments, "--keras", "--format", "json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

@@ -15,14 +15,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from click.testing import CliRunner
 
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
 
-from layerexplain.cli.main import program
 from layerexplain.errors import without_passwords
 from layerexplain.sources.names import Remote
 from tests.support.served import Server, serving
@@ -207,7 +206,7 @@ def said_of(url: str, good: str, folder: Path, command: str) -> str:
     arguments = [one.format(**given) for one in COMMANDS[command]]
     if not command.startswith("a") and command not in ("layer", "completion"):
         arguments += ["--timeout", "0.3", "--retries", "0"]
-    result = CliRunner().invoke(program, arguments, prog_name="layerexplain")
+    result = invoke(*arguments)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code in (0, 1, 2) and "Traceback" not in result.output and "a bug" not in result.output
     written = [file for file in folder.rglob("*") if file.is_file()]
@@ -284,6 +283,6 @@ def test_what_an_error_quotes_of_a_file_has_no_password(tmp_path: Path) -> None:
         spec = tmp_path / "m.yaml"
         spec.write_text(f"input: [3]\nlayers:\n  - Dense: {{units: 4, activation: '{scheme}u:wombat@h/x'}}\n")
         for arguments in (["summary"], ["summary", "--format", "csv"], ["check"], ["check", "--format", "json"]):
-            result = CliRunner().invoke(program, [*arguments, str(spec)], prog_name="layerexplain")
+            result = invoke(*arguments, spec)
             assert "activation" in result.output or "csv" in arguments
             assert "wombat" not in result.output, (scheme, result.output)

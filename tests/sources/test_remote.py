@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
 
 from layerexplain import api
-from layerexplain.cli.main import program
 from layerexplain.sources.names import Reach, Remote
 from tests.support.faults import failure_of_url
 from tests.support.served import Server, serving
@@ -42,7 +41,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """The exit code, what is printed, and what is told of faults."""
-    result = CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
+    result = invoke(*arguments)
     return result.exit_code, result.stdout, result.stderr
 
 

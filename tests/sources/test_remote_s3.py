@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 pytest.importorskip("s3fs", reason="s3fs is not installed")
@@ -20,7 +20,6 @@ import s3fs
 from moto.s3.models import FakeKey, s3_backends
 from moto.server import ThreadedMotoServer
 
-from layerexplain.cli.main import program
 from layerexplain.sources.listing import describe, find_sources
 from layerexplain.sources.names import Reach
 from tests.support.faults import failure_of_url
@@ -126,7 +125,7 @@ def wire(bucket: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
+    result = invoke(*arguments)
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
 from layerexplain import api
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.sources.listing import describe, find_sources
+from tests.support.commands import invoke
 from tests.support.paths import ROOT, TESTS
 from tests.support.served import Server, serving
 
@@ -57,7 +56,7 @@ def zoo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Zoo]:
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
+    result = invoke(*arguments)
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -18,14 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import SpecError
 from layerexplain.viewer.server import MOST_BYTES, Shown, State, Viewer
 from tests.support import browser
 from tests.support.browser import MOST_WAIT
+from tests.support.commands import invoke
 
 SPEC = "input: [5]\nlayers:\n  - Dense: {units: 3, name: first}\n  - Dense: {units: 2, name: second}\n"
 BROKEN = SPEC.replace("Dense", "Dens", 1)
@@ -282,7 +281,7 @@ def test_what_the_command_makes_and_opens(
         return ""
 
     monkeypatch.setattr("layerexplain.api.page", page)
-    result = CliRunner().invoke(program, ["view", str(spec), "--no-fold", *options])
+    result = invoke("view", spec, "--no-fold", *options)
     assert result.exit_code == 0, result.output
     assert [(one["gradient"], one["fold"]) for one in asked] == [("--gradient" in options, False)]
     assert addresses == opened

@@ -5,22 +5,22 @@ import io
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from layerexplain.api import explain
-from layerexplain.cli.main import program
 from layerexplain.conversions.config import to_config
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
 from layerexplain.report.weight_table import WeightRow, list_weights
+from tests.support.commands import invoke
 from tests.support.h5_files import archive, array, classes, h5_bytes
 from tests.support.paths import ROOT
 from tests.support.sparse_models import legacy_h5
@@ -29,10 +29,7 @@ SAMPLES = ROOT / "sample_models"
 SCHEMA = json.loads((ROOT / "docs" / "weights.schema.json").read_text("utf-8"))
 
 
-def run(*arguments: str | Path, input: bytes | None = None) -> Result:
-    return CliRunner().invoke(
-        program, ["weights", *map(str, arguments)], prog_name="layerexplain", input=input, catch_exceptions=False
-    )
+run = partial(invoke, "weights")
 
 
 def faults(value: Any, definition: str | None = None) -> list[str]:

@@ -1,22 +1,19 @@
 """What a question states and asks beside its code: shapes of data without a name, printed modules with an input, numbers
 of a model that is not the main one, ids that a program makes. PyTorch counts, and says what it refuses."""
 
-import io
 import random
 import re
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.frontends.code.reader import read_code
+from tests.support.commands import invoke
 
 HEAD = "import torch\nimport torch.nn as nn\n"
 
 
 def explained(text: str) -> str:
-    pipe = io.BufferedReader(io.BytesIO(text.encode()))  # type: ignore[arg-type]
-    return CliRunner().invoke(program, ["explain", "-"], prog_name="layerexplain", input=pipe).output  # type: ignore[arg-type]
+    return invoke("explain", "-", input=text).output
 
 
 @pytest.mark.parametrize("name", ("X", "x_train", "train_X", "data", "inputs"))
@@ -34,7 +31,6 @@ def test_the_shape_of_a_parameter_is_not_what_a_text_says_of_the_data() -> None:
 
 @pytest.mark.torch
 def test_a_printed_module_runs_in_its_order_on_an_input_that_the_text_states() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
     from torch import nn
 
@@ -61,7 +57,6 @@ def test_a_printed_module_runs_in_its_order_on_an_input_that_the_text_states() -
 
 @pytest.mark.torch
 def test_a_number_of_another_model_is_answered_by_that_model() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
 
     for hidden, given in ((23, 7), (29, 5)):
@@ -85,7 +80,6 @@ def test_a_number_of_another_model_is_answered_by_that_model() -> None:
 
 @pytest.mark.torch
 def test_ids_that_forward_makes_are_refused_where_pytorch_refuses_them() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     draw = random.Random(3)
     refused = 0
     for _ in range(24):
@@ -113,7 +107,6 @@ def test_ids_that_forward_makes_are_refused_where_pytorch_refuses_them() -> None
 
 @pytest.mark.torch
 def test_an_error_of_memory_names_the_largest_outputs_with_the_bytes_that_pytorch_takes() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
 
     code = (

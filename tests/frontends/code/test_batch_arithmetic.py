@@ -275,7 +275,6 @@ model = Net()
 
 @pytest.mark.torch
 def test_a_model_whose_batch_is_a_multiple_of_three_is_run_on_so_many_examples(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     path = tmp_path / "net.py"
     path.write_text(IN_THIRDS)
     model = read(str(path))

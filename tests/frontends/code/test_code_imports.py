@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 LAYOUTS: dict[str, tuple[dict[str, str], str, str]] = {
     "a module beside it": ({"config.py": "UNITS = 7\n"}, "train.py", "from config import UNITS"),
@@ -49,9 +49,7 @@ def made(folder: Path, files: dict[str, str]) -> None:
 
 
 def summary(path: Path, *options: str) -> Result:
-    return CliRunner().invoke(
-        program, ["summary", str(path), "--format", "json", *options], prog_name="layerexplain", catch_exceptions=False
-    )
+    return invoke("summary", path, "--format", "json", *options)
 
 
 def as_python(folder: Path, path: str, statement: str) -> str:
@@ -112,7 +110,7 @@ def test_files_that_the_code_imports_are_named(tmp_path: Path) -> None:
     words = "the code imports config.py, own/names.py; this report may use values from there"
     report = json.loads(summary(tmp_path / "train.py").stdout)
     assert [note["message"] for note in report["notes"] if note["code"] == "imports"] == [words]
-    shown = CliRunner().invoke(program, ["explain", str(tmp_path / "train.py"), "--width", "200"]).stdout
+    shown = invoke("explain", tmp_path / "train.py", "--width", "200").stdout
     assert "password" in shown and words in shown
 
 

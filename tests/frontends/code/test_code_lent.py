@@ -4,11 +4,10 @@ code in it is the oracle."""
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from tests.support.commands import invoke
 
 MINE = """import keras
 
@@ -110,10 +109,10 @@ def test_the_command_finds_it_and_names_the_file(mine: Path, tmp_path: Path) -> 
         "import keras\nfrom lib.parts import Twice\ndef build(n):\n    return keras.Sequential([keras.Input((4,)), Twice(n)])\n"
     )
     source = f"{path}:build"
-    run = CliRunner().invoke(program, ["summary", source, "--set", "n=3", "--code", str(mine)])
+    run = invoke("summary", source, "--set", "n=3", "--code", mine)
     assert run.exit_code == 0, run.output
     assert "(None, 3)" in run.output and "15" in run.output
-    wrong = CliRunner().invoke(program, ["summary", source, "--set", "n=-3", "--code", str(mine)])
+    wrong = invoke("summary", source, "--set", "n=-3", "--code", mine)
     assert wrong.exit_code == 1
     assert "mine.py:6" in wrong.stderr
 

@@ -1,14 +1,13 @@
 """The questions that this project began with, as the code that stands in them: pasted, each gets its explanation, and what
 the code leaves open is named with the option that gives it."""
 
-import io
 import json
 import re
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.paths import ROOT
 
 SAMPLE = ROOT / "sample_models/question.txt"
@@ -76,8 +75,7 @@ QUESTIONS = {
 
 
 def run(*arguments: str, code: str) -> Result:
-    pipe = io.BufferedReader(io.BytesIO(code.encode()))  # type: ignore[arg-type]  # bytes are looked at before they are read
-    return CliRunner().invoke(program, arguments, prog_name="layerexplain", input=pipe, catch_exceptions=False)  # type: ignore[arg-type]
+    return invoke(*arguments, input=code)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.frontends.code.library.keras_framework import keras_folder
 from layerexplain.frontends.code.sources import package_folder
 from layerexplain.frontends.own_layers import read_own_layers
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Spec
+from tests.support.commands import invoke
 from tests.support.paths import TESTS
 
 DATA = TESTS / "data"
@@ -119,7 +118,7 @@ def test_links_and_what_is_no_package_are_not_followed(folder: Path, tmp_path: P
     assert "Secret" not in set(read_own_layers(folder))
     spec = tmp_path / "m.yaml"
     spec.write_text("input: [3]\nlayers:\n  - Gate: {units: 5}\n")
-    made = CliRunner().invoke(program, ["summary", str(spec), "--code", str(folder)])
+    made = invoke("summary", spec, "--code", folder)
     assert made.exit_code == 0 and "gated + 0.25" in made.output, made.output
-    made = CliRunner().invoke(program, ["summary", str(spec), "--code", "no_such_package_of_mine"])
+    made = invoke("summary", spec, "--code", "no_such_package_of_mine")
     assert made.exit_code == 1 and "or an installed package" in made.output

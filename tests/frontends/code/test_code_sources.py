@@ -6,17 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 import layerexplain
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.large_programs import MOST_CALLS
 from tests.support.steps import at_most
-
-
-def run(*arguments: str, input: str = "") -> Result:
-    return CliRunner().invoke(program, arguments, prog_name="layerexplain", input=input, catch_exceptions=False)
-
 
 TWO = """import keras
 from keras import layers
@@ -39,7 +33,7 @@ def two(tmp_path: Path) -> str:
 
 
 def told(source: str, *options: str) -> dict:
-    result = run("summary", source, "--format", "json", *options)
+    result = invoke("summary", source, "--format", "json", *options)
     assert (result.exit_code, result.stderr) == (0, "")
     return json.loads(result.stdout)
 
@@ -66,9 +60,9 @@ def test_all_models_of_a_file_in_order(two: str) -> None:
     assert [one["model"]["name"] for one in told(two, "--all-models")] == ["made", "decoder"]
     main = layerexplain.explain(two).model_name
     for command in ("summary", "check", "weights", "explain"):
-        shown = run(command, two).stdout
+        shown = invoke(command, two).stdout
         assert shown.splitlines()[0].startswith(f"{main} · ") and shown.count("other model here") == 1
-    listed = run("summary", two, "--list").stdout.splitlines()
+    listed = invoke("summary", two, "--list").stdout.splitlines()
     assert [line.split("  ")[0] for line in listed] == [f"{two}:encoder", f"{two}:decoder"]
 
 
@@ -78,7 +72,7 @@ def test_each_row_has_its_line(two: str) -> None:
 
 
 def test_a_name_that_there_is_not(two: str) -> None:
-    result = run("summary", f"{two}:encodr")
+    result = invoke("summary", f"{two}:encodr")
     assert result.exit_code == 1
     assert result.stderr == f"layerexplain: error: {two}: has no 'encodr'; did you mean 'encoder'?\n"
 
@@ -94,14 +88,14 @@ def test_a_name_that_there_is_not(two: str) -> None:
     ],
 )
 def test_a_layer_of_one_of_several_models(two: str, patterns: list, shown: list, error: str | None) -> None:
-    result = run("explain", two, *patterns)
+    result = invoke("explain", two, *patterns)
     assert result.stderr == (f"layerexplain: error: {two}: {error}\n" if error else "")
     assert result.exit_code == (1 if error else 0)
     assert [line.split(" ")[0] for line in result.stdout.splitlines() if " · Dense" in line] == shown
 
 
 def test_what_is_set_holds_for_each_of_several_models(two: str) -> None:
-    shown = run("explain", two, "dense", "--set", "N=50").stdout
+    shown = invoke("explain", two, "dense", "--set", "N=50").stdout
     assert "(None, 16) → (None, 50)" in shown
     code = "m = Sequential([Input((4,)), Dense(units)])"
     words = {"explain": "(None, 4) → (None, 3)", "check": "nothing found"}
@@ -143,7 +137,7 @@ OPEN = {
 
 def test_formulas_are_shown_of_layers_whose_shapes_are_open() -> None:
     code = "m = Sequential([Conv2D(8, 3, activation='relu'), Flatten(), Dense(n, activation='softmax'), LSTM(4)])"
-    result = run("summary", "-", "--format", "json", input=code)
+    result = invoke("summary", "-", "--format", "json", input=code)
     told = {row["type"]: (row["operation"], row["params"]) for row in json.loads(result.stdout)["layers"]}
     assert told["Conv2D"] == ("3×3 conv, 8 filters, relu", None)
     assert told["Flatten"] == ("Flatten(x)", None)  # its formula has the sizes in it
@@ -202,7 +196,7 @@ def test_no_program_takes_many_calls(name: str, tmp_path: Path, small_bounds: No
     path = tmp_path / "bomb.py"
     path.write_text(BOMBS[name] + "\nmodel = Sequential([Input((4,)), Dense(3)])\n")
     with at_most(MOST_CALLS):
-        assert run("summary", str(path)).exit_code in (0, 1)
+        assert invoke("summary", str(path)).exit_code in (0, 1)
 
 
 OWN = """import keras
@@ -220,7 +214,7 @@ model.build((None, 7))
 def test_the_call_of_a_class_runs_on_inputs_that_no_layer_makes(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(OWN)
-    result = run("trace", str(path), "--format", "json", "--batch", "3")
+    result = invoke("trace", str(path), "--format", "json", "--batch", "3")
     rows = {row["layer"]: row["shape"] for row in json.loads(result.stdout)["layers"]}
     assert rows == {"tokens": [3, 7], "dense": [3, 5], "add": [3, 5]}
 
@@ -236,7 +230,7 @@ def test_a_module_imports_from_the_folder_of_the_program(tmp_path: Path) -> None
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    report = json.loads(run("summary", str(tmp_path / "train.py"), "--format", "json").stdout)
+    report = json.loads(invoke("summary", str(tmp_path / "train.py"), "--format", "json").stdout)
     assert (report["model"]["grade"], [row["type"] for row in report["layers"][1:]]) == ("complete", ["Gate", "Dense"])
 
 
@@ -252,8 +246,8 @@ def test_an_input_that_is_given_closes_what_hangs_on_it_alone(tmp_path: Path) ->
         "        self.head = layers.Dense(3)\n    def call(self, x):\n        return self.head(self.places(x))\n"
         "model = Net()\n"
     )
-    asked = json.loads(run("summary", str(path), "--format", "json").stdout)
-    given = json.loads(run("summary", str(path), "--input", "7,5", "--format", "json").stdout)
+    asked = json.loads(invoke("summary", str(path), "--format", "json").stdout)
+    given = json.loads(invoke("summary", str(path), "--input", "7,5", "--format", "json").stdout)
     assert [note["message"] for note in asked["notes"] if note["code"] == "open"] == [
         "line 16: the input of Net has no shape in the code; give it with --input"
     ]

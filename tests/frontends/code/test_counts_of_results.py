@@ -37,7 +37,6 @@ def test_names_for_the_results_of_a_layer_of_keras(layer: str) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("cell", ("LSTM", "GRU", "RNN"))
 def test_names_for_the_results_of_a_module_of_pytorch(cell: str) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     head = f"import torch\nimport torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.rnn = nn.{cell}(3, 7)\n"
     wrong = f"{head}    def forward(self, x):\n        y, h, c = self.rnn(x)\n        return y\nNet()(torch.ones(5, 2, 3))\n"
     with pytest.raises(ValueError, match="unpack"):

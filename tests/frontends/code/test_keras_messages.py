@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.frontends.code.pasted_errors import message_of
+from tests.support.commands import invoke
 
 
 class Row(NamedTuple):
@@ -159,7 +158,7 @@ def test_an_error_beside_its_code_is_a_finding_with_its_line(
     (finding,) = layerexplain.check(text.encode()).findings
     assert finding.message.startswith("the pasted error says that ")
     assert finding.layer == place[0] and (place[1] is None or finding.line is not None)
-    shown = CliRunner().invoke(program, ["explain", "-"], input=text)
+    shown = invoke("explain", "-", input=text)
     assert "the pasted error says" in shown.stderr
 
 
@@ -168,9 +167,7 @@ def test_an_error_is_one_of_the_last_model_that_the_code_makes() -> None:
     error = "ValueError: Graph disconnected: cannot obtain value for tensor"
     for output, said in {"y": "the outputs depend on", "Dense(3)(z)": "the pasted error says"}.items():
         text = f"{error}\n\n{code.format(output)}"
-        first, last = (
-            CliRunner().invoke(program, ["check", "--", f"-:{name}"], input=text).stdout for name in ("first", "last")
-        )
+        first, last = (invoke("check", "--", f"-:{name}", input=text).stdout for name in ("first", "last"))
         assert "nothing found" in first and said in last
 
 

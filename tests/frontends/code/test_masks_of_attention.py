@@ -28,7 +28,6 @@ def refused_by_pytorch(code: str) -> bool:
 @pytest.mark.torch
 @pytest.mark.parametrize("form", FORMS)
 def test_masks_are_taken_as_pytorch_takes_them_and_what_is_proposed_works(form: str) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     draw = random.Random(form)
     tensors, padding, pairs = FORMS[form]
     seen = set()

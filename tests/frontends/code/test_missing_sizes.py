@@ -272,7 +272,6 @@ y = model(torch.zeros(2, 9, dim))
 
 @pytest.mark.torch
 def test_the_number_of_heads_divides_the_width_as_pytorch_has_it() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     report = layerexplain.explain(HEADS.encode(), detail=False)
     assert [(size.name, size.takes) for size in report.sizes] == [("dim", "any"), ("heads", "a divisor of dim")]
     assert "dim % heads == 0" in report.sizes[1].conditions

@@ -1,24 +1,21 @@
 """Values that code leaves open: what is explained until they are given, and the line that gives them all."""
 
-import io
 import json
 import shlex
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from layerexplain import api
-from layerexplain.cli.main import program
 from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
+from tests.support.commands import invoke
 
 IMPORTS = "import keras\nfrom keras import layers, losses, optimizers, regularizers\n"
 
 
 def piped(code: str, *command: str) -> Any:
-    pipe: Any = io.BufferedReader(io.BytesIO((IMPORTS + code).encode()))  # type: ignore[arg-type]  # looked at, then read
-    result = CliRunner().invoke(program, [command[0], "-", *command[1:]], input=pipe, catch_exceptions=False)
+    result = invoke(command[0], "-", *command[1:], input=IMPORTS + code)
     assert result.exit_code == 0, result.output
     return result
 
@@ -106,7 +103,7 @@ def test_no_number_stands_for_what_is_called_with_arguments() -> None:
     "text", ["f(3)=4", "f(a=1)=4", "x[0]=4", "1+1=2", "len(=3", "=4", "a b=4", "len(x, y)=3", "'x'=3"]
 )
 def test_what_no_option_can_name_is_refused(text: str) -> None:
-    result = CliRunner().invoke(program, ["summary", "-", "--set", text], input="")
+    result = invoke("summary", "-", "--set", text, input="")
     assert result.exit_code == 2 and f"'{text}' is not of the form NAME=VALUE" in " ".join(result.output.split())
 
 
@@ -132,7 +129,7 @@ TORCH = (
 def test_a_file_of_several_models_of_pytorch_is_one_answer_for_each(command: str, tmp_path: Any) -> None:
     file = tmp_path / "nets.py"
     file.write_text(TORCH.format("Small", 3) + TORCH.format("Large", 7))
-    result = CliRunner().invoke(program, [command, "--all-models", str(file)], catch_exceptions=False)
+    result = invoke(command, "--all-models", file)
     assert result.exit_code == 0, result.output
     assert [line.partition(" ")[0] for line in result.stdout.splitlines() if "nets.py (code)" in line] == [
         "Small",
@@ -141,8 +138,7 @@ def test_a_file_of_several_models_of_pytorch_is_one_answer_for_each(command: str
 
 
 def test_of_several_models_of_pytorch_in_a_paste_the_last_is_explained() -> None:
-    pipe: Any = io.BufferedReader(io.BytesIO((TORCH.format("Small", 3) + TORCH.format("Large", 7)).encode()))  # type: ignore[arg-type]
-    result = CliRunner().invoke(program, ["explain", "-"], input=pipe, catch_exceptions=False)
+    result = invoke("explain", "-", input=TORCH.format("Small", 3) + TORCH.format("Large", 7))
     assert result.stdout.startswith("Large · ") and "1 other model here: Small; name one: -- -:Small" in result.stdout
 
 

@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
@@ -22,6 +20,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.oracle.keras_model import draw_weights
+from tests.support.commands import invoke
 from tests.support.paths import TESTS
 
 CODE = TESTS / "data" / "own_layers.py"
@@ -209,19 +208,19 @@ def test_the_command_line_reads_code(tmp_path: Path) -> None:
     spec = tmp_path / "m.yaml"
     spec.write_text("input: [5, 8]\nlayers:\n  - Heads: 2\n  - RMSNorm\n  - Gate: {units: 3, scal: 2}\n")
     words = ["summary", str(spec), "--code", str(CODE)]
-    made = CliRunner().invoke(program, words)
+    made = invoke(*words)
     assert "Gate has no argument 'scal', did you mean 'scale'?" in made.output
     spec.write_text(spec.read_text().replace(", scal: 2", ""))
-    made = CliRunner().invoke(program, words)
+    made = invoke(*words)
     assert made.exit_code == 0, made.output
     assert re.search(r"gate +Gate .*\(None, 5, 3\) +27", made.output), made.output
     bad = tmp_path / "bad.py"
     bad.write_text("import keras\nclass A(keras.layers.Layer):\n    def call(self, x:\n        return x\n")
-    made = CliRunner().invoke(program, ["summary", str(spec), "--code", str(bad)])
+    made = invoke("summary", spec, "--code", bad)
     assert made.exit_code == 1 and "bad.py:3" in made.output
     empty = tmp_path / "empty.py"
     empty.write_text("import keras\nx = 3\n")
-    made = CliRunner().invoke(program, ["summary", str(spec), "--code", str(empty)])
+    made = invoke("summary", spec, "--code", empty)
     assert made.exit_code == 1 and "defines no layer" in made.output
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program
 from layerexplain.frontends.code.messages import MESSAGES
 from layerexplain.frontends.code.pasted_errors import message_of
 from scripts.wrong_programs import raised
+from tests.support.commands import invoke
 
 TABLE: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "wrong_programs.json").read_text())
 IDS = [f"{row['framework']}: {row['kind']}: {row['message'][:50]}" for row in TABLE]
@@ -69,7 +68,7 @@ def test_explain_shows_what_check_calls_breaking_or_wrong_and_each_once(row: dic
     pasted.write_text(f"{row['error']}: {row['message']}\n\n```python\n{row['program']}```\n")
     found = layerexplain.check(pasted).findings
     severe = [one.message for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
-    shown = CliRunner().invoke(program, ["explain", str(pasted)])
+    shown = invoke("explain", pasted)
     text = " ".join((shown.stdout + shown.stderr).split())
     assert severe and [text.count(" ".join(one.split())) for one in severe[:3]] == [1] * len(severe[:3])
 
@@ -77,7 +76,7 @@ def test_explain_shows_what_check_calls_breaking_or_wrong_and_each_once(row: dic
 @pytest.mark.parametrize("row", TABLE[::9], ids=IDS[::9])
 def test_of_an_error_alone_the_answer_is_explained(row: dict[str, Any]) -> None:
     text = f"{row['error']}: {row['message']}\n"
-    shown = CliRunner().invoke(program, ["explain", "-"], input=text)
+    shown = invoke("explain", "-", input=text)
     (answer,) = layerexplain.check(text.encode()).findings
     assert shown.exit_code == 1 and not shown.stderr
     assert answer.message in " ".join(shown.stdout.split()) and "0 layers" not in shown.stdout
@@ -144,7 +143,6 @@ CURED = [
 @pytest.mark.parametrize("row", CURED, ids=lambda row: row["message"][:60])
 def test_a_program_with_its_cure_runs(row: dict[str, Any]) -> None:
     """Each proposed argument is the first of its module."""
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     message = "".join([one.message for one in layerexplain.check(row["program"].encode()).findings[:1]])
     found = re.search(
         r"write (in_features|in_channels|num_features|input_size)=(\d+)((?:,? and (?:then )?\w+=\d+ in '\w+')*)",
@@ -224,7 +222,6 @@ BROKEN = [
 @pytest.mark.parametrize(("part", "broken", "cure"), BROKEN)
 def test_one_broken_line_is_named_with_a_cure_that_runs(part: str, broken: str, cure: str) -> None:
     """PyTorch raises on the broken program and runs the one with the line that is proposed."""
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     program_text = NET.format(**{**RIGHT, part: broken})
     failed = raised(program_text, {})
     assert failed is not None

@@ -58,7 +58,6 @@ def test_a_program_of_keras_is_read_as_it_runs(name: str) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("name", TORCH)
 def test_a_program_of_pytorch_is_read_as_it_runs(name: str) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     code = f"import torch\nfrom torch import nn\nimport torch.nn.functional as F\n{TORCH[name]}\n"
     names: dict[str, object] = {}
     exec(code, names)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 from tests.support.paths import TESTS
 
 PRELUDE = "import keras\nimport tensorflow as tf\nfrom keras import layers, ops\nimport numpy as np\n"
@@ -29,7 +28,7 @@ SOUND = dict(re.findall(r"^### (.*?)\n(.*?)(?=^### |\Z)", (TESTS / "data/code/so
 def error_of(code: str, folder: Path) -> tuple[str, list[str]]:
     path = folder / "refused.py"
     path.write_text(code)
-    result = CliRunner().invoke(program, ["summary", str(path)], prog_name="layerexplain", catch_exceptions=False)
+    result = invoke("summary", path)
     return str(path), result.stderr.splitlines()
 
 

@@ -83,7 +83,6 @@ def test_a_batch_has_the_shape_of_its_examples(data: str, shape: tuple[int, ...]
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("data", "shape"), CASES, ids=[one[0][-70:] for one in CASES])
 def test_the_shapes_and_counts_are_those_of_pytorch(data: str, shape: tuple[int, ...]) -> None:
-    pytest.importorskip("torch")
     pytest.importorskip("torchvision")
     namespace: dict[str, Any] = {}
     code = _program(data)

@@ -92,7 +92,6 @@ def test_frozen_parameters_are_not_counted_as_trainable(name: str) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ROWS)
 def test_as_many_are_trainable_as_in_pytorch(name: str) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     inside, outside, _, trainable = ROWS[name]
     said = io.StringIO()
     with redirect_stdout(said):
@@ -130,7 +129,6 @@ net(torch.zeros(2, 11))
 
 @pytest.mark.torch
 def test_weights_that_a_module_has_not_are_none() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     names: dict[str, Any] = {}
     exec(WITHOUT, names)
     outputs = layerexplain.explain(WITHOUT.encode()).outputs

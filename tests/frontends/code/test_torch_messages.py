@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.frontends.code.reader import read_code
+from tests.support.commands import invoke
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 
@@ -139,7 +138,7 @@ WORDS = [row.message[:40] for row in ROWS]
 @pytest.mark.parametrize("row", ROWS, ids=WORDS)
 def test_a_pasted_error_is_explained_with_the_line_and_the_cure(row: Row) -> None:
     message = row.message.replace("\n", " ")
-    output = CliRunner().invoke(program, ["check", "-"], input=f"RuntimeError: {message}\n{HEAD}{row.code}").output
+    output = invoke("check", "-", input=f"RuntimeError: {message}\n{HEAD}{row.code}").output
     assert "breaks" in output
     for part in row.said:
         assert part in output, output

@@ -73,7 +73,6 @@ def test_weights_behind_no_grad_get_no_gradient(name: str) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ROWS)
 def test_the_same_weights_get_no_gradient_in_pytorch(name: str) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     forward, still = ROWS[name]
     names: dict[str, Any] = {}
     exec(NET.format(forward=forward), names)

@@ -119,7 +119,6 @@ def test_modules_are_read_as_often_as_they_are_called(name: str) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ROWS)
 def test_pytorch_says_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     (tmp_path / "program_of_this_row.py").write_text(HEAD + ROWS[name] + 2 * CALLS)
     monkeypatch.syspath_prepend(tmp_path)
     program = importlib.import_module("program_of_this_row")  # a ScriptModule looks for its source

@@ -7,10 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.frontends.code.reader import read_code
+from tests.support.commands import invoke
 from tests.support.paths import TESTS
 
 HEAD, LINES = re.findall(
@@ -24,13 +23,7 @@ AT_FIT = ("m.compile('adam', 'msee')", "m.compile('adam', 'mse', metrics=['accur
 @pytest.mark.parametrize("line", ROWS)
 def test_a_wrong_line_has_its_column_and_its_words(line: str) -> None:
     model = line[0] if line[:2] in ("f.", "f(", "c.") else "m"
-    result = CliRunner().invoke(
-        program,
-        ["summary", "--", f"-:{model}"],
-        input=f"{HEAD}{line}\n",
-        prog_name="layerexplain",
-        catch_exceptions=False,
-    )
+    result = invoke("summary", "--", f"-:{model}", input=f"{HEAD}{line}\n")
     place = f"{HEAD.count(chr(10)) + 1}:"
     errors = [one.partition("<stdin>")[2] for one in result.stderr.splitlines()]
     assert [re.sub(rf"^:(?:[mfc]:)?{place}", "  ", one) for one in errors] == [ROWS[line]]

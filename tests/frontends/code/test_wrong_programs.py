@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
+from tests.support.commands import invoke
 
 OWN = """class L(layers.Layer):
     def __init__(self, n):
@@ -46,7 +45,7 @@ SYNTAX = {
 def check(code: str, line: int, parts: list[str], folder: Path) -> None:
     path = folder / "wrong.py"
     path.write_text(code)
-    result = CliRunner().invoke(program, ["summary", str(path)], prog_name="layerexplain", catch_exceptions=False)
+    result = invoke("summary", path)
     assert result.exit_code == 1
     assert re.match(rf"layerexplain: error: {path}:{line}:\d+: ", result.stderr)
     assert result.stderr.count("\n") == 1
@@ -95,7 +94,7 @@ POINTED = {
 
 
 def place_of(code: str) -> tuple[str, str, str]:
-    result = CliRunner().invoke(program, ["summary", "-"], input=code.replace("«", ""), prog_name="layerexplain")
+    result = invoke("summary", "-", input=code.replace("«", ""))
     found = re.match(r"layerexplain: error: (.*):(\d+):(\d+): ", result.stderr)
     assert found is not None, result.stderr
     return found[1], found[2], found[3]
@@ -115,10 +114,10 @@ def test_in_a_notebook_the_place_is_that_in_the_cell() -> None:
         "%matplotlib inline\nm = Sequential([Input((4,)), Dense(3, act=1), Conv2D(3, 3)])",
     ]
     document = {"cells": [{"cell_type": "code", "source": cell} for cell in cells], "nbformat": 4}
-    result = CliRunner().invoke(program, ["summary", "-"], input=json.dumps(document), prog_name="layerexplain")
+    result = invoke("summary", "-", input=json.dumps(document))
     places = [line.split(": ")[2] for line in result.stderr.splitlines()]
     assert places == ["<stdin>:cell 2:2:39", "<stdin>:cell 2:2:47"]
-    rows = CliRunner().invoke(program, ["summary", "-", "--columns", "place"], input=json.dumps(document)).stdout
+    rows = invoke("summary", "-", "--columns", "place", input=json.dumps(document)).stdout
     assert "cell 2:2" in rows
 
 
@@ -126,7 +125,7 @@ def test_a_fault_in_a_module_beside_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "blocks.py").write_text("from keras.layers import *\n\ndef block(x):\n    return Conv2D(3, 7)(x)\n")
     main = tmp_path / "main.py"
     main.write_text("from keras import *\nfrom blocks import block\ni = Input((5, 5, 3))\nm = Model(i, block(i))\n")
-    result = CliRunner().invoke(program, ["summary", str(main)], prog_name="layerexplain")
+    result = invoke("summary", main)
     assert re.match(r"layerexplain: error: \S*blocks\.py:4:12: layer 'conv2d': ", result.stderr), result.stderr
     assert "called from main.py:4" in result.stderr
 
@@ -144,7 +143,7 @@ def test_an_error_in_a_helper_names_where_it_is_called_from(name: str, tmp_path:
     code, lines = CHAINS[name]
     path = tmp_path / "wrong.py"
     path.write_text(code)
-    result = CliRunner().invoke(program, ["summary", str(path)], prog_name="layerexplain", catch_exceptions=False)
+    result = invoke("summary", path)
     assert result.exit_code == 1
     assert "; called from " + ", ".join(f"wrong.py:{line}" for line in lines) in result.stderr
     assert "complete" not in result.stdout

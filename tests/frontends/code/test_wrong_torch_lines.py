@@ -107,7 +107,6 @@ def calls_with_masks() -> list[str]:
 @pytest.mark.torch
 @pytest.mark.parametrize("program", calls_with_masks())
 def test_a_mask_is_checked_where_pytorch_reads_it(program: str) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     program = f"import torch\nimport torch.nn as nn\n{program}"
     found = [one for one in layerexplain.check(program.encode()).findings if one.severity == "breaks"]
     assert bool(found) == (raised(program, {}) is not None), [one.message for one in found]
@@ -116,7 +115,6 @@ def test_a_mask_is_checked_where_pytorch_reads_it(program: str) -> None:
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")
 def test_a_wrong_name_for_an_argument_is_said_where_pytorch_refuses_it_with_the_right_one() -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
     import torch
 
     tried = 0

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import layerexplain
-from layerexplain.cli.main import program as command_line
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import evaluate
@@ -25,6 +23,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Declaration, Spec
+from tests.support.commands import invoke
 from tests.support.own_layer_cases import CASES, B, OwnCase
 from tests.support.paths import ROOT
 from tests.support.redefined import redefine
@@ -264,10 +263,6 @@ def test_layers_that_hold_layers_without_end_are_refused() -> None:
 # --code -----------------------------------------------------------------------------------------------------------
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(command_line, list(words))
-
-
 @pytest.fixture
 def gates(tmp_path: Path) -> str:
     path = tmp_path / "gates.yaml"
@@ -276,17 +271,17 @@ def gates(tmp_path: Path) -> str:
 
 
 def test_a_layer_of_a_file_is_explained_alone(gates: str) -> None:
-    made = run("layer", "Gate", "units=4", "--code", gates, "--input", "8")
+    made = invoke("layer", "Gate", "units=4", "--code", gates, "--input", "8")
     assert made.exit_code == 0, made.output
     assert "gate · Gate  (None, 8) → (None, 4)" in made.output and "36 parameters" in made.output
-    listed = run("layer", "--code", gates)
+    listed = invoke("layer", "--code", gates)
     assert [line.split() for line in listed.output.splitlines()[:2]] == [
         ["own"],
         ["Gate"],
     ]
-    assert run("layer", "Gate", "--code", gates).exit_code == 0
-    assert "Gate needs 'units'" in run("layer", "Gate", "scale=2", "--code", gates, "--input", "8").output
-    assert "did you mean 'Gate'?" in run("layer", "Gat", "--code", gates, "--input", "8").output
+    assert invoke("layer", "Gate", "--code", gates).exit_code == 0
+    assert "Gate needs 'units'" in invoke("layer", "Gate", "scale=2", "--code", gates, "--input", "8").output
+    assert "did you mean 'Gate'?" in invoke("layer", "Gat", "--code", gates, "--input", "8").output
 
 
 @pytest.mark.parametrize(
@@ -298,9 +293,9 @@ def test_every_command_takes_the_file(command: Sequence[str], gates: str, tmp_pa
     spec = tmp_path / "m.yaml"
     spec.write_text("input: [5]\nlayers:\n  - Gate: 3\n")
     words = [word.format(spec=spec) for word in command]
-    made = run(*words, str(spec), "--code", gates)
+    made = invoke(*words, str(spec), "--code", gates)
     assert made.exit_code == 0, made.output
-    assert "unknown layer type 'Gate'" in run(*words, str(spec)).output
+    assert "unknown layer type 'Gate'" in invoke(*words, str(spec)).output
 
 
 def test_a_file_at_fault_ends_the_command(tmp_path: Path, gates: str) -> None:
@@ -308,7 +303,7 @@ def test_a_file_at_fault_ends_the_command(tmp_path: Path, gates: str) -> None:
     spec.write_text("input: [5]\nlayers:\n  - Dense: 3\n")
     bad = tmp_path / "bad.yaml"
     bad.write_text("define:\n  A: y = rleu(x)\n  B: y = z\n")
-    made = run("summary", str(spec), "--code", str(bad))
+    made = invoke("summary", str(spec), "--code", str(bad))
     assert made.exit_code == 1
     assert made.output.splitlines() == [
         f"layerexplain: error: {bad}:2: A: there is no function 'rleu'; did you mean 'relu'?",
@@ -319,9 +314,9 @@ def test_a_file_at_fault_ends_the_command(tmp_path: Path, gates: str) -> None:
         (str(tmp_path), "holds no Python file with a class"),
         (str(spec), "`define:`"),
     ):
-        made = run("summary", str(spec), "--code", given)
+        made = invoke("summary", str(spec), "--code", given)
         assert made.exit_code == 1 and words in made.output
-    assert "defines 'Gate', which" in run("summary", str(spec), "--code", gates, "--code", gates).output
+    assert "defines 'Gate', which" in invoke("summary", str(spec), "--code", gates, "--code", gates).output
 
 
 def test_the_page_on_specs_tells_what_is_said_of_own_layers() -> None:
