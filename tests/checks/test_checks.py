@@ -481,16 +481,6 @@ def test_tables_of_markdown_have_whole_rows(arguments: tuple[str, ...], tmp_path
         assert len(rows) == 2 + len(all_rules())
 
 
-def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:
-    file = tmp_path / "a,b%c.yaml"
-    file.write_text(flat("Dense: {units: 1, activation: softmax}"))
-    (line,) = invoke("check", file, "--format", "github").output.splitlines()
-    place = str(file).replace("%", "%25").replace(",", "%2C")
-    assert line.startswith(
-        f"::error file={place},line=3,title=softmax-over-one::dense: softmax runs over the last axis"
-    )
-
-
 @cache
 def public_schema(name: str) -> Any:
     """A schema of schemastore.org, from the package that has them all as files."""

@@ -1,4 +1,4 @@
-"""The element form: its value at every index equals the array's, its text reads as it should, refusals are known."""
+"""The element form: its value at every index equals the array's, refusals are known."""
 
 import itertools
 import re
@@ -14,7 +14,7 @@ from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse
 from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import exp
-from tests.cases import Case, Wrapped
+from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions, values_for
 from tests.support.element_values import ElementValues
 from tests.support.keras_oracle import BATCH_SIZE, trace_case
@@ -38,10 +38,6 @@ REFUSALS = {
 
 UNKNOWN_SIZE = r"needs the (size|number)s? of"
 """The reason that every refusal must give where sizes are left unknown."""
-
-
-def text_of(case: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return element_text(element_form(trace_case(case)))
 
 
 def refusals(definition: Definition) -> list[tuple[str, str]]:
@@ -94,70 +90,6 @@ def test_letters_are_not_symbols(type_: str) -> None:
             folded = set(re.findall(r"\b([a-z]\d?)<\d+", text))
             heads = set(re.findall(r"\b([a-z])\b", " ".join(re.findall(r"^\w+\[([^\]]*)\] =", text, re.M))))
             assert not (folded | heads) & each.names, (case.id, text)
-
-
-def test_convolution_as_in_the_manual() -> None:
-    case = Case(
-        "Conv2D", {"filters": 16, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"},
-        ((28, 28, 3),),
-    )  # fmt: skip
-    lines, notes = text_of(case)
-    assert lines == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
-    assert notes == ("rows and columns from 28 on are padding and count as 0",)
-
-
-def test_recurrence_is_written_in_time() -> None:
-    lines, notes = text_of(Case("LSTM", {"units": 6}, ((9, 5),)))
-    assert lines == (
-        "h[n, -1, k] = 0, c[n, -1, k] = 0",
-        "i[n, t, k] = sigmoid(Σ m<5 x[n, t, m]·W[m, k] + Σ m<6 h[n, t-1, m]·U[m, k] + b[k])",
-        "f[n, t, k] = sigmoid(Σ m<5 x[n, t, m]·W[m, k+6] + Σ m<6 h[n, t-1, m]·U[m, k+6] + b[k+6])",
-        "g[n, t, k] = tanh(Σ m<5 x[n, t, m]·W[m, k+12] + Σ m<6 h[n, t-1, m]·U[m, k+12] + b[k+12])",
-        "o[n, t, k] = sigmoid(Σ m<5 x[n, t, m]·W[m, k+18] + Σ m<6 h[n, t-1, m]·U[m, k+18] + b[k+18])",
-        "c[n, t, k] = f[n, t, k]·c[n, t-1, k] + i[n, t, k]·g[n, t, k]",
-        "h[n, t, k] = o[n, t, k]·tanh(c[n, t, k])",
-        "y[n, k] = h[n, 8, k]",
-    )
-    assert not notes
-
-
-def test_unknown_length_has_a_last_step() -> None:
-    lines, notes = text_of(Case("LSTM", {"units": 6}, ((None, 5),)))
-    assert lines[-1] == "y[n, k] = h[n, T, k]"
-    assert notes == ("T is the last step",)
-
-
-def test_transposed_convolution_sums_over_input_positions() -> None:
-    lines, notes = text_of(Case("Conv1DTranspose", {"filters": 3, "kernel_size": 4, "strides": 3}, ((5, 2),)))
-    assert lines == ("y[n, t, k] = Σ p<5, m<2  x[n, p, m]·W[t-3p, k, m] + b[k]",)
-    assert notes == ("Σ only where 0 ≤ t-3p < 4",)
-
-
-def test_average_divides_by_what_is_inside() -> None:
-    case = Case("AveragePooling1D", {"pool_size": 3, "strides": 2, "padding": "same"}, ((7, 2),))
-    lines, notes = text_of(case)
-    assert lines == ("y[n, t, k] = mean u<3 x[n, 2t+u-1, k]",)
-    assert notes == (
-        "steps outside 0 ≤ 2t+u-1 < 7 are padding and are excluded: the average divides by the number of elements inside",
-    )
-
-
-def test_composites_are_opened() -> None:
-    lines, _ = text_of(Case("Dense", {"units": 5, "activation": "softmax"}, ((3,),)))
-    assert lines == (
-        "e[n, k] = exp(Σ m<3 x[n, m]·W[m, k] + b[k])",
-        "y[n, k] = e[n, k] / (Σ p<5 e[n, p])",
-    )
-
-
-def test_wrapped_layers_have_a_form_of_their_own() -> None:
-    case = Case("TimeDistributed", {"layer": Wrapped("Dense", {"units": 2})}, ((5, 3),))
-    lines, _ = text_of(case)
-    assert lines == (
-        "dense(x, W, b):",
-        "    y[n, k] = Σ m<3 x[n, m]·W[m, k] + b[k]",
-        "y[n, t, k] = dense(x[t], W, b)[n, k]",
-    )
 
 
 def test_a_refusal_names_the_line_and_leaves_the_others() -> None:

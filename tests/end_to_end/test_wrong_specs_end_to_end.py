@@ -117,15 +117,6 @@ def test_an_empty_file_is_told_of(tmp_path: Path) -> None:
     assert result.stderr == f"layerexplain: error: {file}: {fact}\n"
 
 
-def test_standard_input_is_named_as_such() -> None:
-    result = invoke("summary", "-", input="input: [3]\nlayers:\n  - Dense: 0\n")
-    assert result.exit_code == 1
-    assert result.stderr == (
-        "layerexplain: error: <stdin>:3: layer 'dense': Dense needs units to be an integer ≥ 1, "
-        "got units=0; for example units=16\n"
-    )
-
-
 NO_FIT = "Conv1D: {filters: 6, kernel_size: 30}"
 """Refuses 20 steps; of what it gives the 6 channels are known all the same, the steps are not."""
 

@@ -15,7 +15,6 @@ from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import part_names
-from layerexplain.report.explanation import where
 from tests.support.training_rows import LOSSES
 
 N = 5
@@ -200,16 +199,6 @@ def test_the_text_computes_the_same(name: str, target: str, output: str, argumen
     again = Definition("again", definition.params, (), {"L": parsed["L"]})
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(evaluate(again, values, [], Evaluation(N))[0], got, rtol=1e-6)
-
-
-def test_texts_read_as_textbooks_write_them() -> None:
-    y_true, y_pred = drawn("CategoricalCrossentropy", "one-hot", "shares", (3,))
-    definition, _, _ = value("CategoricalCrossentropy", {"from_logits": True}, y_true, y_pred)
-    assert program(definition).splitlines() == [
-        "losses = softmax_cross_entropy(y_true, y_pred)",
-        "L = mean(losses)",
-    ]
-    assert where(definition)[0] == "softmax_cross_entropy(target, z) = -sum(target * log_softmax(z), axis=-1)"
 
 
 @pytest.mark.parametrize("name", ["CategoricalCrossentropy", "SparseCategoricalCrossentropy", "BinaryCrossentropy"])

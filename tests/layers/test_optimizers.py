@@ -137,16 +137,6 @@ def test_an_overflow_makes_no_step() -> None:
     assert new["W"].tolist() == [1, 1] and new["m"].tolist() == [0, 0] and float(new["S"]) == 16384
 
 
-def test_texts_read_as_steps() -> None:
-    text = program(step_of("Adam", {}, (7, 5)))
-    assert text.splitlines() == [
-        "α = 0.001 * sqrt(1 - 0.999 ** step) / (1 - 0.9 ** step)",
-        "m = 0.9 * m + 0.1 * g",
-        "v = 0.999 * v + 0.001 * g ** 2",
-        "W = W - α * m / (sqrt(v) + 1e-07)",
-    ]
-
-
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=lambda one: one if isinstance(one, str) else "")
 def test_the_text_computes_the_same(name: str, arguments: dict[str, Any]) -> None:
     from layerexplain.ops import load_all

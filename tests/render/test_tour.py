@@ -70,17 +70,6 @@ def test_eight_layers_take_a_page(width: int) -> None:
         assert 2 <= section.count("\n") + 1 <= 9, section  # at 80 columns a long remark is wrapped
 
 
-def test_a_convolution_reads_as_in_the_issue() -> None:
-    text = "\n".join(tour(report_of(EIGHT_LAYERS)))
-    assert (
-        "conv1 · Conv2D  (None, 28, 28, 1) → (None, 26, 26, 32)\n"
-        "  Slides 32 filters of 3×3 pixels over the image; each sums the one channel.\n"
-        "  computes    relu(conv(x, W) + b)\n"
-        "  shape       28 - 3 + 1 = 26 rows and columns ('valid': no padding); 32 channels, one per filter\n"
-        "  parameters  320 = 3 × 3 × 1 × 32 + 32\n"
-    ) in text
-
-
 @pytest.mark.parametrize("name", LARGE)
 def test_each_layer_stands_in_a_tour_or_in_a_block_that_is_like_one(name: str) -> None:
     report = large(name)

@@ -1,6 +1,5 @@
 """What a source says that its model was compiled with: of every generation, of specs, and which targets fit."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.losses import loss_of
 from layerexplain.layers.registry import part_names, part_of
 from layerexplain.model import Model, TensorRef, TrainingSetting
-from tests.support.commands import invoke
-from tests.support.paths import ROOT
 
 
 def model(*outputs: str) -> Model:
@@ -93,23 +90,6 @@ def test_specs(text: str) -> None:
 def test_faults_of_specs(text: str, said: str) -> None:
     (fault,) = layerexplain.read((SPEC + text).encode()).faults
     assert fault.line == 9 and said in str(fault)
-
-
-def test_the_summary_says_it_and_json_has_it() -> None:
-    source = str(ROOT / "sample_models" / "digits.keras")
-    text = invoke("summary", source).output
-    assert "Trained with sparse_categorical_crossentropy; Adam (learning_rate=0.001); metrics accuracy\n" in text
-    assert "fit() takes x: pixels (None, 8, 8, 1) float32; y: whole numbers 0 to 9, of shape (None,)\n" in text
-    assert "predict() returns digit (None, 10) float32\n" in text
-    mlp = invoke("summary", ROOT / "sample_models" / "mnist_mlp.yaml").output
-    assert "fit() takes x: input (None, 28, 28, 1) float32; y: what the loss takes; the model is not compiled\n" in mlp
-    assert mlp.endswith("predict() returns activation (None, 10) float32\n")
-    told = json.loads(invoke("summary", source, "--format", "json").output)["training"]
-    assert (told["optimizer"], [loss["loss"] for loss in told["losses"]]) == (
-        "Adam",
-        ["sparse_categorical_crossentropy"],
-    )
-    assert layerexplain.explain(b"input: [4]\nlayers: [Flatten]\n").training is None
 
 
 @pytest.mark.keras
