@@ -72,10 +72,7 @@ __all__ = [
     "verify",
 ]
 
-_HOMES = {
-    "LayerExplainError": "layerexplain.errors",
-    "Model": "layerexplain.model",
-}
+_HOMES = {"LayerExplainError": "layerexplain.errors", "Model": "layerexplain.model"}
 """Where the classes are that are not in `api`."""
 
 

@@ -90,12 +90,7 @@ class LayerExplainError(ValueError):
         self._fact = without_passwords(fact)
 
     def with_place(
-        self,
-        *,
-        source: str | None = None,
-        line: int | None = None,
-        column: int | None = None,
-        layer: str | None = None,
+        self, *, source: str | None = None, line: int | None = None, column: int | None = None, layer: str | None = None
     ) -> LayerExplainError:
         """Add what the caller knows of the place; what is known already stays. Returns self, to raise again."""
         self.source = source if self.source is None else within(source, self.source)

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import prod
 
-from layerexplain.checks.calls import (
-    config_of,
-    derived,
-    keras_type_of,
-    readers_of,
-    source_of,
-    type_of,
-    with_source,
-)
+from layerexplain.checks.calls import config_of, derived, keras_type_of, readers_of, source_of, type_of, with_source
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.derive.roles import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.lang.axes import Shape, Size

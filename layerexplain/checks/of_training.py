@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerexplain.checks.calls import (
-    at_line,
-    config_of,
-    losses_of,
-    noted,
-    weights_of,
-)
+from layerexplain.checks.calls import at_line, config_of, losses_of, noted, weights_of
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.errors import in_a_row
 from layerexplain.network.gradient_paths import End, end_words, lost_weights

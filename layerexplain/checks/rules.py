@@ -200,11 +200,7 @@ def _in_order(findings: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
     def rank(finding: Finding) -> tuple[int, bool, int]:
         known = RULES.get(finding.code)
         causes = known is not None and not codes.isdisjoint(known.causes)
-        return (
-            SEVERITIES.index(finding.severity),
-            not causes,
-            order.get((finding.layer or "").partition("/")[0], -1),
-        )
+        return (SEVERITIES.index(finding.severity), not causes, order.get((finding.layer or "").partition("/")[0], -1))
 
     return tuple(sorted(findings, key=rank))
 

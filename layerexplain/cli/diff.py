@@ -62,13 +62,7 @@ def command(
     """
     try:
         with fetching(before, after):
-            result = api.diff(
-                library.piped(before),
-                library.piped(after),
-                inputs=inputs,
-                code=code,
-                weights=weights,
-            )
+            result = api.diff(library.piped(before), library.piped(after), inputs=inputs, code=code, weights=weights)
     except LayerExplainError as error:
         tell_lines(lines_of(error))
         ctx.exit(2)

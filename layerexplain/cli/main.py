@@ -127,10 +127,7 @@ def _is_source(word: str) -> bool:
     return word == "-" or "." in word or os.sep in word or os.path.exists(word)
 
 
-@click.group(
-    cls=CommandGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def program() -> None:
     """Explain a neural network layer by layer: what each layer computes, how its shape is computed, and where each

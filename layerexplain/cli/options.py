@@ -94,11 +94,7 @@ every_option = click.option(
 SOURCE = together(set_option, source_argument("source"), reach_options)
 SOURCES = together(set_option, source_argument("sources", several=True), every_option, recursive_option, reach_options)
 SOURCES_OR_NONE = together(
-    set_option,
-    source_argument("sources", several=True, required=False),
-    every_option,
-    recursive_option,
-    reach_options,
+    set_option, source_argument("sources", several=True, required=False), every_option, recursive_option, reach_options
 )
 LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 

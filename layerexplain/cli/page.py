@@ -166,12 +166,7 @@ def command(
 
 
 def values_of_run(
-    content: Any,
-    source: str,
-    shapes: InputShapesOf,
-    given: list[str],
-    patterns: tuple[str, ...],
-    code: tuple[str, ...],
+    content: Any, source: str, shapes: InputShapesOf, given: list[str], patterns: tuple[str, ...], code: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return what a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))

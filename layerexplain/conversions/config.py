@@ -159,10 +159,7 @@ class _ConfigWriter:
             shape = layer.config.get("batch_shape")
             if shape is None:
                 raise SpecError("its shape is unknown; give it with --input", layer=layer.name)
-            config = {
-                "batch_shape": list(shape),
-                "dtype": layer.config.get("dtype") or "float32",
-            }
+            config = {"batch_shape": list(shape), "dtype": layer.config.get("dtype") or "float32"}
             return _object("keras.layers", "InputLayer", {**config, "name": layer.name})
         declaration = find(layer.type) if layer.type in _STATE_ALL else None
         defaults = {} if declaration is None else dict(declaration.default_values)

@@ -113,11 +113,7 @@ _SIGNS: Final = {
     "…": r"\ldots", "←": r"\leftarrow", "mod": r"\bmod", "div": r"\mathbin{\mathrm{div}}", "∑": r"\sum", "∏": r"\prod",
     "%": r"\%",
 }  # fmt: skip
-_BRACKETS: Final = {
-    "⌊": (r"\lfloor ", r" \rfloor"),
-    "⌈": (r"\lceil ", r" \rceil"),
-    "|": (r"\lvert ", r" \rvert"),
-}
+_BRACKETS: Final = {"⌊": (r"\lfloor ", r" \rfloor"), "⌈": (r"\lceil ", r" \rceil"), "|": (r"\lvert ", r" \rvert")}
 """Brackets that LaTeX has names for, with the closing ones."""
 _FUNCTIONS: Final = frozenset("max min ln log exp sin cos tan arcsin arccos arctan sinh cosh tanh".split())  # noqa: SIM905
 _UNSPACED: Final = frozenset([".", "/", "∑", "∏", "…"])

@@ -327,8 +327,7 @@ PER_AXIS = "one per axis"
 """What the words of a kind of argument say that takes one number for all axes, or one for each."""
 SHARE_WORDS = "a number from 0 to 1"
 Share = Annotated[
-    float,
-    Check(SHARE_WORDS, "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float), _other_shares),
+    float, Check(SHARE_WORDS, "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float), _other_shares)
 ]
 Bool = Annotated[bool, Check("true or false", "true", _truth, (False, True))]
 Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), pos), _small)]
@@ -371,8 +370,7 @@ PaddingAmounts = Annotated[
 ]
 _MODES = ("concat", "sum", "mul", "ave")
 MergeMode = Annotated[
-    str | None,
-    Check("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _or(None, _one_of(*_MODES)), (*_MODES, None)),
+    str | None, Check("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _or(None, _one_of(*_MODES)), (*_MODES, None))
 ]
 BatchFirst = Annotated[
     bool,

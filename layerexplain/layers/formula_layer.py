@@ -198,13 +198,7 @@ class _FormulaTracing:
                 raise ShapeError(f"{wanted}, got {str(size)[:40]}")
             axes.append((text, size))
         self.leaves[item.symbol] = weight(
-            item.name,
-            item.symbol,
-            axes,
-            at=item.at,
-            trainable=item.trainable,
-            dtype=item.dtype,
-            positive=item.positive,
+            item.name, item.symbol, axes, at=item.at, trainable=item.trainable, dtype=item.dtype, positive=item.positive
         )
 
     def results(self) -> Any:

@@ -257,9 +257,7 @@ def _softmax(np: Any, z: Any, axis: Any = -1) -> Any:
 
 
 @composite(
-    "softmax",
-    stable=_softmax,
-    gradient=lambda y, dy, i, axis=-1: y * (dy - sum_(dy * y, axis=axis, keepdims=True)),
+    "softmax", stable=_softmax, gradient=lambda y, dy, i, axis=-1: y * (dy - sum_(dy * y, axis=axis, keepdims=True))
 )
 def softmax(z: Expr, *, axis: Any = -1) -> Expr:
     """Turns scores into probabilities that sum to 1."""

@@ -109,11 +109,7 @@ def _of_cholesky(y: Expr, dy: Expr, i: int) -> Expr:
 cholesky = _matrices("cholesky", flops=lambda n, _: n**3 / 3, gradient=_of_cholesky)
 """`cholesky(x)`: the lower triangle L with L · Lᵀ = x, of symmetric matrices with positive eigenvalues."""
 
-inv = _matrices(
-    "inv",
-    flops=lambda n, _: 2 * n**3,
-    gradient=lambda y, dy, i: -matmul(turned(y), matmul(dy, turned(y))),
-)
+inv = _matrices("inv", flops=lambda n, _: 2 * n**3, gradient=lambda y, dy, i: -matmul(turned(y), matmul(dy, turned(y))))
 """`inv(x)`: the inverse of each matrix."""
 
 det = _matrices(

@@ -13,15 +13,7 @@ from layerexplain.lang.notation import Slice
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import aligned, along_an_axis, always, movement, needed
 from layerexplain.ops.reshaping import expand_key, reshape_axes, reshape_element, slice_axes, slice_element
-from layerexplain.ops.sizes import (
-    changed,
-    kept,
-    new_axes,
-    normalize_axis,
-    shape_text,
-    size_text,
-    sized,
-)
+from layerexplain.ops.sizes import changed, kept, new_axes, normalize_axis, shape_text, size_text, sized
 
 
 def runtime(run: Any, shape: Sequence[Size], inferred: int = 0) -> tuple[int, ...]:

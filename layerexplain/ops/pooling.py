@@ -93,11 +93,7 @@ def _pool(name: str, value: Callable[..., Any], kind: str, defaults: Mapping[str
 
 
 max_pool = _pool(
-    "max_pool",
-    _largest,
-    "max",
-    _POOLING,
-    gradient=lambda y, dy, i: max_pool_back(y.args[0], y, dy, **y.attrs),
+    "max_pool", _largest, "max", _POOLING, gradient=lambda y, dy, i: max_pool_back(y.args[0], y, dy, **y.attrs)
 )
 """`max_pool(x, size=2, …)`: the largest of each window; `strides` default to the window's size."""
 

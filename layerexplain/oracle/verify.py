@@ -26,13 +26,7 @@ from layerexplain.model import InputShapes, InputShapesOf, Model, Note, fixed_ba
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.oracle.comparison import (
-    KerasComparison,
-    NotComputed,
-    calls_in,
-    computed,
-    nowhere_finite,
-)
+from layerexplain.oracle.comparison import KerasComparison, NotComputed, calls_in, computed, nowhere_finite
 from layerexplain.oracle.keras_files import keras_model_of_own_file, must_be_keras_alone
 from layerexplain.oracle.keras_model import KerasModel, loaded_or_rebuilt
 from layerexplain.oracle.reference import Reference, ReferenceGraph, Weights, first_line, load_keras, without_warnings

@@ -187,12 +187,7 @@ class NetworkRun:
     """One run of a network, its `number`-th; `made` holds what later calls need, and the `results`."""
 
     def __init__(
-        self,
-        whole: ModelRun,
-        network: Network,
-        path: tuple[str, ...],
-        results: Sequence[Expr | None],
-        number: int = 0,
+        self, whole: ModelRun, network: Network, path: tuple[str, ...], results: Sequence[Expr | None], number: int = 0
     ) -> None:
         self.whole = whole
         self.network = network

@@ -17,14 +17,7 @@ from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.model import Layer, Model, Note, TensorRef, Training
 from layerexplain.network.traced import Network
 from layerexplain.report.explanation import said_of_training
-from layerexplain.report.objective import (
-    OfWeight,
-    OutputLoss,
-    output_losses,
-    setting_formula,
-    settings_of,
-    short_float,
-)
+from layerexplain.report.objective import OfWeight, OutputLoss, output_losses, setting_formula, settings_of, short_float
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.arrays import computed_in

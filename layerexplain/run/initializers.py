@@ -114,11 +114,7 @@ _TRUNCATED = 0.87962566103423978
 
 
 def _scaled(
-    rng: Any,
-    shape: tuple[int, ...],
-    scale: float = 1.0,
-    mode: str = "fan_in",
-    distribution: str = "truncated_normal",
+    rng: Any, shape: tuple[int, ...], scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal"
 ) -> Any:
     variance = scaled_variance(shape, scale, mode)
     if distribution == "uniform":

@@ -159,11 +159,7 @@ def _stores_weights(source: Any) -> bool:
 
 
 def _program(
-    source: Any,
-    model: Model,
-    sizes: Mapping[str, Sequence[int | None]],
-    given: Sequence[GivenInput],
-    precision: str,
+    source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]], given: Sequence[GivenInput], precision: str
 ) -> CompiledProgram | NoProgram:
     wanted = inputs_of(model)
     model = with_input_layers(model)

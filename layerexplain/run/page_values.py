@@ -68,12 +68,7 @@ class PageValues(NamedTuple):
 
 
 def page_values(
-    source: Any,
-    model: Model,
-    inputs: Any,
-    *,
-    wanted: Callable[[str], bool] | None = None,
-    budget: int = MOST_BYTES,
+    source: Any, model: Model, inputs: Any, *, wanted: Callable[[str], bool] | None = None, budget: int = MOST_BYTES
 ) -> PageValues:
     """Run a model as `trace` does, and keep what a page shows.
 

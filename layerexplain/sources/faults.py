@@ -32,11 +32,7 @@ _LASTING = {
     "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets": (
         {"NoCredentialsError", "PartialCredentialsError", "LocalTokenNotFoundError"}
     ),
-    "its TLS certificate cannot be trusted ({tls})": {
-        "ClientSSLError",
-        "ClientConnectorCertificateError",
-        "SSLError",
-    },
+    "its TLS certificate cannot be trusted ({tls})": {"ClientSSLError", "ClientConnectorCertificateError", "SSLError"},
     "the host {host} is not known (DNS)": {"ClientConnectorDNSError", "gaierror", "NameResolutionError"},
     "the server redirects in a circle": {"TooManyRedirects"},
     "is not a URL that can be opened": {"InvalidURL"},

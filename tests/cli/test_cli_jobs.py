@@ -31,10 +31,7 @@ def on_files(*arguments: str) -> tuple[int, bytes, bytes]:
     return result.returncode, result.stdout, result.stderr
 
 
-@pytest.mark.parametrize(
-    ("command", "format"),
-    [("summary", "table"), ("summary", "json"), ("weights", "csv")],
-)
+@pytest.mark.parametrize(("command", "format"), [("summary", "table"), ("summary", "json"), ("weights", "csv")])
 def test_the_output_is_that_of_one_job(command: str, format: str) -> None:
     sources = ["digits.h5", "mnist_mlp.yaml", "-", "missing.keras", "digits.keras", "../pyproject.toml", "digits.h5"]
     alone = on_files(command, *sources, "--format", format, "--jobs", "1")

@@ -44,12 +44,7 @@ def gpt2() -> Any:
 
 def llama() -> Any:
     return keras_hub.models.LlamaBackbone(
-        vocabulary_size=107,
-        num_layers=2,
-        num_query_heads=4,
-        hidden_dim=8,
-        intermediate_dim=11,
-        num_key_value_heads=2,
+        vocabulary_size=107, num_layers=2, num_query_heads=4, hidden_dim=8, intermediate_dim=11, num_key_value_heads=2
     )
 
 

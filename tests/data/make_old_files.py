@@ -176,11 +176,7 @@ def graph():
 def cudnn():
     """Layers that Keras 3 has no more."""
     return keras.models.Sequential(
-        [
-            layers.CuDNNLSTM(4, return_sequences=True, input_shape=(7, 5)),
-            layers.CuDNNGRU(3),
-            layers.Dense(2),
-        ]
+        [layers.CuDNNLSTM(4, return_sequences=True, input_shape=(7, 5)), layers.CuDNNGRU(3), layers.Dense(2)]
     )
 
 

@@ -393,9 +393,4 @@ CASES = [
     (Losses, {"units": 3}, [(7,)]),
 ]
 
-MASKED = [
-    (AveragePoolMasked, {}),
-    (MaskedBlock, {"units": 6}),
-    (EveryOther, {}),
-    (Outer, {"units": 3}),
-]
+MASKED = [(AveragePoolMasked, {}), (MaskedBlock, {"units": 6}), (EveryOther, {}), (Outer, {"units": 3})]

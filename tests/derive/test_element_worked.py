@@ -43,13 +43,9 @@ def put_together(fold: WorkedFold) -> float:
     values = [term.value for term in fold.terms]
     if fold.kind in ("any", "all"):
         return float(any(values) if fold.kind == "any" else all(values))
-    return {
-        "sum": math.fsum,
-        "mean": lambda v: math.fsum(v) / len(v),
-        "max": max,
-        "min": min,
-        "prod": math.prod,
-    }[fold.kind](values)
+    return {"sum": math.fsum, "mean": lambda v: math.fsum(v) / len(v), "max": max, "min": min, "prod": math.prod}[
+        fold.kind
+    ](values)
 
 
 @pytest.mark.parametrize("type_", TYPES)

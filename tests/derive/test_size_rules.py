@@ -32,10 +32,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
         {**TORCH, "output_padding": (0, 1)},
     ),
     "torch.nn.MaxPool2d": ({"kernel_size": 3}, {**TORCH, "stride": (None, 2), "ceil_mode": (False, True)}),
-    "torch.nn.AvgPool2d": (
-        {"kernel_size": 3},
-        {"stride": (None, 2), "padding": (0, 1), "ceil_mode": (False, True)},
-    ),
+    "torch.nn.AvgPool2d": ({"kernel_size": 3}, {"stride": (None, 2), "padding": (0, 1), "ceil_mode": (False, True)}),
 }
 SIZE = 23
 

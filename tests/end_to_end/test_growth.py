@@ -160,8 +160,7 @@ def test_calls_grow_with_the_layers(kind: str, command: str, written: Any, repor
 
 
 @pytest.mark.parametrize(
-    ("command", "format"),
-    [*[("summary", format) for format in FORMATS], ("explain", "table"), ("explain", "json")],
+    ("command", "format"), [*[("summary", format) for format in FORMATS], ("explain", "table"), ("explain", "json")]
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_calls_of_printing_grow_with_the_layers(kind: str, command: str, format: str, reports: Any) -> None:

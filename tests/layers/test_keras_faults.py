@@ -47,10 +47,7 @@ def test_scores_of_cross_attention() -> None:
     import numpy as np
 
     case = Case(
-        "MultiHeadAttention",
-        {"num_heads": 2, "key_dim": 3},
-        ((4, 7), (10, 7)),
-        call={"return_attention_scores": True},
+        "MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, ((4, 7), (10, 7)), call={"return_attention_scores": True}
     )
     stated, computed, ours = _run(case)
     assert stated[1] == (None, 2, 4, 4)

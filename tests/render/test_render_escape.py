@@ -7,14 +7,7 @@ from io import StringIO
 
 import pytest
 
-from layerexplain.render.escape import (
-    clean,
-    csv_cell,
-    json_safe,
-    markdown_code,
-    markdown_prose,
-    to_ascii,
-)
+from layerexplain.render.escape import clean, csv_cell, json_safe, markdown_code, markdown_prose, to_ascii
 from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from tests.support import reports

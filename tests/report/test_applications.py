@@ -18,11 +18,7 @@ from tests.truth.record_applications import MODULES, record
 STORED = [(generation, name) for generation in MODULES for name in applications(generation)]
 
 # Between them: plain layers, layers of a custom class, nested models, operations between layers, a Normalization.
-AFRESH = [
-    ("keras3", "MobileNetV3Small"),
-    ("keras3", "ConvNeXtTiny"),
-    ("tf_keras", "RegNetY002"),
-]
+AFRESH = [("keras3", "MobileNetV3Small"), ("keras3", "ConvNeXtTiny"), ("tf_keras", "RegNetY002")]
 
 
 class Facts(NamedTuple):

@@ -96,12 +96,7 @@ def test_the_largest_contributions_are_listed_layer_by_layer(tmp_path: Path) -> 
         page.wait_for_selector(".contributions tbody tr")
         rows = [one.replace("\t", " ") for one in page.locator(".contributions tbody tr").all_inner_texts()]
     # h = relu(x W) = (2 + 6, -2 + 1.5) = (8, 0); y = 5 h[0] + 7 h[1], and what relu holds back passes nothing on.
-    assert rows == [
-        "x [0, 1] 3 10 30",
-        " [0, 0] 2 5 10",
-        "hidden [0, 0] 8 5 40",
-        "y [0, 0] 40 1 40",
-    ]
+    assert rows == ["x [0, 1] 3 10 30", " [0, 0] 2 5 10", "hidden [0, 0] 8 5 40", "y [0, 0] 40 1 40"]
 
 
 def test_a_live_model_of_a_class_of_its_own_is_read_by_a_symbolic_call(tmp_path: Path) -> None:

@@ -174,10 +174,7 @@ def test_buckets_are_listed(wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     ("url", "told"),
-    [
-        ("s3://zoo/models/nothing.keras", "no such file"),
-        ("s3://nowhere/models/m.keras", "no such file"),
-    ],
+    [("s3://zoo/models/nothing.keras", "no such file"), ("s3://nowhere/models/m.keras", "no such file")],
 )
 def test_what_is_not_there(wire: Wire, url: str, told: str) -> None:
     code, _, said = run("summary", url)

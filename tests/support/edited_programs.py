@@ -110,10 +110,7 @@ netz = keras.Sequential()
 netz.add(keras.Input((größe,)))
 netz.add(keras.layers.Dense(7, name="ä😀", activation="relu")); netz.add(keras.layers.Dense(3))  # 😀 zwei
 """,
-        {
-            "netz.add(keras.Input": "→ (None, 13)",
-            "netz.add(keras.layers": "→ (None, 3) · 122",
-        },
+        {"netz.add(keras.Input": "→ (None, 13)", "netz.add(keras.layers": "→ (None, 3) · 122"},
         [
             Step(
                 "Dense(3)",
@@ -149,10 +146,7 @@ class Autoencoder(keras.Model):
 
 autoencoder = Autoencoder()
 """,
-        {
-            "x = self.encoder": "→ (None, 7) · 5,495",
-            "return self.shape_back": "→ (None, 28, 28, 1) · 6,272",
-        },
+        {"x = self.encoder": "→ (None, 7) · 5,495", "return self.shape_back": "→ (None, 28, 28, 1) · 6,272"},
         [
             Step(
                 "Dense(784",

@@ -54,10 +54,7 @@ def entry(name: str, shape: list[int | None], dtype: str = "float32") -> dict[st
 
 
 def model(layers: list[dict[str, Any]], inputs: list[str], outputs: list[str]) -> dict[str, Any]:
-    ends = {
-        "input_layers": [[name, 0, 0] for name in inputs],
-        "output_layers": [[name, 0, 0] for name in outputs],
-    }
+    ends = {"input_layers": [[name, 0, 0] for name in inputs], "output_layers": [[name, 0, 0] for name in outputs]}
     return {"class_name": "Model", "config": {"name": "model_1", "layers": layers, **ends}, "keras_version": "1.2.2"}
 
 

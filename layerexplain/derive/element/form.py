@@ -9,17 +9,7 @@ from types import MappingProxyType
 from layerexplain.derive.element.plan import Plan
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import (
-    CALL,
-    CONSTANT,
-    INPUT,
-    ITEM,
-    LOOP,
-    WEIGHT,
-    Expr,
-    Marker,
-    picked,
-)
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker, picked
 from layerexplain.lang.names import free
 from layerexplain.lang.open_sizes import names_in
 from layerexplain.lang.visit import inner_definitions

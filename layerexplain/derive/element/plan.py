@@ -8,18 +8,7 @@ from typing import Any
 
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import (
-    CALL,
-    FREE,
-    ITEM,
-    LEAVES,
-    LOOP,
-    Expr,
-    Marker,
-    Op,
-    picked,
-    walk,
-)
+from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, picked, walk
 from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
 from layerexplain.lang.visit import Copier, labelled
 from layerexplain.ops.order import top_k

@@ -109,9 +109,7 @@ def letter_name(letter: sc.Letter, names: Mapping[sc.Letter, str]) -> str:
 
 
 def index_text(
-    index: sc.Affine,
-    names: Mapping[sc.Letter, str],
-    value: Callable[[sc.Scalar], str] | None = None,
+    index: sc.Affine, names: Mapping[sc.Letter, str], value: Callable[[sc.Scalar], str] | None = None
 ) -> str:
     """Return an index as text: `2i+u-1`, `8-t`, `k//20%5`.
 

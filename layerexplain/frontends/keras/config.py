@@ -20,22 +20,13 @@ from layerexplain.frontends.keras.layer_config import (
     is_model,
     read_layer,
 )
-from layerexplain.frontends.model_builder import (
-    FreeNames,
-    ModelBuilder,
-    default_name,
-    known_types,
-    layers_in_config,
-)
+from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name, known_types, layers_in_config
 from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3, package_and_class
 
 _HUGGING_FACE = "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
 _FOREIGN = (
     ({"weight_map"}, "is an index of sharded weights, without an architecture; give the model's .keras or config JSON"),
-    (
-        {"keras_version", "date_saved"},
-        "is the metadata.json of an unzipped .keras; give its folder or its config.json",
-    ),
+    ({"keras_version", "date_saved"}, "is the metadata.json of an unzipped .keras; give its folder or its config.json"),
     (
         {"architectures"},
         "is a configuration of Hugging Face's without model_type, which says what the model is; add it",

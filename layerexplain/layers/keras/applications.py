@@ -2,13 +2,7 @@
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.arguments import (
-    Anything,
-    Bool,
-    Number,
-    PositiveInt,
-    Share,
-)
+from layerexplain.layers.arguments import Anything, Bool, Number, PositiveInt, Share
 from layerexplain.layers.registry import TIMM, layer
 from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import floor

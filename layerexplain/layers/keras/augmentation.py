@@ -10,14 +10,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import (
-    Annotated,
-    Check,
-    RefusedValue,
-    choice,
-    is_int,
-    is_number,
-)
+from layerexplain.layers.arguments import Annotated, Check, RefusedValue, choice, is_int, is_number
 from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats
 from layerexplain.ops.sizes import shape_text

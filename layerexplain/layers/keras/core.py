@@ -29,12 +29,7 @@ from layerexplain.ops.sizes import shape_text, size_text
 
 @layer("Dense", mask="pass", ignores=KERNEL_AND_BIAS)
 def dense(
-    x: Expr,
-    *,
-    units: PositiveInt,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-    compression: Compression,
+    x: Expr, *, units: PositiveInt, activation: Activation = "linear", use_bias: Bool = True, compression: Compression
 ) -> Any:
     """Each of the {units} outputs is a weighted sum of all {inputs} inputs{last}.
 
@@ -72,12 +67,7 @@ def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str,
     facts=Facts(ids_below="input_dim", tells_axes="ids"),
 )
 def embedding(
-    ids: Expr,
-    *,
-    input_dim: PositiveInt,
-    output_dim: PositiveInt,
-    mask_zero: Bool = False,
-    compression: Compression,
+    ids: Expr, *, input_dim: PositiveInt, output_dim: PositiveInt, mask_zero: Bool = False, compression: Compression
 ) -> Expr:
     """Looks up, for each id, its row of {output_dim} learned values in a table of {input_dim} rows.
 

@@ -6,16 +6,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, constant, named
 from layerexplain.lang.opaque import opaque
-from layerexplain.layers.arguments import (
-    Anything,
-    Bool,
-    Int,
-    NaturalInt,
-    NonNegative,
-    Numbers,
-    PositiveInt,
-    choice,
-)
+from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
 from layerexplain.layers.registry import layer
 from layerexplain.layers.signature import Facts
 from layerexplain.ops.elementwise import as_floats, cast, equal, greater_equal, mod, where

@@ -234,10 +234,7 @@ def four_per_channel(at: LayerInModel) -> str | None:
     kept = "μ and v are running statistics, updated in training and not trainable."
     if not own:
         kept = "μ and v are stored. Frozen (trainable=False): not updated in training, which uses them too."
-    words = {
-        "gamma": "γ scales" + " and is trainable" * learned,
-        "beta": "β shifts" + " and is trainable" * learned,
-    }
+    words = {"gamma": "γ scales" + " and is trainable" * learned, "beta": "β shifts" + " and is trainable" * learned}
     channels = at.definition.weights[0].shape[0]
     meanings = "; ".join(words[name] for name in names if name in words)
     count = f"{len(names)} numbers per channel, {len(names)} × {channels} = {at.params:,} parameters"

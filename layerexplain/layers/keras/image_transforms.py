@@ -2,12 +2,7 @@
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import (
-    DataFormat,
-    Int,
-    Numbers,
-    PositiveInt,
-)
+from layerexplain.layers.arguments import DataFormat, Int, Numbers, PositiveInt
 from layerexplain.layers.keras.augmentation import ELSEWHERE, ONE_IMAGE, images, unchanged
 from layerexplain.layers.keras.preprocessing import with_ratio
 from layerexplain.layers.registry import layer

@@ -1,13 +1,7 @@
 """Layers that Keras 0.3 and 1 had and later versions dropped, for the files of their time."""
 
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.arguments import (
-    Activation,
-    AxisArgument,
-    Bool,
-    Number,
-    PositiveInt,
-)
+from layerexplain.layers.arguments import Activation, AxisArgument, Bool, Number, PositiveInt
 from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum

@@ -2,14 +2,7 @@
 
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Number
-from layerexplain.layers.keras.losses import (
-    EPSILON,
-    each,
-    loss,
-    numbers,
-    one_per_class,
-    signs,
-)
+from layerexplain.layers.keras.losses import EPSILON, each, loss, numbers, one_per_class, signs
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions, reduce
 

@@ -104,13 +104,7 @@ def adadelta(W: Expr, g: Expr, lr: Any, step: Expr, *, rho: Share = 0.95, epsilo
 
 @optimizer("Adagrad")
 def adagrad(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    initial_accumulator_value: NonNegative = 0.1,
-    epsilon: NonNegative = 1e-7,
+    W: Expr, g: Expr, lr: Any, step: Expr, *, initial_accumulator_value: NonNegative = 0.1, epsilon: NonNegative = 1e-7
 ) -> Step:
     """Divides the gradient by the root of the sum of all its squares so far: large gradients make later steps smaller.
 

@@ -6,11 +6,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, item, named, weight
-from layerexplain.layers.arguments import (
-    Inner,
-    Inners,
-    PositiveInt,
-)
+from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.known_definitions import apply, inner_definition
 from layerexplain.layers.registry import layer
@@ -39,11 +35,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     return x
 
 
-@layer(
-    "SpectralNormalization",
-    gist="{layer}; in training W / σ",
-    facts=Facts(inner_outputs={"layer": ("y",)}),
-)
+@layer("SpectralNormalization", gist="{layer}; in training W / σ", facts=Facts(inner_outputs={"layer": ("y",)}))
 def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveInt = 1, training: bool = False) -> Any:
     """Applies {layer}. In training, its kernel is first divided by its largest singular value and stored so.
 

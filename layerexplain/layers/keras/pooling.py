@@ -40,9 +40,7 @@ def _over_all(op: Any, x: Expr, data_format: str, keepdims: bool) -> Any:
 
 
 @layers_of_rank(
-    "MaxPooling{}D",
-    also="MaxPool{}D",
-    differs=dict.fromkeys((1, 2, 3), lambda common: common.default(pool_size=2)),
+    "MaxPooling{}D", also="MaxPool{}D", differs=dict.fromkeys((1, 2, 3), lambda common: common.default(pool_size=2))
 )
 def max_pooling(x: Expr, *, windows: Windows) -> Any:
     """Takes the maximum of each [window of {pool_size} steps|{pool_size} window], separately for each of the {channels}

@@ -101,12 +101,7 @@ def unit_norm(W: Expr, *, axis: AxisArgument = 0) -> Expr:
 
 @constraint("MinMaxNorm")
 def min_max_norm(
-    W: Expr,
-    *,
-    min_value: NonNegative = 0.0,
-    max_value: NonNegative = 1.0,
-    rate: Share = 1.0,
-    axis: AxisArgument = 0,
+    W: Expr, *, min_value: NonNegative = 0.0, max_value: NonNegative = 1.0, rate: Share = 1.0, axis: AxisArgument = 0
 ) -> Expr:
     """Scales each vector along axis {axis} to a length between {min_value} and {max_value}; a rate below 1
     applies only that share of the change (here {rate})."""

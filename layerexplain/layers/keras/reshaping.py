@@ -110,11 +110,7 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     return tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
 
 
-@layers_of_rank(
-    "ZeroPadding{}D",
-    gist="pads {padding:zeros}",
-    facts=Facts(passes_ids=True),
-)
+@layers_of_rank("ZeroPadding{}D", gist="pads {padding:zeros}", facts=Facts(passes_ids=True))
 def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
     """Adds [steps of zeros before and after the sequence|rows and columns of zeros around the image|planes, rows and
     columns
@@ -170,11 +166,7 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
     },
 )
 def up_sampling(
-    x: Expr,
-    *,
-    size: Sizes = 2,
-    data_format: DataFormat = "channels_last",
-    interpolation: Interpolation = "nearest",
+    x: Expr, *, size: Sizes = 2, data_format: DataFormat = "channels_last", interpolation: Interpolation = "nearest"
 ) -> Expr:
     """[Repeats each of the {steps} steps {size} times|Enlarges the image by a factor of {size}, by {interpolation}
     interpolation|Enlarges the volume by a factor of {size}, by repeating its planes, rows and columns].

@@ -376,11 +376,7 @@ def lstm_step(x: Expr, units: int, name: str, gating: Gating, training: bool = F
 
 
 @layer(
-    "LSTM",
-    mask=recurrent_mask,
-    ignores=RECURRENT + " unit_forget_bias",
-    gist=f"LSTM, {_GIST}",
-    facts=Facts(states=2),
+    "LSTM", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias", gist=f"LSTM, {_GIST}", facts=Facts(states=2)
 )
 def lstm(
     x: Expr,
@@ -405,11 +401,7 @@ def lstm(
 
 @layer("CuDNNGRU", ignores=RECURRENT, gist=f"CuDNNGRU, {_GIST}", facts=Facts(states=1))
 def cudnn_gru(
-    x: Expr,
-    *initial_state: Expr,
-    units: PositiveInt,
-    running: RecurrenceOptions,
-    time_major: BatchFirst = False,
+    x: Expr, *initial_state: Expr, units: PositiveInt, running: RecurrenceOptions, time_major: BatchFirst = False
 ) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}, as GRU with reset_after does. Its state h ({units} values) is its memory.
 
@@ -422,11 +414,7 @@ def cudnn_gru(
 
 @layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=f"CuDNNLSTM, {_GIST}", facts=Facts(states=2))
 def cudnn_lstm(
-    x: Expr,
-    *initial_state: Expr,
-    units: PositiveInt,
-    running: RecurrenceOptions,
-    time_major: BatchFirst = False,
+    x: Expr, *initial_state: Expr, units: PositiveInt, running: RecurrenceOptions, time_major: BatchFirst = False
 ) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}, as LSTM does, with a second bias. Its cell state c ({units} values) is its
     memory.

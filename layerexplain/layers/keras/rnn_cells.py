@@ -118,12 +118,7 @@ def simple_rnn_cell(
 
 @layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units", facts=Facts(results=2))
 def gru_cell(
-    x: Expr,
-    *states: Expr,
-    units: PositiveInt,
-    gating: Gating,
-    reset_after: Bool = True,
-    training: bool = False,
+    x: Expr, *states: Expr, units: PositiveInt, gating: Gating, reset_after: Bool = True, training: bool = False
 ) -> Mapping[str, Expr]:
     """Computes one step of GRU: gate z controls how much of the state h ({units} values) is kept, gate r how much of it
     the candidate g depends on.
@@ -141,13 +136,7 @@ def gru_cell(
     gist="{formula}, {units} units",
     facts=Facts(results=3),
 )
-def lstm_cell(
-    x: Expr,
-    *states: Expr,
-    units: PositiveInt,
-    gating: Gating,
-    training: bool = False,
-) -> Mapping[str, Expr]:
+def lstm_cell(x: Expr, *states: Expr, units: PositiveInt, gating: Gating, training: bool = False) -> Mapping[str, Expr]:
     """Computes one step of LSTM: the cell state c ({units} values) is the memory; gates control how much is kept (f),
     written (i) and output (o).
 

@@ -139,12 +139,7 @@ def _traced(
 
 
 def _parts(
-    definition: Definition,
-    x: Expr,
-    mask: Expr | None,
-    states: Sequence[Expr],
-    weights: Sequence[Expr],
-    turned: bool,
+    definition: Definition, x: Expr, mask: Expr | None, states: Sequence[Expr], weights: Sequence[Expr], turned: bool
 ) -> list[Expr]:
     """The results of one direction."""
     tensors = [reverse(x) if turned else x, *states]

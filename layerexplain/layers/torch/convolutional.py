@@ -3,14 +3,7 @@
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Bool, Naturals, PositiveInt, Sizes, choice
-from layerexplain.layers.torch.construction import (
-    LAYOUT,
-    Amounts,
-    modules_of_rank,
-    need_channels,
-    need_divisor,
-    sizes,
-)
+from layerexplain.layers.torch.construction import LAYOUT, Amounts, modules_of_rank, need_channels, need_divisor, sizes
 from layerexplain.ops.convolution import conv, conv_transpose
 from layerexplain.ops.movement import laid, pad
 from layerexplain.ops.spatial import SPATIAL

@@ -242,12 +242,7 @@ def _shared(values: Expr, ids: Expr, weights: Expr | None, counts: Expr | None, 
 
 @loss("CrossEntropyLoss", CLASS_NUMBERS, "classes", "logits", "label_smoothing")
 def cross_entropy(
-    y_true: Expr,
-    y_pred: Expr,
-    *,
-    weight: Numbers | None = None,
-    ignore_index: Int = -100,
-    label_smoothing: Share = 0.0,
+    y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None, ignore_index: Int = -100, label_smoothing: Share = 0.0
 ) -> Any:
     """Minus the logarithm of the softmax of the output at the right class; the output is one score for each class.
 

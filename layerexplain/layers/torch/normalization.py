@@ -77,13 +77,7 @@ def _by_channel(
 
 
 @modules_of_rank("BatchNorm{}d", ndim=None)
-def batch_norm(
-    x: Expr,
-    *,
-    statistics: BatchStatistics,
-    training: bool = False,
-    rank: int,
-) -> Stored:
+def batch_norm(x: Expr, *, statistics: BatchStatistics, training: bool = False, rank: int) -> Stored:
     """Normalizes each of the {num_features} channels by its running mean μ and variance v{then}.
 
     In training mean and variance are those of the batch; momentum is the share of them that enters the running ones.
@@ -96,11 +90,7 @@ def batch_norm(
 
 @module("SyncBatchNorm", facts=CHANNELS)
 def sync_batch_norm(
-    x: Expr,
-    *,
-    statistics: BatchStatistics,
-    process_group: Number | None = None,
-    training: bool = False,
+    x: Expr, *, statistics: BatchStatistics, process_group: Number | None = None, training: bool = False
 ) -> Stored:
     """Normalizes each of the {num_features} channels by its running mean μ and variance v{then}.
 
@@ -150,12 +140,7 @@ def _last_axes(type_: str, x: Expr, normalized_shape: Any) -> tuple[tuple[int, .
 
 @module("LayerNorm", gist="{formula}, over {normalized_shape}")
 def layer_norm(
-    x: Expr,
-    *,
-    normalized_shape: Sizes,
-    eps: Number = 1e-5,
-    elementwise_affine: Bool = True,
-    bias: Bool = True,
+    x: Expr, *, normalized_shape: Sizes, eps: Number = 1e-5, elementwise_affine: Bool = True, bias: Bool = True
 ) -> Expr:
     """Normalizes the last {normalized_shape} values to mean 0 and variance 1{then}.
 
@@ -207,9 +192,7 @@ MOST_NEIGHBOURS = 100
 
 
 @module(
-    "LocalResponseNorm",
-    gist="x / ({k} + {alpha} * mean of squares over {size} channels) ** {beta}",
-    facts=CHANNELS,
+    "LocalResponseNorm", gist="x / ({k} + {alpha} * mean of squares over {size} channels) ** {beta}", facts=CHANNELS
 )
 def local_response_norm(
     x: Expr, *, size: PositiveInt, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0

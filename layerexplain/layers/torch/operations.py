@@ -13,14 +13,7 @@ from layerexplain.layers.arguments import short
 from layerexplain.layers.keras.normalization import scaled
 from layerexplain.layers.keras.operations_reduce import place, variance
 from layerexplain.layers.keras.operations_repeat import flipped
-from layerexplain.layers.keras.operations_shape import (
-    expanded,
-    moved,
-    permuted,
-    sliced,
-    squeezed,
-    swapped,
-)
+from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, sliced, squeezed, swapped
 from layerexplain.layers.torch import activations
 from layerexplain.layers.torch.attention import FAR_BELOW
 from layerexplain.layers.torch.construction import LAYOUT, Amounts

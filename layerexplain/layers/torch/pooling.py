@@ -102,13 +102,7 @@ def _product(window: tuple[int, ...]) -> int:
     "LPPool{}d", gist="{kernel_size} pool by the {norm_type}-norm, stride {stride}, {ceil_mode:ceil_mode|}"
 )
 def norm_pooling(
-    x: Expr,
-    *,
-    norm_type: Number,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    ceil_mode: Bool = False,
-    rank: int,
+    x: Expr, *, norm_type: Number, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: Bool = False, rank: int
 ) -> Expr:
     """Takes the {norm_type}-norm of each [window of {kernel_size} steps|{kernel_size} window], separately for each of
     the {channels} channels. No trainable parameters.

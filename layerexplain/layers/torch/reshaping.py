@@ -130,13 +130,7 @@ def unfold_module(
 
 @module("Fold", gist="sum of patches of {kernel_size}", ndim=3, facts=Facts(alone_ndim=2))
 def fold_module(
-    x: Expr,
-    *,
-    output_size: Sizes,
-    kernel_size: Sizes,
-    dilation: Sizes = 1,
-    padding: Naturals = 0,
-    stride: Sizes = 1,
+    x: Expr, *, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Naturals = 0, stride: Sizes = 1
 ) -> Expr:
     """Puts columns of patches of {kernel_size} pixels back into an image of {output_size}; overlapping values add up.
 

@@ -125,12 +125,7 @@ def _step(
 
 
 def _recurrent(
-    type_: str,
-    kind: Kind,
-    x: Expr,
-    initial: Sequence[Expr | None],
-    arguments: Mapping[str, Any],
-    training: bool,
+    type_: str, kind: Kind, x: Expr, initial: Sequence[Expr | None], arguments: Mapping[str, Any], training: bool
 ) -> Mapping[str, Expr]:
     """All layers and directions of a recurrent module over the steps of x."""
     hidden, layers, bias = arguments["hidden_size"], arguments["num_layers"], arguments["bias"]

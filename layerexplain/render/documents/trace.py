@@ -166,11 +166,7 @@ def worked_element(report: ElementReport, terms: int = TERMS_SHOWN) -> Sheet:
     front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
     return Sheet(
         document=lambda: Document(
-            (
-                heading(report.run),
-                Figure(lambda look: _body(report, look, terms)),
-                notes_block(noted(report.run.notes)),
-            )
+            (heading(report.run), Figure(lambda look: _body(report, look, terms)), notes_block(noted(report.run.notes)))
         ),
         data=report.to_dict,
         records=lambda: ({**front, **line} for line in report.to_dict()["lines"]),

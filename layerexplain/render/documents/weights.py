@@ -8,15 +8,7 @@ from typing import Any
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import (
-    bytes_text,
-    count_text,
-    plural,
-    shape_text,
-    size_text,
-    split_text,
-    written_by,
-)
+from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, size_text, split_text, written_by
 from layerexplain.report.weight_table import WeightRow, WeightTable
 
 _DROPPED = ("reach", "dtype", "trainable", "bytes", "infinities", "count", "zeros", "shape", "std", "nans", "mean")

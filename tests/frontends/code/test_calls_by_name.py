@@ -16,13 +16,7 @@ import layerexplain
 from layerexplain.call_signature import OF_NO_VALUE
 from layerexplain.frontends.code.library.keras_functions import TODAY
 from layerexplain.frontends.code.library.keras_names import arguments, operation_type
-from layerexplain.frontends.code.library.signatures import (
-    REQUIRED,
-    declared_names,
-    fitting,
-    overloads,
-    text_of,
-)
+from layerexplain.frontends.code.library.signatures import REQUIRED, declared_names, fitting, overloads, text_of
 from layerexplain.frontends.code.values.program import signature_of
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import find

@@ -398,10 +398,7 @@ def test_damaged_configurations(document: Any, message: str) -> None:
 
 
 def test_a_circle_over_several_layers_is_refused() -> None:
-    layers = [
-        dense("p", inbound_nodes=[[["q", 0, 0]]]),
-        dense("q", inbound_nodes=[[["p", 0, 0]]]),
-    ]
+    layers = [dense("p", inbound_nodes=[[["q", 0, 0]]]), dense("q", inbound_nodes=[[["p", 0, 0]]])]
     with pytest.raises(SpecError, match="the calls form a cycle"):
         explain(graph([entry("a", [1]), *layers], ["a", 0, 0], ["q", 0, 0]))
 

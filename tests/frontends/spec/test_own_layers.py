@@ -275,10 +275,7 @@ def test_a_layer_of_a_file_is_explained_alone(gates: str) -> None:
     assert made.exit_code == 0, made.output
     assert "gate · Gate  (None, 8) → (None, 4)" in made.output and "36 parameters" in made.output
     listed = invoke("layer", "--code", gates)
-    assert [line.split() for line in listed.output.splitlines()[:2]] == [
-        ["own"],
-        ["Gate"],
-    ]
+    assert [line.split() for line in listed.output.splitlines()[:2]] == [["own"], ["Gate"]]
     assert invoke("layer", "Gate", "--code", gates).exit_code == 0
     assert "Gate needs 'units'" in invoke("layer", "Gate", "scale=2", "--code", gates, "--input", "8").output
     assert "did you mean 'Gate'?" in invoke("layer", "Gat", "--code", gates, "--input", "8").output
