@@ -50,6 +50,17 @@ x = keras.Input((3,))\\nfor _ in range(100000):\\n    x = x + x
 x = keras.Input((3,))\\nfor _ in range(2000):\\n    x = layers.Dense(2)(x)
 x = keras.Input((10 ** 18, 10 ** 18))\\nx = layers.Flatten()(x)
 d = layers.Dense(2)\\nx = keras.Input((2,))\\nwhile True:\\n    x = d(x)
+i = 0\nwhile True:\n    i += 1
+f = lambda: 1\nfor i in range(10000):\n    f = (lambda g: lambda: g() + 1)(f)\nf()
+m = Sequential()\nwhile True:\n    m.add(Dense(3))
+import itertools\nx = list(itertools.product(*[range(1000)] * 100))
+x = sorted([[1] * 9000] * 9000)
+x = []\nfor i in range(9999):\n    x.append(x)\ny = '%s' % (x,)
+x = []\nx.append(x)\nm = Sequential(x)
+class A(A0):\n    pass\nA.x = A\nclass B(A, A, A):\n    pass\nB().y.z
+x = Input((3,))\nfor i in range(60):\n    x = [x, x]\ny = Add()(x)\nz = Dense(x)
+class N(Model):\n    def call(self, t):\n        for i in range(60):\n            t = [t, t]\n        return t\nN()(Input((3,)))
+__import__('os').system('touch /tmp/never')
 exec('x = 1' * 1000)
 import os\\nos.system('touch /tmp/never')
 open('/tmp/never', 'w').write('x')
