@@ -14,16 +14,10 @@ CASES = [
     *[Case(t, {}, ((6,), (4, 6))) for t in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")],
     *[Case(t, {}, ((4, 2), (4, 6))) for t in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")],
     *[Case(t, {}, ((4, 2),)) for t in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")],
-    *[
-        Case(t, {}, TWO, masks=masks)
-        for t in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
-        for masks in ((True, True), (True, False), (False, True))
-    ],
-    *[
-        Case(t, {}, (*TWO, (5, 3)), masks=masks)
-        for t in ("Multiply", "Maximum", "Minimum")
-        for masks in ((True, True, True), (True, False, True), (False, True, True), (True, True, False))
-    ],
+    *[Case(t, {}, TWO, masks=masks) for t in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum",
+        "Concatenate") for masks in ((True, True), (True, False), (False, True))],
+    *[Case(t, {}, (*TWO, (5, 3)), masks=masks) for t in ("Multiply", "Maximum",
+        "Minimum") for masks in ((True, True, True), (True, False, True), (False, True, True), (True, True, False))],
     Case("Multiply", {}, ((5, 3), (3,)), masks=(True, False)),
     Case("Maximum", {}, ((5, 3), (7, 5, 3)), masks=(True, False)),
     Case("Concatenate", {"axis": 1}, ((5, 3), (4, 3)), masks=(True, False)),
@@ -45,7 +39,7 @@ CASES = [
     Case("Dot", {"axes": 2}, ((7, 5), (3, 5)), masks=(True, True)),
     Case("Dot", {"axes": 1}, ((7, 5), (3, 5))),
     Case("Dot", {"axes": 0}, ((5,), (5,))),
-]
+]  # fmt: skip
 
 
 def _elementwise(type_: str) -> Draw:

@@ -23,24 +23,13 @@ CASES = [
     Case("EinsumDense", {"equation": "btnh,nhd->btd", "output_shape": (4, 5), "dtype": INT8}, ((4, 2, 3),)),
     Case("EinsumDense", {"equation": "btnh,nhd->btd", "output_shape": (4, 5), "dtype": INT4}, ((4, 2, 3),)),
     Case("EinsumDense", {"equation": "...x,xy->...y", "output_shape": (4,), "dtype": INT8}, ((3, 7),)),
-    *[
-        Case(type_, {"input_dim": 9, "output_dim": 5, "dtype": policy}, ((4,),), ("int",))
-        for type_ in ("Embedding", "ReversibleEmbedding")
-        for policy in (INT8, INT4, INT4_PLAIN)
-    ],
+    *[Case(type_, {"input_dim": 9, "output_dim": 5, "dtype": policy}, ((4,),), ("int",)) for type_ in ("Embedding",
+        "ReversibleEmbedding") for policy in (INT8, INT4, INT4_PLAIN)],
     Case("Embedding", {"input_dim": 9, "output_dim": 5, "lora_rank": 2, "lora_alpha": 3}, ((4,),), ("int",)),
     Case("ReversibleEmbedding", {"input_dim": 9, "output_dim": 5, "mask_zero": True}, ((4,),), ("int",)),
-    *[
-        Case(
-            "ReversibleEmbedding",
-            {"input_dim": 9, "output_dim": 5, "tie_weights": tied, "dtype": policy},
-            ((4, 5),),
-            call=REVERSE,
-        )
-        for tied in (True, False)
-        for policy in ("float32", INT8, INT4, INT4_PLAIN)
-    ],
-]
+    *[Case("ReversibleEmbedding", {"input_dim": 9, "output_dim": 5, "tie_weights": tied, "dtype": policy}, ((4, 5),),
+        call=REVERSE) for tied in (True, False) for policy in ("float32", INT8, INT4, INT4_PLAIN)],
+]  # fmt: skip
 
 
 def with_lora(rng: random.Random, config: dict[str, Any]) -> dict[str, Any]:

@@ -68,13 +68,11 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         (chain("Linear(7, 5)", "Softmax(dim=1)"), chain("Linear(7, 5)", "Softmax(-1)"),
          chain("Conv2d(3, 5, 1)", "Softmax(dim=1)", data=IMAGE)),
     ),
-    "bias-before-batchnorm": (
-        {chain("Linear(7, 5)", "BatchNorm1d(5)"): ["net.0"],
-         chain("Conv2d(3, 5, 3)", "BatchNorm2d(5)", "ReLU()", data=IMAGE): ["net.0"],
-         chain("ConvTranspose2d(3, 5, 3)", "BatchNorm2d(5)", data=IMAGE): ["net.0"]},
+    "bias-before-batchnorm": ({chain("Linear(7, 5)", "BatchNorm1d(5)"): ["net.0"],
+        chain("Conv2d(3, 5, 3)", "BatchNorm2d(5)", "ReLU()", data=IMAGE): ["net.0"],
+        chain("ConvTranspose2d(3, 5, 3)", "BatchNorm2d(5)", data=IMAGE): ["net.0"]},
         (chain("Linear(7, 5, bias=False)", "BatchNorm1d(5)"), chain("Linear(7, 5)", "BatchNorm1d(5, affine=False)"),
-         chain("Linear(7, 5)", "ReLU()", "BatchNorm1d(5)"), chain("Linear(7, 5)", "LayerNorm(5)")),
-    ),
+        chain("Linear(7, 5)", "ReLU()", "BatchNorm1d(5)"), chain("Linear(7, 5)", "LayerNorm(5)"))),
     "linear-twice": (
         {chain("Linear(7, 5)", "Linear(5, 3)"): ["net.0"], chain("Linear(7, 5)", "Dropout()", "Linear(5, 3)"): ["net.0"],
          chain("Conv2d(3, 7, 3)", "BatchNorm2d(7)", "Conv2d(7, 5, 3)", data=IMAGE): ["net.0"],
@@ -87,30 +85,24 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         {chain("Linear(7, 5)", "ReLU()", "Dropout(0.2)", "BatchNorm1d(5)"): ["net.2"]},
         (chain("Linear(7, 5)", "ReLU()", "BatchNorm1d(5)", "Dropout(0.2)"), chain("Linear(7, 5)", "ReLU()", "Dropout(0)", "BatchNorm1d(5)")),
     ),
-    "dropout-last": (
-        {net("self.a = nn.Linear(7, 5)\n        self.d = nn.Dropout()", "return self.d(self.a(x))", "randn(3, 7)",
-             "loss, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), 0.1)"): ["d"]},
-        (chain("Dropout()", "Linear(7, 5)"), chain("Linear(7, 5)", "Dropout()")),
-    ),
-    "dropout-always": (
-        {net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2)", "randn(3, 7)"): ["dropout"],
-         net("self.a = nn.Conv2d(3, 5, 1)", "return F.dropout2d(self.a(x))", IMAGE): ["dropout"]},
-        (net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2, self.training)", "randn(3, 7)"),
-         net("self.a = nn.Linear(7, 5)", "return F.alpha_dropout(self.a(x), 0.2)", "randn(3, 7)"),
-         chain("Linear(7, 5)", "Dropout(0.2)")),
-    ),
+    "dropout-last": ({net("self.a = nn.Linear(7, 5)\n        self.d = nn.Dropout()", "return self.d(self.a(x))",
+        "randn(3, 7)", "loss, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), 0.1)"): ["d"]},
+        (chain("Dropout()", "Linear(7, 5)"), chain("Linear(7, 5)", "Dropout()"))),
+    "dropout-always": ({net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2)",
+        "randn(3, 7)"): ["dropout"], net("self.a = nn.Conv2d(3, 5, 1)", "return F.dropout2d(self.a(x))",
+        IMAGE): ["dropout"]}, (net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2, self.training)",
+        "randn(3, 7)"), net("self.a = nn.Linear(7, 5)", "return F.alpha_dropout(self.a(x), 0.2)", "randn(3, 7)"),
+        chain("Linear(7, 5)", "Dropout(0.2)"))),
     "softmax-over-one": (
         {net("self.a = nn.Linear(5, 1)", "return torch.softmax(self.a(x), dim=-1) * x", "randn(2, 9, 5)"): ["softmax"]},
         (net("self.a = nn.Linear(5, 5)", "return (self.a(x) @ x.transpose(1, 2) / 3).masked_fill(x[..., :1] > 9, -1e9).softmax(-1) @ x", "randn(2, 1, 5)"),
          net("self.a = nn.Linear(5, 5)", "return torch.einsum('nid,njd->nij', self.a(x), x).softmax(-1)", "randn(2, 1, 5)")),
     ),
-    "unregistered": (
-        {HEADS.replace(TWO, "self.a, self.b = [nn.Linear(7, 5)], nn.ReLU()").format(""): [""],
-         HEADS.replace(TWO, "self.a, self.b = {{'x': nn.Sequential(nn.Linear(7, 5))}}, nn.ReLU()").format(""): [""]},
+    "unregistered": ({HEADS.replace(TWO, "self.a, self.b = [nn.Linear(7, 5)], nn.ReLU()").format(""): [""],
+        HEADS.replace(TWO, "self.a, self.b = {{'x': nn.Sequential(nn.Linear(7, 5))}}, nn.ReLU()").format(""): [""]},
         (HEADS.replace(TWO, "self.a, self.b = nn.ModuleList([nn.Linear(7, 5)]), nn.ReLU()").format(""),
-         HEADS.replace(TWO, "self.a, self.b = [nn.ReLU(), nn.Flatten()], nn.ReLU()").format(""),
-         HEADS.replace(TWO, "self.b = nn.Linear(7, 1)\n        self.a = [self.b]").format("")),
-    ),
+        HEADS.replace(TWO, "self.a, self.b = [nn.ReLU(), nn.Flatten()], nn.ReLU()").format(""),
+        HEADS.replace(TWO, "self.b = nn.Linear(7, 1)\n        self.a = [self.b]").format(""))),
     "unread-input": (
         {HEADS.replace("def forward(self, x)", "def forward(self, x, y)").format("net(torch.randn(3, 7), torch.randn(3, 7))"): ["y"]},
         (HEADS.replace("def forward(self, x)", "def forward(self, x, y)").format(""),),  # no shape: nothing is called
@@ -122,11 +114,9 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
          HEADS.format(looped("loss = sum(F.mse_loss(out[k], y) for k in names)")),
          HEADS.format("loss = nn.CrossEntropyLoss()")),
     ),
-    "no-gradient": (
-        {HEADS.format(looped("loss = F.cross_entropy(out['a'], y)")): ["b"]},
+    "no-gradient": ({HEADS.format(looped("loss = F.cross_entropy(out['a'], y)")): ["b"]},
         (HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + F.mse_loss(out['b'], y)")),
-         HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + out['b'].mean()"))),
-    ),
+        HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + out['b'].mean()")))),
     "no-probabilities": (
         {HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + F.binary_cross_entropy(out['b'], y)")): ["b"],
          HEADS.replace("{{'a': self.a(x), 'b': self.b(x)}}", "self.a(x), self.b(x)").format(
@@ -146,10 +136,8 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
     "normalization-after-softmax": (
         {chain("Linear(7, 5)", "Softmax(1)", "BatchNorm1d(5)"): ["net.2"]}, (chain("Linear(7, 5)", "BatchNorm1d(5)", "Softmax(1)"),),
     ),
-    "selu-without-its-conditions": (
-        {chain("Linear(7, 5)", "SELU()", "Dropout(0.1)", "Linear(5, 3)"): ["net.2"]},
-        (chain("Linear(7, 5)", "SELU()", "AlphaDropout(0.1)", "Linear(5, 3)"),),
-    ),
+    "selu-without-its-conditions": ({chain("Linear(7, 5)", "SELU()", "Dropout(0.1)", "Linear(5, 3)"): ["net.2"]},
+        (chain("Linear(7, 5)", "SELU()", "AlphaDropout(0.1)", "Linear(5, 3)"),)),
     "reshape-for-permute": (
         {net("self.a = nn.Linear(11, 5)", "return self.a(x.view(-1, 7, 11))", STEPS): ["reshape"],
          net("self.a = nn.LSTM(7, 5, 2, batch_first=True)", "return self.a(x)[1][0].view(x.size(0), -1)", STEPS): ["reshape"],

@@ -60,51 +60,37 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
         code("CrossEntropyLoss", "F.softmax(self.fc2(x), dim=1)"),
         {"logits-of-probabilities": ("line 14", "ends with softmax", "CrossEntropyLoss (line 18)", "Return the scores")},
     ),
-    "sigmoid before BCEWithLogitsLoss": (
-        code("BCEWithLogitsLoss", "torch.sigmoid(self.fc2(x))", 1),
-        {"logits-of-probabilities": ("ends with sigmoid", "applies a sigmoid of its own")},
-    ),
+    "sigmoid before BCEWithLogitsLoss": (code("BCEWithLogitsLoss", "torch.sigmoid(self.fc2(x))", 1),
+        {"logits-of-probabilities": ("ends with sigmoid", "applies a sigmoid of its own")}),
     "scores into CrossEntropyLoss": (code("CrossEntropyLoss"), {}),
     "weights of classes": (code("CrossEntropyLoss", target="torch.randint(0, 3, (23,))", loss_args="weights"), {}),
     "weights that are not known": (code("CrossEntropyLoss", target="torch.randint(0, 3, (23,))", loss_args="a()"), {}),
-    "too few weights of classes": (
-        code("CrossEntropyLoss", units=2, target="torch.randint(0, 2, (23,))", loss_args="weights"),
-        {"layer-at-fault": ("weight to be a number for each of the 2 classes, got (3,)",)},
-    ),
+    "too few weights of classes": (code("CrossEntropyLoss", units=2, target="torch.randint(0, 2, (23,))",
+        loss_args="weights"), {"layer-at-fault": ("weight to be a number for each of the 2 classes, got (3,)",)}),
     "BCELoss without sigmoid": (code("BCELoss", units=1), {"no-probabilities": ("line 10", "the output is linear", "BCEWithLogitsLoss")}),
     "NLLLoss without log_softmax": (code("NLLLoss"), {"no-logarithms": ("the output is linear", "NLLLoss (line 18)", "log_softmax(x, dim=1)")}),
     "NLLLoss behind log_softmax": (code("NLLLoss", "F.log_softmax(self.fc2(x), dim=1)"), {}),
     "one unit": (code("CrossEntropyLoss", units=1), {"one-class": ("(None, 1): one class", "BCEWithLogitsLoss")}),
-    "relu before CrossEntropyLoss": (
-        code("CrossEntropyLoss", "F.relu(self.fc2(x))"),
-        {"activation-before-cross-entropy": ("ends with relu", "logits have no bounds", "Remove the activation")},
-    ),
+    "relu before CrossEntropyLoss": (code("CrossEntropyLoss", "F.relu(self.fc2(x))"),
+        {"activation-before-cross-entropy": ("ends with relu", "logits have no bounds", "Remove the activation")}),
     "a learning rate of 3": (code("CrossEntropyLoss", optimizer="Adam(net.parameters(), lr=3.)"), {"absurd-learning-rate": ("Adam has a learning rate of 3",)}),
-    "targets of another rank": (
-        code("MSELoss", units=1, target="torch.randn(23)"),
-        {"targets-spread": ("MSELoss gets targets of (23,)", "output of (None, 1)", "output.squeeze(1)")},
-    ),
-    "targets of the rank that the loop gives the output": (
-        code("MSELoss", units=1, target="torch.randn(23)").replace("criterion(net(x)", "criterion(net(x).squeeze(1)"),
-        {},
-    ),
+    "targets of another rank": (code("MSELoss", units=1, target="torch.randn(23)"),
+        {"targets-spread": ("MSELoss gets targets of (23,)", "output of (None, 1)", "output.squeeze(1)")}),
+    "targets of the rank that the loop gives the output": (code("MSELoss", units=1,
+        target="torch.randn(23)").replace("criterion(net(x)", "criterion(net(x).squeeze(1)"), {}),
     "targets of another rank than the loop gives the output": (
         code("MSELoss", units=1, target="torch.randn(23, 1)").replace("criterion(net(x)", "criterion(net(x).view(-1)"),
         {"targets-spread": ("MSELoss gets targets of (23, 1)", "output of (None,)")},
     ),
     "targets that fit": (code("MSELoss", units=1, target="torch.randn(23, 1)"), {}),
-    "targets that BCEWithLogitsLoss refuses": (
-        code("BCEWithLogitsLoss", units=1, target="torch.ones(23)"),
-        {"layer-at-fault": ("line 22", "got (23,) for (23, 1)", "target.unsqueeze(1)")},
-    ),
+    "targets that BCEWithLogitsLoss refuses": (code("BCEWithLogitsLoss", units=1, target="torch.ones(23)"),
+        {"layer-at-fault": ("line 22", "got (23,) for (23, 1)", "target.unsqueeze(1)")}),
     "class numbers that are floats": (code("CrossEntropyLoss", target="torch.zeros(23)"), {"layer-at-fault": ("write target.long()",)}),
     "bits that are whole numbers": (code("BCEWithLogitsLoss", units=1, target="torch.randint(0, 2, (23, 1))"), {"layer-at-fault": ("write target.float()",)}),
     "one-hot columns": (code("CrossEntropyLoss", target="torch.randint(0, 3, (23, 1))"), {"layer-at-fault": ("target.squeeze(1)",)}),
     "another number of examples": (code("CrossEntropyLoss", target="torch.randint(0, 3, (29,))"), {"layer-at-fault": ("(23,)", "got (29,)")}),
-    "a class too many": (
-        code("CrossEntropyLoss", target="torch.randint(0, 11, (23,))"),
-        {"labels-outside": ("labels from 0 to 10", "3 units", "nn.Linear(…, 11)")},
-    ),
+    "a class too many": (code("CrossEntropyLoss", target="torch.randint(0, 11, (23,))"),
+        {"labels-outside": ("labels from 0 to 10", "3 units", "nn.Linear(…, 11)")}),
 }  # fmt: skip
 
 
@@ -269,15 +255,13 @@ UPDATED = [  # what the program does → the models that get gradients and never
     ("o = optimizer([p for p in b.parameters() if p.requires_grad]); loss(a(x), y).backward()", ["a"]),
     ("o = optimizer(a.parameters()), optimizer(b.parameters()); loss(a(x), y).backward()", []),
     ("o = optimizer(list(a.parameters()) + list(b.parameters())); (loss(a(x), y) + loss(b(x), y)).backward()", []),
-    (
-        "o = optimizer([{'params': a.parameters()}, {'params': b.f.parameters(), 'lr': 1}]); loss(b(x), y).backward()",
-        [],
-    ),
+    ("o = optimizer([{'params': a.parameters()}, {'params': b.f.parameters(), 'lr': 1}]); loss(b(x), y).backward()",
+        []),
     ("o = optimizer(a.parameters()); loss(b(a(x)), b(y)).backward()", []),  # b compares features
     ("o = optimizer(a.parameters()); loss(a(x), b(x).detach()).backward()", []),
     ("o = optimizer(whole.part.parameters()); loss(whole(x), y).backward()", []),
     ("o = optimizer(made_elsewhere(a)); loss(b(x), y).backward()", []),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("program_end", "never_changed"), UPDATED)

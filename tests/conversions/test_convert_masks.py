@@ -91,17 +91,13 @@ MODELS: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     "a transformer": (lambda m: _transformer(m, "pool"), ("'first_attend', 'second_attend', 'end' get their masks",)),
     "encoder and decoder": (_translator, ("'decoder_attend', 'encoder_attend', 'cross' get their masks",)),
     "one mask in a Concatenate": (_joined, ("so 'end' gets its mask",)),
-    "a Multiply of masked tensors": (
-        _masking,
-        (
-            "'attend', 'end' get their masks as arguments, and 'gated' gets its input without the mask",
-            "the optimizer's state",
-        ),
-    ),
+    "a Multiply of masked tensors": (_masking,
+        ("'attend', 'end' get their masks as arguments, and 'gated' gets its input without the mask",
+        "the optimizer's state")),
     "inside a nested model": (_nested, ("'encoder/one_attend', 'encoder/pool' get their masks",)),
     "no weights, and a mask that ends in Keras 2": (_unweighted, ("so 'end' gets its input without the mask",)),
     "nothing that Keras 3 does in another way": (_tagger, ()),
-}
+}  # fmt: skip
 
 
 def filled(model: Any) -> Any:
@@ -159,11 +155,9 @@ def test_layers_see_the_masks_that_they_saw(name: str, tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "zeros at masked steps": (
-        lambda m: _transformer(m, "flat"),
+    "zeros at masked steps": (lambda m: _transformer(m, "flat"),
         "nothing was written; at masked steps 'first_attend' averages all values in Keras 2 and none in Keras 3, "
-        "because it has dropout",
-    ),
+        "because it has dropout"),
     "a mask into a nested model": (_masked_from_outside, "layer 'encoder': gets masks that Keras 3 passes on differently inside it"),
 }  # fmt: skip
 
@@ -185,21 +179,14 @@ def test_what_keras_3_cannot_compute_is_not_written(name: str, tmp_path: Path) -
 
 
 MASKED = {
-    "a Functional": (
-        "x = keras.Input((5, 8))\ninner = keras.Model(x, layers.LSTM(4)(x))\ny = inner(e, mask=m)",
-        ", mask: input_layer_1",
-    ),
-    "a Sequential": (
-        "inner = keras.Sequential([keras.Input((5, 8)), layers.GRU(3)])\ny = inner(e, mask=m)",
-        ", mask: input_layer_1",
-    ),
-    "two inputs, one with a mask": (
-        "a, b = keras.Input((5, 8)), keras.Input((5, 4))\n"
+    "a Functional": ("x = keras.Input((5, 8))\ninner = keras.Model(x, layers.LSTM(4)(x))\ny = inner(e, mask=m)",
+        ", mask: input_layer_1"),
+    "a Sequential": ("inner = keras.Sequential([keras.Input((5, 8)), layers.GRU(3)])\ny = inner(e, mask=m)",
+        ", mask: input_layer_1"),
+    "two inputs, one with a mask": ("a, b = keras.Input((5, 8)), keras.Input((5, 4))\n"
         "inner = keras.Model([a, b], layers.Concatenate()([layers.LSTM(4)(a), layers.GRU(3)(b)]))\n"
-        "y = inner([e, layers.Dense(4)(e)], mask=[m, None])",
-        ", mask: [input_layer_1, null]",
-    ),
-}
+        "y = inner([e, layers.Dense(4)(e)], mask=[m, None])", ", mask: [input_layer_1, null]"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MASKED)

@@ -50,57 +50,23 @@ TRANSFORMER_BLOCK = [
 
 # Keras 3.15.1; the rows of what computes something, then the model's parameters.
 EXPECTED: dict[str, tuple[list[Row], int]] = {
-    "mnist_mlp.yaml": (
-        [
-            Row("Flatten", (None, 784)),
-            Row("Dense", (None, 512), 401_920),
-            Row("Dropout", (None, 512)),
-            Row("Dense", (None, 10), 5_130),
-            Row("Activation", (None, 10)),
-        ],
-        407_050,
-    ),
+    "mnist_mlp.yaml": ([Row("Flatten", (None, 784)), Row("Dense", (None, 512), 401_920), Row("Dropout", (None, 512)),
+        Row("Dense", (None, 10), 5_130), Row("Activation", (None, 10))], 407_050),
     "stacked_strided_convolutions.yaml": ([Row("Conv2D", (None, 14, 14, 16), 448), Row("Conv2D", (None, 7, 7, 32), 4_640)], 5_088),
     "wide_dense_without_bias.yaml": ([Row("Dense", (None, 25_600), 2_560_000), Row("Reshape", (None, 10, 10, 256))], 2_560_000),
-    "unet.yaml": (
-        [
-            Row("Conv2D", (None, None, None, 8), 224),
-            Row("MaxPooling2D", (None, None, None, 8)),
-            Row("Conv2D", (None, None, None, 16), 1_168),
-            Row("MaxPooling2D", (None, None, None, 16)),
-            Row("Conv2D", (None, None, None, 32), 4_640),
-            Row("MaxPooling2D", (None, None, None, 32)),
-            Row("Conv2D", (None, None, None, 64), 18_496),
-            Row("Conv2DTranspose", (None, None, None, 32), 8_224),
-            Row("Concatenate", (None, None, None, 64)),
-            Row("Conv2DTranspose", (None, None, None, 16), 4_112),
-            Row("Concatenate", (None, None, None, 32)),
-            Row("Conv2DTranspose", (None, None, None, 8), 1_032),
-            Row("Concatenate", (None, None, None, 16)),
-            Row("Conv2D", (None, None, None, 2), 34),
-        ],
-        37_930,
-    ),
+    "unet.yaml": ([Row("Conv2D", (None, None, None, 8), 224), Row("MaxPooling2D", (None, None, None, 8)),
+        Row("Conv2D", (None, None, None, 16), 1_168), Row("MaxPooling2D", (None, None, None, 16)),
+        Row("Conv2D", (None, None, None, 32), 4_640), Row("MaxPooling2D", (None, None, None, 32)),
+        Row("Conv2D", (None, None, None, 64), 18_496), Row("Conv2DTranspose", (None, None, None, 32), 8_224),
+        Row("Concatenate", (None, None, None, 64)), Row("Conv2DTranspose", (None, None, None, 16), 4_112),
+        Row("Concatenate", (None, None, None, 32)), Row("Conv2DTranspose", (None, None, None, 8), 1_032),
+        Row("Concatenate", (None, None, None, 16)), Row("Conv2D", (None, None, None, 2), 34)], 37_930),
     "embedding_then_dense.yaml": ([Row("Embedding", (None, 6, 4), 40), Row("Dense", (None, 6, 10), 40)], 80),
-    "stacked_lstm_flatten.yaml": (
-        [
-            Row("LSTM", (None, 20, 32), 5_248),
-            Row("LSTM", (None, 20, 16), 3_136),
-            Row("Flatten", (None, 320)),
-            Row("Dense", (None, 1), 321),
-        ],
-        8_705,
-    ),
-    "autoencoder_with_embedding.yaml": (
-        [
-            Row("Embedding", (None, 12, 32), 32_000),
-            Row("LSTM", (None, 24), 5_472),
-            Row("RepeatVector", (None, 12, 24)),
-            Row("LSTM", (None, 12, 24), 4_704),
-            Row("TimeDistributed", (None, 12, 32), 800),
-        ],
-        42_976,
-    ),
+    "stacked_lstm_flatten.yaml": ([Row("LSTM", (None, 20, 32), 5_248), Row("LSTM", (None, 20, 16), 3_136),
+        Row("Flatten", (None, 320)), Row("Dense", (None, 1), 321)], 8_705),
+    "autoencoder_with_embedding.yaml": ([Row("Embedding", (None, 12, 32), 32_000), Row("LSTM", (None, 24), 5_472),
+        Row("RepeatVector", (None, 12, 24)), Row("LSTM", (None, 12, 24), 4_704),
+        Row("TimeDistributed", (None, 12, 32), 800)], 42_976),
     "keras_1_convnet.json": (
         # As Keras 1.2 printed them.
         [
@@ -131,19 +97,10 @@ EXPECTED: dict[str, tuple[list[Row], int]] = {
     ),
     "digits.keras": (DIGITS, 3_742),
     "digits.h5": (DIGITS, 3_742),
-    "transformer.json": (
-        [
-            Row("Embedding", (None, 64, 128), 1_024_000),
-            Row("Embedding", (None, 64, 128), 8_320),
-            Row("Add", (None, 64, 128)),
-            *TRANSFORMER_BLOCK,
-            *TRANSFORMER_BLOCK,
-            Row("LayerNormalization", (None, 64, 128), 256),
-            Row("GlobalAveragePooling1D", (None, 128)),
-            Row("Dense", (None, 4), 516),
-        ],
-        1_429_636,
-    ),
+    "transformer.json": ([Row("Embedding", (None, 64, 128), 1_024_000), Row("Embedding", (None, 64, 128), 8_320),
+        Row("Add", (None, 64, 128)), *TRANSFORMER_BLOCK, *TRANSFORMER_BLOCK,
+        Row("LayerNormalization", (None, 64, 128), 256), Row("GlobalAveragePooling1D", (None, 128)),
+        Row("Dense", (None, 4), 516)], 1_429_636),
 }  # fmt: skip
 
 APPLICATIONS = {"resnet50.json": "ResNet50", "efficientnet_b0.json": "EfficientNetB0"}

@@ -14,18 +14,12 @@ from tests.support.paths import ROOT
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
 
 CASES: dict[str, tuple[str | bytes, list[str]]] = {
-    "unknown from": (
-        "input: [3]\nlayers:\n  - Dense: 3\n    name: left\n  - Dense: 3\n    from: lft\n",
-        ["6: `from: lft` names no layer; did you mean 'left'?"],
-    ),
+    "unknown from": ("input: [3]\nlayers:\n  - Dense: 3\n    name: left\n  - Dense: 3\n    from: lft\n",
+        ["6: `from: lft` names no layer; did you mean 'left'?"]),
     "a tab": ("input: [3]\nlayers:\n\t- Dense: 3\n", ["3: the indentation contains a tab; indent with spaces"]),
-    "recurrent behind the last step": (
-        "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n",
-        [
-            "4: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32), without steps; give "
-            "'lstm' return_sequences=True, so that it returns every step"
-        ],
-    ),
+    "recurrent behind the last step": ("input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n",
+        ["4: layer 'lstm_1': LSTM needs an input of (batch, steps, features), got (None, 32), without steps; give "
+        "'lstm' return_sequences=True, so that it returns every step"]),
     "several at once, each with its line": (
         "inputs: {a: [28, 28], b: [7]}\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n    from: a\n"
         "  - Dense: 0\n    from: b\n  - Dense: {units: 3, activaton: relu}\n    from: b\n",

@@ -259,17 +259,11 @@ def test_all_parts_of_keras_are_declared() -> None:
         ("SGD", {"learning_rate": {"CosineDecay": {}}}, "needs 'initial_learning_rate'"),
         ("Adam", {"beta": 1}, "optimizers.Adam has no argument 'beta'"),
         ("MultiOptimizer", {"optimizer_map": {}}, "MultiOptimizer gives each weight to one of its optimizers"),
-        (
-            "MultiOptimizer",
-            {
-                "optimizer_map": TrainingSetting(
-                    "OptimizerMap",
-                    {"default_optimizer": TrainingSetting("SGD", {}), "optimizer_map": {"encoder/.*": TrainingSetting("Lion", {})}},
-                )
-            },
+        ("MultiOptimizer", {"optimizer_map": TrainingSetting("OptimizerMap",
+            {"default_optimizer": TrainingSetting("SGD", {}),
+            "optimizer_map": {"encoder/.*": TrainingSetting("Lion", {})}})},
             "by the path of its variable: Lion for 'encoder/.*', SGD for all others; each has a formula of its own: "
-            "layerexplain layer Lion --input 784x10",
-        ),
+            "layerexplain layer Lion --input 784x10"),
         ("LossScaleOptimizer", {}, "needs 'inner_optimizer'"),
     ],
 )  # fmt: skip

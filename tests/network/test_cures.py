@@ -71,25 +71,17 @@ layers:
 CONV = "Conv2D: {filters: 4, kernel_size: 3}"
 
 ROWS = {
-    "steps left open": Row(
-        "input: [null, null, 8]\nlayers:\n  - Flatten\n  - Dense: 3\n",
+    "steps left open": Row("input: [null, null, 8]\nlayers:\n  - Flatten\n  - Dense: 3\n",
         "axis of the input a fixed size; shape=(32, 8) in place of (None, 8) for 'input' fits; or "
         "GlobalAveragePooling1D in place of 'flatten' gives (None, 8)",
-        (
-            "input: [32, 8]\nlayers:\n  - Flatten\n  - Dense: 3\n",
-            "input: [null, null, 8]\nlayers:\n  - GlobalAveragePooling1D\n  - Dense: 3\n",
-        ),
-    ),
-    "steps are missing": Row(
-        behind(DENSE, "LSTM: 4"),
+        ("input: [32, 8]\nlayers:\n  - Flatten\n  - Dense: 3\n",
+        "input: [null, null, 8]\nlayers:\n  - GlobalAveragePooling1D\n  - Dense: 3\n")),
+    "steps are missing": Row(behind(DENSE, "LSTM: 4"),
         "got (None, 8), without steps; Reshape to (8, 1) fits; or RepeatVector(n) repeats it as n equal steps",
-        (behind(DENSE, "LSTM: 4", "Reshape: [8, 1]"), behind(DENSE, "LSTM: 4", "RepeatVector: 7")),
-    ),
-    "the layer before is recurrent": Row(
-        behind(LSTM.replace("WHOLE", "false"), "GRU: 4"),
+        (behind(DENSE, "LSTM: 4", "Reshape: [8, 1]"), behind(DENSE, "LSTM: 4", "RepeatVector: 7"))),
+    "the layer before is recurrent": Row(behind(LSTM.replace("WHOLE", "false"), "GRU: 4"),
         "got (None, 4), without steps; give 'first' return_sequences=True, so that it returns every step",
-        (behind(LSTM.replace("WHOLE", "true"), "GRU: 4"),),
-    ),
+        (behind(LSTM.replace("WHOLE", "true"), "GRU: 4"),)),
     "rows of an image are steps": Row(
         "input: [28, 20, 3]\nlayers:\n  - LSTM: 4\n",
         "got (None, 28, 20, 3) with 4 axes; Reshape to (28, 60) fits; or TimeDistributed applies the layer to each of the "
@@ -106,34 +98,21 @@ ROWS = {
         "Conv1D accepts this shape",
         (behind(IMAGE, CONV, "Reshape: [28, 28, 1]"), behind(IMAGE, CONV.replace("2D", "1D"))),
     ),
-    "a flat image": Row(
-        "input: [784]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n",
+    "a flat image": Row("input: [784]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n",
         "got (None, 784) with 2; Reshape to (28, 28, 1) fits; or an input of this shape, with "
-        "`X = X.reshape(-1, 28, 28, 1)`",
-        (
-            f"input: [28, 28, 1]\nlayers:\n  - {CONV}\n",
-            f"input: [784]\nlayers:\n  - Reshape: [28, 28, 1]\n  - {CONV}\n",
-        ),
-    ),
-    "a flat image of three channels": Row(
-        f"input: [3072]\nlayers:\n  - {CONV}\n",
+        "`X = X.reshape(-1, 28, 28, 1)`", (f"input: [28, 28, 1]\nlayers:\n  - {CONV}\n",
+        f"input: [784]\nlayers:\n  - Reshape: [28, 28, 1]\n  - {CONV}\n")),
+    "a flat image of three channels": Row(f"input: [3072]\nlayers:\n  - {CONV}\n",
         "got (None, 3072) with 2; Reshape to (32, 32, 3) fits; or an input of this shape, with "
-        "`X = X.reshape(-1, 32, 32, 3)`",
-        (
-            f"input: [32, 32, 3]\nlayers:\n  - {CONV}\n",
-            f"input: [3072]\nlayers:\n  - Reshape: [32, 32, 3]\n  - {CONV}\n",
-        ),
-    ),
+        "`X = X.reshape(-1, 32, 32, 3)`", (f"input: [32, 32, 3]\nlayers:\n  - {CONV}\n",
+        f"input: [3072]\nlayers:\n  - Reshape: [32, 32, 3]\n  - {CONV}\n")),
     "a volume": Row(
         "input: [8, 8, 8]\nlayers:\n  - Dense: 4\n  - GlobalAveragePooling1D\n",
         "with 4; GlobalAveragePooling2D accepts this shape; or TimeDistributed applies the layer to each of the 8 steps",
         ("input: [8, 8, 8]\nlayers:\n  - Dense: 4\n  - GlobalAveragePooling2D\n",),
     ),
-    "a target shape": Row(
-        "input: [10, 4]\nlayers:\n  - Reshape: [7, 5]\n",
-        "with 40; target_shape (-1, 5) fits",
-        ("input: [10, 4]\nlayers:\n  - Reshape: [-1, 5]\n",),
-    ),
+    "a target shape": Row("input: [10, 4]\nlayers:\n  - Reshape: [7, 5]\n", "with 40; target_shape (-1, 5) fits",
+        ("input: [10, 4]\nlayers:\n  - Reshape: [-1, 5]\n",)),
     "a dropped row": Row(
         u_net(),
         "'second_pool' drops row 88 and column 88 of 89 × 89: ZeroPadding2D(((0, 1), (0, 1))) after 'up' makes them equal; "
@@ -153,11 +132,9 @@ ROWS = {
         "or make the input's rows and columns multiples of 4",
         (DEEP.replace("179", "180"),),
     ),
-    "another axis": Row(
-        TWO.replace("SIZES", "2, 3") + "  - Concatenate:\n    from: [a, b]\n",
+    "another axis": Row(TWO.replace("SIZES", "2, 3") + "  - Concatenate:\n    from: [a, b]\n",
         "got (None, 8, 3) and (None, 2, 3); axis=1 fits",
-        (TWO.replace("SIZES", "2, 3") + "  - Concatenate: {axis: 1}\n    from: [a, b]\n",),
-    ),
+        (TWO.replace("SIZES", "2, 3") + "  - Concatenate: {axis: 1}\n    from: [a, b]\n",)),
     "a vector and a sequence": Row(
         TWO.replace("SIZES", "3") + "  - Concatenate:\n    from: [a, b]\n",
         "got (None, 8, 3) and (None, 3); RepeatVector(8) after 'b' repeats it as 8 equal steps; or Flatten after 'a' "
@@ -172,14 +149,10 @@ ROWS = {
             ]
         ),
     ),
-    "a vector for each channel": Row(
-        "inputs: {a: [8, 8, 3], b: [16]}\nlayers:\n  - Add:\n    from: [a, b]\n",
+    "a vector for each channel": Row("inputs: {a: [8, 8, 3], b: [16]}\nlayers:\n  - Add:\n    from: [a, b]\n",
         "and (None, 1, 1, 16); Dense(3) after 'b' gives it one value for each channel of 'a'",
-        (
-            "inputs: {a: [8, 8, 3], b: [16]}\nlayers:\n  - Dense: 3\n    from: b\n    name: c\n"
-            "  - Add:\n    from: [a, c]\n",
-        ),
-    ),
+        ("inputs: {a: [8, 8, 3], b: [16]}\nlayers:\n  - Dense: 3\n    from: b\n    name: c\n"
+        "  - Add:\n    from: [a, c]\n",)),
     "a shortcut": Row(
         "input: [56, 56, 64]\nlayers:\n  - Conv2D: {filters: 128, kernel_size: 3, strides: 2, padding: same}\n"
         "    name: half\n  - Add:\n    from: [half, input]\n",
@@ -190,12 +163,10 @@ ROWS = {
             "    name: c\n  - Add:\n    from: [half, c]\n",
         ),
     ),
-    "other units": Row(
-        "inputs: {a: [8], b: [6]}\nlayers:\n  - Add:\n    from: [a, b]\n",
+    "other units": Row("inputs: {a: [8], b: [6]}\nlayers:\n  - Add:\n    from: [a, b]\n",
         "got (None, 8) and (None, 6); Dense(6) after 'a' gives it the shape of 'b'",
-        ("inputs: {a: [8], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Add:\n    from: [dense, b]\n",),
-    ),
-}
+        ("inputs: {a: [8], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Add:\n    from: [dense, b]\n",)),
+}  # fmt: skip
 
 NOTHING = {
     "unknown sizes": "input: [null, null]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n",

@@ -24,31 +24,18 @@ LOSS = "loss: mse\n"
 LOST = [
     Row(ARGMAX % ("", LOSS), ["two/kernel", "two/bias"], ["at argmax in 'argmax', which has no gradient: positions"]),
     Row(ROUNDED % "", ["dense/kernel", "dense/bias"], ["at round in 'whole', which has no gradient: constant between jumps"]),
-    Row(
-        flat("Dense: 3", "ops.StopGradient", "Dense: {units: 2, use_bias: false}", end=LOSS),
-        ["dense/kernel", "dense/bias"],
-        ["at stop_gradient in 'stop_gradient'"],
-    ),
-    Row(
-        flat("Dense: 3", "ops.Cast: {dtype: int32}", "ops.Cast: {dtype: float32}", "Dense: 2", end=LOSS),
-        ["dense/kernel", "dense/bias"],
-        ["in 'cast', where floats become integers or booleans"],
-    ),
+    Row(flat("Dense: 3", "ops.StopGradient", "Dense: {units: 2, use_bias: false}", end=LOSS),
+        ["dense/kernel", "dense/bias"], ["at stop_gradient in 'stop_gradient'"]),
+    Row(flat("Dense: 3", "ops.Cast: {dtype: int32}", "ops.Cast: {dtype: float32}", "Dense: 2", end=LOSS),
+        ["dense/kernel", "dense/bias"], ["in 'cast', where floats become integers or booleans"]),
     # What is drawn has the shape of a tensor and nothing of its numbers.
-    Row(
-        flat("Dense: 3", "GaussianNoise: 0.1", "AlphaDropout: 0.1", "ops.Round", "Dense: 2", end=LOSS),
-        ["dense/kernel", "dense/bias"],
-        ["at round in 'round', which has no gradient: constant between jumps"],
-    ),
+    Row(flat("Dense: 3", "GaussianNoise: 0.1", "AlphaDropout: 0.1", "ops.Round", "Dense: 2", end=LOSS),
+        ["dense/kernel", "dense/bias"], ["at round in 'round', which has no gradient: constant between jumps"]),
     # In training alone the kernel also reaches its norm through vectors of which Keras takes no gradient.
-    Row(
-        flat("SpectralNormalization: {Dense: 3}", "ops.Round", "Dense: 2", end=LOSS),
+    Row(flat("SpectralNormalization: {Dense: 3}", "ops.Round", "Dense: 2", end=LOSS),
         ["spectral_normalization/dense/kernel", "spectral_normalization/dense/bias"],
-        [
-            "at round in 'round', which has no gradient: constant between jumps",
-            "at stop_gradient in 'spectral_normalization'",
-        ],
-    ),
+        ["at round in 'round', which has no gradient: constant between jumps",
+        "at stop_gradient in 'spectral_normalization'"]),
     # What a layer outputs joins the loss by itself.
     Row(flat("Dense: {units: 3, activity_regularizer: l2}", "ops.Round", "Dense: 2", end=LOSS), [], []),
     Row(flat("Dense: 3", "ActivityRegularization: {l2: 0.1}", "ops.Round", "Dense: 2", end=LOSS), [], []),
@@ -72,18 +59,12 @@ NEEDED: list[tuple[str, dict[str, NeededGradients]]] = [
         flat("Dense: {units: 3, trainable: false}", "Dense: 2", "ReLU"),
         {"dense": NeededGradients((0,), ()), "dense_1": NeededGradients((0,), ()), "re_lu": NeededGradients((0,), (0,))},
     ),
-    (
-        "inputs: {a: [6], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Multiply:\n    from: [dense, b]\n",
-        {"dense": NeededGradients((0,), ()), "multiply": NeededGradients((0,), (0,))},
-    ),
-    (
-        flat("Dense: 4", "ops.Split: {indices_or_sections: 2, axis: -1}") + "  - Dense: 2\n    from: split[1]\n",
-        {"split": NeededGradients((1,), (0,)), "dense_1": NeededGradients((0,), (0,))},
-    ),
-    (
-        flat("LSTM: {units: 3, return_state: true}", "Dense: 2", shape="[5, 3]").replace("Dense: 2", "Dense: 2\n    from: lstm[2]"),
-        {"lstm": NeededGradients((2,), ()), "dense": NeededGradients((0,), (0,))},
-    ),
+    ("inputs: {a: [6], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Multiply:\n    from: [dense, b]\n",
+        {"dense": NeededGradients((0,), ()), "multiply": NeededGradients((0,), (0,))}),
+    (flat("Dense: 4", "ops.Split: {indices_or_sections: 2, axis: -1}") + "  - Dense: 2\n    from: split[1]\n",
+        {"split": NeededGradients((1,), (0,)), "dense_1": NeededGradients((0,), (0,))}),
+    (flat("LSTM: {units: 3, return_state: true}", "Dense: 2", shape="[5, 3]").replace("Dense: 2",
+        "Dense: 2\n    from: lstm[2]"), {"lstm": NeededGradients((2,), ()), "dense": NeededGradients((0,), (0,))}),
 ]  # fmt: skip
 
 

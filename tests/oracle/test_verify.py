@@ -342,10 +342,8 @@ def dense(**config: Any) -> dict[str, Any]:
 CODE = {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": None, "closure": None}}
 HOSTILE = {
     "a Lambda": {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "d", "function": CODE}},
-    "a Lambda by name": {
-        "module": "keras.layers", "class_name": "Lambda",
-        "config": {"name": "d", "function": {"module": "os", "class_name": "function", "config": "system"}},
-    },
+    "a Lambda by name": {"module": "keras.layers", "class_name": "Lambda",
+        "config": {"name": "d", "function": {"module": "os", "class_name": "function", "config": "system"}}},
     "a class of another module": {"module": "subprocess", "class_name": "Popen", "config": {"name": "d"}},
     "a registered class": {"module": None, "class_name": "Mine", "config": {"name": "d"}, "registered_name": "Own>Mine"},
     "a SavedModel": {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"name": "d", "filepath": "/x"}},
@@ -355,17 +353,11 @@ HOSTILE = {
     "a class of Keras's utilities": dense(kernel_regularizer={"module": "keras.utils", "class_name": "get_file", "config": {"origin": "http://x"}}),
     "code as an activation": dense(activation=CODE),
     "a file to read": {"module": "keras.layers", "class_name": "StringLookup", "config": {"name": "d", "vocabulary": "/etc/passwd"}},
-    "a function by which a nested model is compiled": {
-        **sequential(dense()),
-        "compile_config": {"loss": {"module": "os", "class_name": "function", "config": "system"}},
-    },
-    "a Lambda in a wrapper": {
-        "module": "keras.layers", "class_name": "TimeDistributed",
-        "config": {
-            "name": "d",
-            "layer": {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "l", "function": CODE}},
-        },
-    },
+    "a function by which a nested model is compiled": {**sequential(dense()),
+        "compile_config": {"loss": {"module": "os", "class_name": "function", "config": "system"}}},
+    "a Lambda in a wrapper": {"module": "keras.layers", "class_name": "TimeDistributed",
+        "config": {"name": "d", "layer": {"module": "keras.layers", "class_name": "Lambda",
+        "config": {"name": "l", "function": CODE}}}},
 }  # fmt: skip
 
 

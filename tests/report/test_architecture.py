@@ -126,20 +126,14 @@ model = keras.Model(x, y)
 
 APART = {
     "an argument of the second call of a layer": (CALLED % "", CALLED % ", use_causal_mask=True"),
-    "shared weights": (
-        SIAMESE.replace("{second}", "{reuse: one, name: two, from: right}"),
-        SIAMESE.replace("{second}", "Dense: 5\n    name: two\n    from: right"),
-    ),
-    "which tensor comes first": (
-        ENDS.replace("Dense: 3\n    name: b", "Dense: 5\n    name: b") % "a, b",
-        ENDS.replace("Dense: 3\n    name: b", "Dense: 5\n    name: b") % "b, a",
-    ),
+    "shared weights": (SIAMESE.replace("{second}", "{reuse: one, name: two, from: right}"),
+        SIAMESE.replace("{second}", "Dense: 5\n    name: two\n    from: right")),
+    "which tensor comes first": (ENDS.replace("Dense: 3\n    name: b", "Dense: 5\n    name: b") % "a, b",
+        ENDS.replace("Dense: 3\n    name: b", "Dense: 5\n    name: b") % "b, a"),
     "the shape of the input": ("input: [4]\nlayers: [{Dense: 3}]", "input: [5]\nlayers: [{Dense: 3}]"),
     "an output that nobody reads": (ENDS % "a, b", ENDS % "a"),
-    "a layer in a wrapper": (
-        "input: [4, 6]\nlayers: [{TimeDistributed: {Dense: 3}}]",
-        "input: [4, 6]\nlayers: [{TimeDistributed: {Dense: {units: 3, use_bias: false}}}]",
-    ),
+    "a layer in a wrapper": ("input: [4, 6]\nlayers: [{TimeDistributed: {Dense: 3}}]",
+        "input: [4, 6]\nlayers: [{TimeDistributed: {Dense: {units: 3, use_bias: false}}}]"),
 }  # fmt: skip
 
 

@@ -50,44 +50,19 @@ outputs: [apart, shared]
 
 OPAQUE = {
     "class_name": "Functional",
-    "config": {
-        "name": "with_unknown",
-        "layers": [
-            {
-                "class_name": "InputLayer",
-                "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "x"},
-                "name": "x",
-                "inbound_nodes": [],
-            },
-            {
-                "class_name": "QDense",
-                "registered_name": "elsewhere>QDense",
-                "module": "elsewhere",
-                "config": {"name": "unknown", "units": 3},
-                "name": "unknown",
-                "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {
-                    "shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]}}], "kwargs": {}}],
-            },
-            {
-                "class_name": "ReLU",
-                "module": "keras.layers",
-                "config": {"name": "behind"},
-                "name": "behind",
-                "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {
-                    "shape": [None, 3], "dtype": "float32", "keras_history": ["unknown", 0, 0]}}], "kwargs": {}}],
-            },
-            {
-                "class_name": "ReLU",
-                "module": "keras.layers",
-                "config": {"name": "beside"},
-                "name": "beside",
-                "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": {
-                    "shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]}}], "kwargs": {}}],
-            },
-        ],
-        "input_layers": [["x", 0, 0]],
-        "output_layers": [["behind", 0, 0], ["beside", 0, 0]],
-    },
+    "config": {"name": "with_unknown", "layers": [{"class_name": "InputLayer",
+        "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "x"}, "name": "x", "inbound_nodes": []},
+        {"class_name": "QDense", "registered_name": "elsewhere>QDense", "module": "elsewhere",
+        "config": {"name": "unknown", "units": 3}, "name": "unknown",
+        "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__",
+        "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]}}], "kwargs": {}}]},
+        {"class_name": "ReLU", "module": "keras.layers", "config": {"name": "behind"}, "name": "behind",
+        "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__",
+        "config": {"shape": [None, 3], "dtype": "float32", "keras_history": ["unknown", 0, 0]}}], "kwargs": {}}]},
+        {"class_name": "ReLU", "module": "keras.layers", "config": {"name": "beside"}, "name": "beside",
+        "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__",
+        "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]}}], "kwargs": {}}]}],
+        "input_layers": [["x", 0, 0]], "output_layers": [["behind", 0, 0], ["beside", 0, 0]]},
 }  # fmt: skip
 
 

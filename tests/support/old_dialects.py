@@ -66,30 +66,12 @@ def dense(name: str, units: int, *before: Any, **more: Any) -> dict[str, Any]:
 
 KERAS_1_BRANCHES = {
     "class_name": "Sequential",
-    "config": [
-        {
-            "class_name": "Merge",
-            "config": {
-                "name": "merge_1",
-                "mode": "concat",
-                "mode_type": "raw",
-                "concat_axis": -1,
-                "dot_axes": -1,
-                "layers": [
-                    {
-                        "class_name": "Sequential",
-                        "config": [dense("left", 3, batch_input_shape=[None, 4], input_dtype="float32", input_dim=4)],
-                    },
-                    {
-                        "class_name": "Sequential",
-                        "config": [dense("right", 5, batch_input_shape=[None, 6], input_dtype="float32", input_dim=6)],
-                    },
-                ],
-            },
-        },
-        dense("head", 2),
-    ],
-}
+    "config": [{"class_name": "Merge", "config": {"name": "merge_1", "mode": "concat", "mode_type": "raw",
+        "concat_axis": -1, "dot_axes": -1, "layers": [{"class_name": "Sequential",
+        "config": [dense("left", 3, batch_input_shape=[None, 4], input_dtype="float32", input_dim=4)]},
+        {"class_name": "Sequential", "config": [dense("right", 5, batch_input_shape=[None, 6], input_dtype="float32",
+        input_dim=6)]}]}}, dense("head", 2)],
+}  # fmt: skip
 
 
 def zero(class_name: str, custom_name: str, **config: Any) -> dict[str, Any]:
@@ -110,25 +92,17 @@ def wired(name: str, **more: Any) -> dict[str, Any]:
 KERAS_0_GRAPH = {
     "name": "Graph",
     "input_config": [{"name": "words", "input_shape": [7], "dtype": "int"}, {"name": "more", "input_shape": [4], "dtype": "float"}],
-    "node_config": [
-        wired("embedded", input="words"),
-        wired("read", input="embedded"),
-        wired("wide", inputs=["read", "more"]),
-        wired("twin", inputs=["more", "more"], merge_mode="sum"),
-        wired("both", inputs=["wide", "twin"], merge_mode="mul"),
-    ],
+    "node_config": [wired("embedded", input="words"), wired("read", input="embedded"),
+        wired("wide", inputs=["read", "more"]), wired("twin", inputs=["more", "more"], merge_mode="sum"),
+        wired("both", inputs=["wide", "twin"], merge_mode="mul")],
     "output_config": [wired("out", input="both"), wired("joined", inputs=["wide", "twin"], merge_mode="ave")],
-    "nodes": {
-        "embedded": zero("Embedding", "embedding", input_shape=[7], input_dim=50, output_dim=8, init="uniform",
-                         input_length=None, mask_zero=False, activity_regularizer=None, W_regularizer=None,
-                         W_constraint=None),
+    "nodes": {"embedded": zero("Embedding", "embedding", input_shape=[7], input_dim=50, output_dim=8, init="uniform",
+        input_length=None, mask_zero=False, activity_regularizer=None, W_regularizer=None, W_constraint=None),
         "read": zero("LSTM", "lstm", output_dim=6, inner_activation="hard_sigmoid", forget_bias_init="one",
-                     **RECURRENT_1),
-        "wide": zero("Dense", "dense", output_dim=5, **DENSE_0),
+        **RECURRENT_1), "wide": zero("Dense", "dense", output_dim=5, **DENSE_0),
         "twin": zero("Siamese", "siamese", merge_mode="sum", concat_axis=-1, dot_axes=-1, is_graph=True, inputs=[],
-                     layer=zero("Dense", "dense", output_dim=5, **DENSE_0)),
-        "both": zero("Dense", "dense", output_dim=2, **DENSE_0),
-    },
+        layer=zero("Dense", "dense", output_dim=5, **DENSE_0)),
+        "both": zero("Dense", "dense", output_dim=2, **DENSE_0)},
     "input_order": ["words", "more"],
     "output_order": ["out", "joined"],
     "loss": {"out": "mse", "joined": "mse"},

@@ -68,18 +68,10 @@ RAW_ROWS = [
     RawRow("ReverseV2", lambda x: raw.ReverseV2(tensor=x, axis=[1])),
     RawRow("GatherV2", lambda x: raw.GatherV2(params=x, indices=[0, 2], axis=1)),
     RawRow("Slice", lambda x: raw.Slice(input=x, begin=[0, 1, 0], size=[-1, 2, 3])),
-    RawRow(
-        "StridedSlice",
-        lambda x: raw.StridedSlice(
-            input=x, begin=[0, 1, 0], end=[0, 2, 6], strides=[1, 1, 2], begin_mask=1, end_mask=1, shrink_axis_mask=2
-        ),
-    ),
-    RawRow(
-        "StridedSlice new axis",
-        lambda x: raw.StridedSlice(
-            input=x, begin=[0, 0, -1], end=[0, 0, 0], strides=[1] * 3, ellipsis_mask=1, new_axis_mask=2, end_mask=4
-        ),
-    ),
+    RawRow("StridedSlice", lambda x: raw.StridedSlice(input=x, begin=[0, 1, 0], end=[0, 2, 6], strides=[1, 1, 2],
+        begin_mask=1, end_mask=1, shrink_axis_mask=2)),
+    RawRow("StridedSlice new axis", lambda x: raw.StridedSlice(input=x, begin=[0, 0, -1], end=[0, 0, 0],
+        strides=[1] * 3, ellipsis_mask=1, new_axis_mask=2, end_mask=4)),
     RawRow("Cast", lambda x: raw.Cast(x=x, DstT="int32")),
     RawRow("Cast bool", lambda x: raw.Cast(x=x, DstT="float32"), dtype="int32"),
     RawRow("LeakyRelu", lambda x: raw.LeakyRelu(features=x, alpha=0.3)),

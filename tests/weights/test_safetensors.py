@@ -92,21 +92,15 @@ def packed(name: str, tensors: dict[str, Any]) -> dict[str, Any]:
 
 UP = f"{BLOCK}mlp.up_proj"
 FORMS: dict[str, tuple[dict[str, Any], str]] = {
-    "GPTQ": (
-        {"qweight": np.zeros((8, 128), np.int32), "scales": np.zeros((2, 128), np.float16),
-         "qzeros": np.zeros((2, 16), np.int32), "g_idx": np.zeros(64, np.int32)},
-        "4 bits per number, 8 in each int32 of qweight (GPTQ), one scale per 32 inputs",
-    ),
-    "AWQ": (
-        {"qweight": np.zeros((64, 16), np.int32), "scales": np.zeros((1, 128), np.float16),
-         "qzeros": np.zeros((1, 16), np.int32)},
-        "4 bits per number, 8 in each int32 of qweight (AWQ), one scale per 64 inputs",
-    ),
-    "bitsandbytes": (
-        {"weight": np.zeros((4096, 1), np.uint8), "weight.absmax": np.zeros(128, np.float32),
-         "weight.quant_map": np.zeros(16, np.float32)},
-        "4 bits per number, 2 in each byte (bitsandbytes), one scale per 64 numbers",
-    ),
+    "GPTQ": ({"qweight": np.zeros((8, 128), np.int32), "scales": np.zeros((2, 128), np.float16),
+        "qzeros": np.zeros((2, 16), np.int32), "g_idx": np.zeros(64, np.int32)},
+        "4 bits per number, 8 in each int32 of qweight (GPTQ), one scale per 32 inputs"),
+    "AWQ": ({"qweight": np.zeros((64, 16), np.int32), "scales": np.zeros((1, 128), np.float16),
+        "qzeros": np.zeros((1, 16), np.int32)},
+        "4 bits per number, 8 in each int32 of qweight (AWQ), one scale per 64 inputs"),
+    "bitsandbytes": ({"weight": np.zeros((4096, 1), np.uint8), "weight.absmax": np.zeros(128, np.float32),
+        "weight.quant_map": np.zeros(16, np.float32)},
+        "4 bits per number, 2 in each byte (bitsandbytes), one scale per 64 numbers"),
     "a byte": ({"weight": np.zeros((128, 64), np.uint8), "SCB": np.zeros(128, np.float32)}, "8 bits per number (uint8), scaled by SCB"),
     "unknown": ({"qweight": np.zeros((5, 7), np.int32), "scales": np.zeros((1, 128), np.float16)}, "their encoding is not known"),
 }  # fmt: skip

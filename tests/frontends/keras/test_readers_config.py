@@ -33,158 +33,60 @@ OP = {"class_name": "TFOpLambda", "name": "op", "config": {"name": "op", "functi
 
 WIRED = {
     "Keras 1 triples": Wired([dense("d", inbound_nodes=[[["a", 0, 0]]])], [["d", 0, 0]], [((X("a"),), {})], (X("d"),)),
-    "Keras 2 with kwargs": Wired(
-        [dense("d", inbound_nodes=[[["a", 0, 0, {"training": False}]], [["b", 0, 0, {}]]])],
-        [["d", 0, 0], ["d", 1, 0]],
-        [((X("a"),), {"training": False}), ((X("b"),), {})],
-        (X("d"), X("d", 1)),
-    ),
-    "several tensors are one list": Wired(
-        [dense("d", inbound_nodes=[[["a", 0, 0, {}], ["b", 0, 0, {}]]])],
-        ["d", 0, 0],
-        [(([X("a"), X("b")],), {})],
-        (X("d"),),
-    ),
-    "tensors in kwargs are bare": Wired(
-        [dense("d", inbound_nodes=[[["a", 0, 0, {"value": ["b", 0, 0], "axis": [1, 2]}]]])],
-        ["d", 0, 0],
-        [((X("a"),), {"value": X("b"), "axis": [1, 2]})],
-        (X("d"),),
-    ),
-    "an operation of tf.keras, one level less": Wired(
-        [{**OP, "inbound_nodes": [["a", 0, 0, {"y": 2.0, "name": None}]]}],
-        ["op", 0, 0],
-        [((X("a"),), {"y": 2.0})],
-        (X("op"),),
-    ),
-    "a constant first argument": Wired(
-        [{**OP, "inbound_nodes": [["_CONSTANT_VALUE", -1, 2.5, {"y": ["a", 0, 0]}]]}],
-        ["op", 0, 0],
-        [((2.5,), {"y": X("a")})],
-        (X("op"),),
-    ),
+    "Keras 2 with kwargs": Wired([dense("d", inbound_nodes=[[["a", 0, 0, {"training": False}]], [["b", 0, 0, {}]]])],
+        [["d", 0, 0], ["d", 1, 0]], [((X("a"),), {"training": False}), ((X("b"),), {})], (X("d"), X("d", 1))),
+    "several tensors are one list": Wired([dense("d", inbound_nodes=[[["a", 0, 0, {}], ["b", 0, 0, {}]]])],
+        ["d", 0, 0], [(([X("a"), X("b")],), {})], (X("d"),)),
+    "tensors in kwargs are bare": Wired([dense("d",
+        inbound_nodes=[[["a", 0, 0, {"value": ["b", 0, 0], "axis": [1, 2]}]]])], ["d", 0, 0],
+        [((X("a"),), {"value": X("b"), "axis": [1, 2]})], (X("d"),)),
+    "an operation of tf.keras, one level less": Wired([{**OP,
+        "inbound_nodes": [["a", 0, 0, {"y": 2.0, "name": None}]]}], ["op", 0, 0], [((X("a"),), {"y": 2.0})],
+        (X("op"),)),
+    "a constant first argument": Wired([{**OP, "inbound_nodes": [["_CONSTANT_VALUE", -1, 2.5, {"y": ["a", 0, 0]}]]}],
+        ["op", 0, 0], [((2.5,), {"y": X("a")})], (X("op"),)),
     "an operation on a list of one": Wired([{**OP, "inbound_nodes": [[["a", 0, 0, {"axis": -1}]]]}], ["op", 0, 0], [(([X("a")],), {"axis": -1})], (X("op"),)),
-    "slices of tf.keras": Wired(
-        [
-            {
-                **OP,
-                "class_name": "SlicingOpLambda",
-                "inbound_nodes": [["a", 0, 0, {"slice_spec": [{"start": 1, "stop": None, "step": 2}]}]],
-            }
-        ],
-        ["op", 0, 0],
-        [((X("a"),), {"slice_spec": [slice(1, None, 2)]})],
-        (X("op"),),
-    ),
-    "a dict as first argument": Wired(
-        [dense("d", inbound_nodes=[{"x": ["a", 0, 0, {}], "y": ["b", 0, 0, {}]}])],
-        ["d", 0, 0],
-        [(({"x": X("a"), "y": X("b")},), {})],
-        (X("d"),),
-    ),
-    "initial states stand in the list": Wired(
-        [
-            {
-                "class_name": "LSTM",
-                "name": "d",
-                "config": {"name": "d", "units": 2},
-                "inbound_nodes": [[["a", 0, 0, {}], ["b", 0, 0, {}], ["b", 0, 0, {}]]],
-            }
-        ],
-        ["d", 0, 0],
-        [((X("a"),), {"initial_state": [X("b"), X("b")]})],
-        (X("d"),),
-    ),
-    "Keras 3": Wired(
-        [dense("d", inbound_nodes=[node(tensor("a"), key=tensor("b"), masks=[None, tensor("a")], scale=2.0)])],
-        ["d", 0, 0],
-        [((X("a"),), {"key": X("b"), "masks": [None, X("a")], "scale": 2.0})],
-        (X("d"),),
-    ),
-    "Keras 3 slices and ellipsis": Wired(
-        [
-            dense(
-                "d",
-                inbound_nodes=[
-                    node(
-                        tensor("a"),
-                        [
-                            {"class_name": "__ellipsis__", "config": {}},
-                            {"class_name": "__slice__", "config": {"start": None, "stop": 3, "step": None}},
-                            None,
-                        ],
-                    )
-                ],
-            )
-        ],
-        ["d", 0, 0],
-        [((X("a"), [Ellipsis, slice(None, 3, None), None]), {})],
-        (X("d"),),
-    ),
-    "Keras 3 constants": Wired(
-        [
-            dense(
-                "d",
-                inbound_nodes=[
-                    node(
-                        tensor("a"), {"class_name": "__numpy__", "config": {"value": [[1.0, 2.0]], "dtype": "float32"}}
-                    )
-                ],
-            )
-        ],
-        ["d", 0, 0],
-        [((X("a"), ConstantArray(((1.0, 2.0),), "float32")), {})],
-        (X("d"),),
-    ),
-    "early Keras 3 counts calls in other models": Wired(
-        [dense("d", inbound_nodes=[node(tensor("a")), node(tensor("b"))])],
-        [["d", 2, 0], ["d", 5, 0]],
-        [((X("a"),), {}), ((X("b"),), {})],
-        (X("d"), X("d", 1)),
-    ),
-    "outputs as a dict, in the order of their names": Wired(
-        [dense("d", inbound_nodes=[node(tensor("a"))])],
-        {"z": ["d", 0, 0], "c": ["a", 0, 0]},
-        [((X("a"),), {})],
-        (X("a"), X("d")),
-    ),
+    "slices of tf.keras": Wired([{**OP, "class_name": "SlicingOpLambda",
+        "inbound_nodes": [["a", 0, 0, {"slice_spec": [{"start": 1, "stop": None, "step": 2}]}]]}], ["op", 0, 0],
+        [((X("a"),), {"slice_spec": [slice(1, None, 2)]})], (X("op"),)),
+    "a dict as first argument": Wired([dense("d", inbound_nodes=[{"x": ["a", 0, 0, {}], "y": ["b", 0, 0, {}]}])],
+        ["d", 0, 0], [(({"x": X("a"), "y": X("b")},), {})], (X("d"),)),
+    "initial states stand in the list": Wired([{"class_name": "LSTM", "name": "d",
+        "config": {"name": "d", "units": 2}, "inbound_nodes": [[["a", 0, 0, {}], ["b", 0, 0, {}],
+        ["b", 0, 0, {}]]]}], ["d", 0, 0], [((X("a"),), {"initial_state": [X("b"), X("b")]})], (X("d"),)),
+    "Keras 3": Wired([dense("d", inbound_nodes=[node(tensor("a"), key=tensor("b"), masks=[None, tensor("a")],
+        scale=2.0)])], ["d", 0, 0], [((X("a"),), {"key": X("b"), "masks": [None, X("a")], "scale": 2.0})], (X("d"),)),
+    "Keras 3 slices and ellipsis": Wired([dense("d",
+        inbound_nodes=[node(tensor("a"), [{"class_name": "__ellipsis__", "config": {}},
+        {"class_name": "__slice__", "config": {"start": None, "stop": 3, "step": None}}, None])])], ["d", 0, 0],
+        [((X("a"), [Ellipsis, slice(None, 3, None), None]), {})], (X("d"),)),
+    "Keras 3 constants": Wired([dense("d", inbound_nodes=[node(tensor("a"),
+        {"class_name": "__numpy__", "config": {"value": [[1.0, 2.0]], "dtype": "float32"}})])], ["d", 0, 0],
+        [((X("a"), ConstantArray(((1.0, 2.0),), "float32")), {})], (X("d"),)),
+    "early Keras 3 counts calls in other models": Wired([dense("d",
+        inbound_nodes=[node(tensor("a")), node(tensor("b"))])], [["d", 2, 0], ["d", 5, 0]],
+        [((X("a"),), {}), ((X("b"),), {})], (X("d"), X("d", 1))),
+    "outputs as a dict, in the order of their names": Wired([dense("d", inbound_nodes=[node(tensor("a"))])],
+        {"z": ["d", 0, 0], "c": ["a", 0, 0]}, [((X("a"),), {})], (X("a"), X("d"))),
     # The index trap: what the first call of a nested model is called.
-    "nested, tf.keras counts from 1": Wired(
-        [{**INNER, "inbound_nodes": [[["a", 0, 0, {}]], [["inner", 1, 0, {}]]]}],
-        [["inner", 2, 0]],
-        [((X("a"),), {}), ((X("inner"),), {})],
-        (X("inner", 1),),
-    ),
-    "nested Sequential, tf.keras counts from 1": Wired(
-        [{**INNER_SEQUENCE, "inbound_nodes": [[["a", 0, 0, {}]], [["inner", 1, 0, {}]]]}],
-        [["inner", 2, 0]],
-        [((X("a"),), {}), ((X("inner"),), {})],
-        (X("inner", 1),),
-    ),
-    "nested Sequential without an input, tf.keras counts from 0": Wired(
-        [{**INNER_SEQUENCE, "inbound_nodes": [[["a", 0, 0, {}]], [["inner", 0, 0, {}]]]}],
-        [["inner", 1, 0]],
-        [((X("a"),), {}), ((X("inner"),), {})],
-        (X("inner", 1),),
-    ),
-    "nested, Keras 3 counts from 0 inside and from 1 at the ends": Wired(
-        [{**INNER, "inbound_nodes": [node(tensor("a")), node(tensor("inner", 0)), node(tensor("inner", 1))]}],
-        [["inner", 2, 0], ["inner", 3, 0]],
-        [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})],
-        (X("inner", 1), X("inner", 2)),
-    ),
-    "nested, Keras 3, only the middle call at the ends": Wired(
-        [{**INNER, "inbound_nodes": [node(tensor("a")), node(tensor("inner", 0)), node(tensor("inner", 1))]}],
-        [["inner", 2, 0]],
-        [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})],
-        (X("inner", 1),),
-    ),
-    "nested Sequential, Keras 3 counts from 0 everywhere": Wired(
-        [{**INNER_SEQUENCE, "inbound_nodes": [node(tensor("a")), node(tensor("inner", 0)), node(tensor("inner", 1))]}],
-        [["inner", 1, 0]],
-        [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})],
-        (X("inner", 1),),
-    ),
+    "nested, tf.keras counts from 1": Wired([{**INNER, "inbound_nodes": [[["a", 0, 0, {}]], [["inner", 1, 0, {}]]]}],
+        [["inner", 2, 0]], [((X("a"),), {}), ((X("inner"),), {})], (X("inner", 1),)),
+    "nested Sequential, tf.keras counts from 1": Wired([{**INNER_SEQUENCE,
+        "inbound_nodes": [[["a", 0, 0, {}]], [["inner", 1, 0, {}]]]}], [["inner", 2, 0]],
+        [((X("a"),), {}), ((X("inner"),), {})], (X("inner", 1),)),
+    "nested Sequential without an input, tf.keras counts from 0": Wired([{**INNER_SEQUENCE,
+        "inbound_nodes": [[["a", 0, 0, {}]], [["inner", 0, 0, {}]]]}], [["inner", 1, 0]],
+        [((X("a"),), {}), ((X("inner"),), {})], (X("inner", 1),)),
+    "nested, Keras 3 counts from 0 inside and from 1 at the ends": Wired([{**INNER,
+        "inbound_nodes": [node(tensor("a")), node(tensor("inner", 0)), node(tensor("inner", 1))]}],
+        [["inner", 2, 0], ["inner", 3, 0]], [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})],
+        (X("inner", 1), X("inner", 2))),
+    "nested, Keras 3, only the middle call at the ends": Wired([{**INNER,
+        "inbound_nodes": [node(tensor("a")), node(tensor("inner", 0)), node(tensor("inner", 1))]}],
+        [["inner", 2, 0]], [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})], (X("inner", 1),)),
+    "nested Sequential, Keras 3 counts from 0 everywhere": Wired([{**INNER_SEQUENCE,
+        "inbound_nodes": [node(tensor("a")), node(tensor("inner", 0)), node(tensor("inner", 1))]}],
+        [["inner", 1, 0]], [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})], (X("inner", 1),)),
 }  # fmt: skip
 
 

@@ -27,19 +27,10 @@ def dense(name: str, units: int, width: int) -> dict[str, Any]:
 
 SEQUENCE = {
     "name": "seq",
-    "layers": [
-        {
-            "class_name": "InputLayer",
-            "config": {
-                "batch_input_shape": {"class_name": "__tuple__", "items": [None, 4]},
-                "dtype": "float32",
-                "sparse": False,
-                "name": "x",
-            },
-        },
-        {"class_name": "Dense", "config": dense("d", 3, 4)["config"]},
-    ],
-}
+    "layers": [{"class_name": "InputLayer", "config": {"batch_input_shape": {"class_name": "__tuple__",
+        "items": [None, 4]}, "dtype": "float32", "sparse": False, "name": "x"}},
+        {"class_name": "Dense", "config": dense("d", 3, 4)["config"]}],
+}  # fmt: skip
 ROOT = metadata(
     "Sequential",
     "seq",
