@@ -50,7 +50,7 @@ def test_a_document_as_it_is_printed(
     name: str, snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(FILES)
-    result = invoke(*LOOKS[name])
+    result = invoke(*LOOKS[name].split())
     assert "Traceback" not in result.output
     snapshot(name, result.stdout)
 
