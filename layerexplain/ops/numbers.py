@@ -40,8 +40,6 @@ from layerexplain.ops.movement import reshape
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import kept, normalize_axis
 
-# Numbers ------------------------------------------------------------------------------------------------------------
-
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------
 
 WHOLE = NO_GRADIENT("whole numbers")

@@ -36,6 +36,3 @@ def test_arguments_that_do_not_go_together_raise(call: Callable[[], object], wor
         call()
     assert str(caught.value).removeprefix("<bytes>: ") == words.removeprefix("<bytes>: ")
     assert isinstance(caught.value, ArgumentError)
-
-
-# The model ----------------------------------------------------------------------------------------------------------

@@ -80,9 +80,6 @@ def test_nothing_is_said_of_what_a_program_does_not_come_to() -> None:
     assert [(one.code, one.layer) for one in report.findings] == [("layer-at-fault", "a")]
 
 
-"""The rules on layers by themselves and their neighbours; the others are on the model as a whole, and its training."""
-
-
 BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
 
 
@@ -182,9 +179,6 @@ def test_rules_look_at_a_model_with_errors_too() -> None:
         layerexplain.check(broken.encode(), select=["high-dropout"])
     with pytest.raises(layerexplain.LayerExplainError, match="no rule 'softmax-over-two'"):
         layerexplain.check(BAD.encode(), select=["softmax-over-two"])
-
-
-"""One finding of each severity, in no order, and a cause far before what it causes."""
 
 
 def test_findings_that_say_the_same_are_one_with_a_count(tmp_path: Path) -> None:

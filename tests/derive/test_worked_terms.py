@@ -119,6 +119,3 @@ def test_large_exponentials_beside_other_functions(text: str, scores: list[float
     values = ElementValues(form_of(text), [np.array([scores])], [])
     for i, one in enumerate(expected):
         assert float(values.element(0, (0, i))) == pytest.approx(one, rel=1e-12)
-
-
-# What an element is worth -----------------------------------------------------------------------------------------

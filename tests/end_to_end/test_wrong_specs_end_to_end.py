@@ -225,9 +225,6 @@ def test_a_type_of_another_name(name: str, meant: str) -> None:
     assert f"<stdin>:3: unknown layer type '{name}'; {said}" in result.stderr
 
 
-"""What names of other libraries mean, in lower case and in one word."""
-
-
 def test_the_names_of_other_libraries_stand_for_types_that_there_are() -> None:
     assert set(SYNONYMS.values()) <= set(type_names())
     assert not {name.lower() for name in type_names()} & set(SYNONYMS)

@@ -487,6 +487,3 @@ def test_a_program_of_its_own_prints_nothing_but_the_result() -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 10
-
-
-# What is printed --------------------------------------------------------------------------------------------------

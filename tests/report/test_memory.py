@@ -281,6 +281,3 @@ def test_resnet_by_its_rows(tmp_path: Path) -> None:
     assert memory.weights == report.totals.bytes == 4 * 25_636_712
     assert memory.kept == _kept_of_resnet(rows)
     assert memory.training == memory.weights + 3 * 4 * 25_583_592 + 32 * memory.kept
-
-
-# Where it is shown ----------------------------------------------------------------------------------------------

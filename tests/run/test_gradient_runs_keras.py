@@ -16,7 +16,6 @@ pytestmark = pytest.mark.keras
 EXACT = 1e-9
 """How far gradients in float64 may be off, by the largest."""
 
-"""The same in float32."""
 
 Built = tuple[Any, Any, dict[str, Any]]
 """A model, its inputs, and what it is trained with."""
@@ -283,9 +282,6 @@ def test_a_step_goes_on_from_the_slots_of_the_source(tmp_path: Path) -> None:
                 np.testing.assert_allclose(
                     found[where], value, rtol=2e-4, atol=2e-5, err_msg=f"{optimizer.name} {where}"
                 )
-
-
-"""Those of the tests; `benchmarks/gradient_applications.py` runs ten."""
 
 
 def test_sample_models_agree_with_gradients() -> None:

@@ -253,9 +253,6 @@ def test_a_model_of_a_tensor_that_is_not_pasted_lacks_its_shape_alone(trap: str,
     assert (report.grade, report.totals.params) == ("complete", params)
 
 
-"""Calls that Keras 2 accepts, with words of the note on each; Keras 3 accepts only the last one."""
-
-
 def test_the_totals_of_a_graph_that_is_not_known_are_not_0() -> None:
     (found,) = models(b"from keras import *\nm = Model(Input((3,)), make())\n").values()
     report = build(found)

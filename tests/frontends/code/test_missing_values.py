@@ -107,9 +107,6 @@ def test_what_no_option_can_name_is_refused(text: str) -> None:
     assert result.exit_code == 2 and f"'{text}' is not of the form NAME=VALUE" in " ".join(result.output.split())
 
 
-"""Settings with arguments that have no name, and what they are."""
-
-
 @pytest.mark.keras  # the source of the application is Keras's
 def test_stored_weights_are_said_not_to_be_loaded() -> None:
     code = "m = keras.applications.MobileNet(alpha=0.25, include_top=False, input_shape=(32, 32, 3){})\n"

@@ -33,14 +33,6 @@ SYNTAX = {
 }
 """Code that is no Python: what it is, the line, and parts of the message."""
 
-"""A layer in the third line of a Sequential model, and parts of the message."""
-
-"""The shape of the input and layers in the third line of a Sequential model."""
-
-"""The outputs of a model, in the fourth line, of the inputs a (4), b (5) and c (5, 2)."""
-
-"""A function or a user-defined class, the layer of a Sequential model that calls it, and parts of the message."""
-
 
 def check(code: str, line: int, parts: list[str], folder: Path) -> None:
     path = folder / "wrong.py"
@@ -147,6 +139,3 @@ def test_an_error_in_a_helper_names_where_it_is_called_from(name: str, tmp_path:
     assert result.exit_code == 1
     assert "; called from " + ", ".join(f"wrong.py:{line}" for line in lines) in result.stderr
     assert "complete" not in result.stdout
-
-
-"""Programs that the fuzzer found: each was a fault of the reader or of what it wrote."""
