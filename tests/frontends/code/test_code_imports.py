@@ -19,23 +19,13 @@ LAYOUTS: dict[str, tuple[dict[str, str], str, str]] = {
     "a module of the package": ({"own/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "own/train.py", "from .sizes import UNITS"),
     "a name of the package itself": ({"own/__init__.py": "UNITS = 7\n"}, "own/train.py", "from . import UNITS"),
     "a package above": ({"own/__init__.py": "", "own/deep/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "own/deep/train.py", "from ..sizes import UNITS"),
-    "a module that imports by a whole name": (
-        {"own/__init__.py": "", "own/sizes.py": "from config import UNITS\n", "own/config.py": "UNITS = 3\n",
-         "config.py": "UNITS = 7\n"},
-        "train.py",
-        "from own.sizes import UNITS",
-    ),
-    "a fallback": (
-        {"own/__init__.py": "UNITS = 7\n", "secret.py": "UNITS = 13\n"},
-        "own/train.py",
-        "try:\n    from ..secret import UNITS\nexcept ImportError:\n    from . import UNITS",
-    ),
+    "a module that imports by a whole name": ({"own/__init__.py": "", "own/sizes.py": "from config import UNITS\n",
+        "own/config.py": "UNITS = 3\n", "config.py": "UNITS = 7\n"}, "train.py", "from own.sizes import UNITS"),
+    "a fallback": ({"own/__init__.py": "UNITS = 7\n", "secret.py": "UNITS = 13\n"}, "own/train.py",
+        "try:\n    from ..secret import UNITS\nexcept ImportError:\n    from . import UNITS"),
     "above the package": ({"own/__init__.py": "", "secret.py": "UNITS = 13\n"}, "own/train.py", "from ..secret import UNITS"),
-    "far above the package": (
-        {"own/__init__.py": "", "own/deep/__init__.py": "", "secret.py": "UNITS = 13\n"},
-        "own/deep/train.py",
-        "from ....secret import UNITS",
-    ),
+    "far above the package": ({"own/__init__.py": "", "own/deep/__init__.py": "", "secret.py": "UNITS = 13\n"},
+        "own/deep/train.py", "from ....secret import UNITS"),
 }  # fmt: skip
 """Files, the program and its import."""
 

@@ -52,25 +52,13 @@ QUESTIONS = {
     "what a convolution sums": (CONVOLUTIONS, {}, 9 * 16 + 16 + 9 * 16 * 32 + 32, "ceil(14 / 2) = 7"),
     "a wide Dense without a bias": (WIDE, {}, 100 * 25600, "25600 becomes 10 × 10 × 256"),
     "Dense behind an Embedding": (EMBEDDED, {}, 10 * 4 + 4 * 10, "the same matrix W is applied along the last axis"),
-    "how an LSTM is flattened": (
-        LSTMS,
-        {"timesteps": (2, 20), "features": (2, 8)},
-        4 * 32 * (8 + 32 + 1) + 4 * 16 * (32 + 16 + 1) + 20 * 16 + 1,
-        "20 × 16 = 320 values per example.",
-    ),
-    "an autoencoder with an Embedding": (
-        AUTOENCODER,
-        {"max_len": (1, 20), "vocab_size": (2, 1000)},
-        1000 * 32 + 4 * 64 * (32 + 64 + 1) + 4 * 32 * (64 + 32 + 1),
-        "ids 1000 × features 32 = 32,000",
-    ),
-    "1.8 million parameters": (
-        SAMPLE.read_text(),
-        {"n_hidden": (10, 128)},
-        27 * 32 + 32 + 9 * 32 * 64 + 64 + 12544 * 128 + 128 + 128 * 10 + 10,
-        "inputs 12544 × units 128 = 1,605,632",
-    ),
-}
+    "how an LSTM is flattened": (LSTMS, {"timesteps": (2, 20), "features": (2, 8)},
+        4 * 32 * (8 + 32 + 1) + 4 * 16 * (32 + 16 + 1) + 20 * 16 + 1, "20 × 16 = 320 values per example."),
+    "an autoencoder with an Embedding": (AUTOENCODER, {"max_len": (1, 20), "vocab_size": (2, 1000)},
+        1000 * 32 + 4 * 64 * (32 + 64 + 1) + 4 * 32 * (64 + 32 + 1), "ids 1000 × features 32 = 32,000"),
+    "1.8 million parameters": (SAMPLE.read_text(), {"n_hidden": (10, 128)},
+        27 * 32 + 32 + 9 * 32 * 64 + 64 + 12544 * 128 + 128 + 128 * 10 + 10, "inputs 12544 × units 128 = 1,605,632"),
+}  # fmt: skip
 """The text, the names that it leaves open with their lines and a value for each, the parameters, and words that answer."""
 
 
@@ -160,11 +148,8 @@ PASTED = {
         "ValueError: Input 0 is incompatible with layer lstm_1: expected ndim=3, found ndim=2\n\nWhat is wrong?\n",
         "<stdin>:5:11: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, 64)",
     ),
-    "a custom layer alone": (
-        "explain",
-        "class Attn(Layer):\n    def call(self, x):\n        return x\n",
-        "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))",
-    ),
+    "a custom layer alone": ("explain", "class Attn(Layer):\n    def call(self, x):\n        return x\n",
+        "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))"),
     "check": ("check", "m = Sequential([Input((4,)), Dense(3, act=3)])\n", "line 1:39: Dense has no argument 'act'"),
     "convert": ("convert", "m = Sequential([Embedding(size, 8), LSTM(5)])\n", "line 1: size is not known: it is not defined in"),
 }  # fmt: skip

@@ -107,33 +107,25 @@ def test_what_is_set_holds_for_each_of_several_models(two: str) -> None:
 
 
 OPEN = {
-    "a name that is not defined": (
-        "m = Sequential([Input((4,)), Dense(units)])",
+    "a name that is not defined": ("m = Sequential([Input((4,)), Dense(units)])",
         "line 1: units is not known: it is not defined in this code; give for example --set units=16",
-        ("--set", "units=3"),
-    ),
+        ("--set", "units=3")),
     "data that are read from a file": (
         "import numpy as np\nx = np.load('x.npy')\nm = Sequential()\nm.add(Dense(3, input_shape=x.shape[1:]))",
         "line 2: x.shape is not known: it comes from np.load(…); give for example --set x.shape=1000,32",
         ("--set", "x.shape=(100, 4)"),
     ),
-    "an input without a shape": (
-        "m = Sequential([Dense(3)])",
-        "line 1: the input of the model has no shape in the code; give it with --input",
-        ("--input", "4"),
-    ),
+    "an input without a shape": ("m = Sequential([Dense(3)])",
+        "line 1: the input of the model has no shape in the code; give it with --input", ("--input", "4")),
     "a model of a class that is never called": (
         "class N(Model):\n    def __init__(self):\n        super().__init__()\n        self.d = Dense(3)\n"
         "    def call(self, x):\n        return self.d(x)\nn = N()",
         "line 7: the input of N has no shape in the code; give it with --input",
         ("--input", "4"),
     ),
-    "a function's argument": (
-        "def make(n):\n    return Sequential([Input((4,)), Dense(n)])",
-        "line 1: n is not known: make() is given no n; give for example --set n=16",
-        ("--set", "n=3"),
-    ),
-}
+    "a function's argument": ("def make(n):\n    return Sequential([Input((4,)), Dense(n)])",
+        "line 1: n is not known: make() is given no n; give for example --set n=16", ("--set", "n=3")),
+}  # fmt: skip
 
 
 def test_formulas_are_shown_of_layers_whose_shapes_are_open() -> None:

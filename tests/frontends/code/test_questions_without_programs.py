@@ -57,19 +57,11 @@ def test_a_layer_in_prose_is_the_layer_with_these_arguments(
 
 CHAINS = [
     ("Conv2D(8, 3), MaxPooling2D(2) and Flatten() on 12x12x3 images?", (1, 12, 12, 3), (8 * 25,), 3 * 9 * 8 + 8),
-    (
-        "nn.Conv2d(3, 8, 3) -> nn.MaxPool2d(2), then nn.Flatten() for an input of 2×3×12×12?",
-        (),
-        (8 * 25,),
-        3 * 9 * 8 + 8,
-    ),
-    (
-        "conv1 = nn.Conv2d(3, 8, 3) and conv2 = nn.Conv2d(8, 2, 3), images of 3×9×9?",
-        (),
-        (2, 5, 5),
-        3 * 72 + 8 + 8 * 18 + 2,
-    ),
-]
+    ("nn.Conv2d(3, 8, 3) -> nn.MaxPool2d(2), then nn.Flatten() for an input of 2×3×12×12?", (), (8 * 25,),
+        3 * 9 * 8 + 8),
+    ("conv1 = nn.Conv2d(3, 8, 3) and conv2 = nn.Conv2d(8, 2, 3), images of 3×9×9?", (), (2, 5, 5),
+        3 * 72 + 8 + 8 * 18 + 2),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("words", "_", "shape", "params"), CHAINS)

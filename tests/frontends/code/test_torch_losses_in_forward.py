@@ -38,12 +38,9 @@ READ: dict[str, tuple[str, str, Losses, dict[str, float], list[str]]] = {
         "return {'loss': self.loss_fn(a.view(-1, 3), y.view(-1)), 'logits': b} if y is not None else {'logits': b}",
         CLASSES, {"reshape": ("CrossEntropyLoss", WEIGHTS)}, {}, ["reshape", "other"],
     ),
-    "a sum with factors": (
-        "return 0.3 * (F.cross_entropy(a, y, ignore_index=1) + F.cross_entropy(b, y) / 2)",
-        CLASSES,
-        {"fc": ("CrossEntropyLoss", {"ignore_index": 1}), "other": ("CrossEntropyLoss", {})},
-        {"fc": 0.3, "other": 0.15}, ["fc", "other"],
-    ),
+    "a sum with factors": ("return 0.3 * (F.cross_entropy(a, y, ignore_index=1) + F.cross_entropy(b, y) / 2)",
+        CLASSES, {"fc": ("CrossEntropyLoss", {"ignore_index": 1}), "other": ("CrossEntropyLoss", {})},
+        {"fc": 0.3, "other": 0.15}, ["fc", "other"]),
     "of the input": ("return F.mse_loss(a.repeat_interleave(1) if False else a, x[:, :3])", "None", {"fc": ("MSELoss", {})}, {}, ["fc"]),
 }  # fmt: skip
 
@@ -132,18 +129,14 @@ BOTH = "self.fc(x), self.other(x)"
 DATA = "[(torch.randn(23, 7), torch.randint(0, 3, (23,)), torch.randn(23, 5))]"
 
 IN_LOOPS: dict[str, tuple[str, str, dict[str, tuple[str, float | None]], str]] = {
-    "of two outputs": (
-        BOTH, "a, b = net(x); loss = ce(a, y) + 0.3 * F.mse_loss(b, z); loss.backward()",
-        {"fc": ("CrossEntropyLoss", None), "other": ("MSELoss", 0.3)}, "",
-    ),
+    "of two outputs": (BOTH, "a, b = net(x); loss = ce(a, y) + 0.3 * F.mse_loss(b, z); loss.backward()",
+        {"fc": ("CrossEntropyLoss", None), "other": ("MSELoss", 0.3)}, ""),
     "of the second output first": (
         BOTH, "a, b = net(x); loss = 0.3 * (l1(b, z) / 2 + ce(a, y)); scaler.scale(loss).backward()",
         {"fc": ("CrossEntropyLoss", 0.3), "other": ("L1Loss", 0.15)}, "",
     ),
-    "each by itself": (
-        BOTH, "a, b = net(x); loss = ce(a, y); loss.backward(retain_graph=True); l1(b, z).backward()",
-        {"fc": ("CrossEntropyLoss", None), "other": ("L1Loss", None)}, "",
-    ),
+    "each by itself": (BOTH, "a, b = net(x); loss = ce(a, y); loss.backward(retain_graph=True); l1(b, z).backward()",
+        {"fc": ("CrossEntropyLoss", None), "other": ("L1Loss", None)}, ""),
     "of the second output alone": (BOTH, "a, b = net(x); loss = l1(b, z); loss.backward()", {"other": ("L1Loss", None)}, ""),
     "two of one output": (
         "self.other(x)", "a = net(x); loss = l1(a, z) + 0.1 * F.mse_loss(a, z); loss.backward()",

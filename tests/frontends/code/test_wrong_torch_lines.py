@@ -70,18 +70,10 @@ def test_pytorch_refuses_each_of_them() -> None:
 
 ENCODER, DECODER = [f"nn.Transformer{side}Layer(8, 2, batch_first=True)" for side in ("Encoder", "Decoder")]
 ATTENTIONS = [
-    (
-        "nn.MultiheadAttention(8, 2, batch_first=True)",
-        "x, x, x",
-        "attn_mask key_padding_mask is_causal",
-        "need_weights=True",
-    ),
-    (
-        "nn.MultiheadAttention(8, 2, batch_first=True)",
-        "x, x, x",
-        "attn_mask key_padding_mask is_causal",
-        "need_weights=False",
-    ),
+    ("nn.MultiheadAttention(8, 2, batch_first=True)", "x, x, x", "attn_mask key_padding_mask is_causal",
+        "need_weights=True"),
+    ("nn.MultiheadAttention(8, 2, batch_first=True)", "x, x, x", "attn_mask key_padding_mask is_causal",
+        "need_weights=False"),
     (ENCODER, "x", "src_mask src_key_padding_mask is_causal", ""),
     (f"nn.TransformerEncoder({ENCODER}, 2)", "x", "mask src_key_padding_mask is_causal", ""),
     (DECODER, "x, x", "tgt_mask tgt_key_padding_mask tgt_is_causal", ""),
@@ -89,7 +81,7 @@ ATTENTIONS = [
     (f"nn.TransformerDecoder({DECODER}, 2)", "x, x", "tgt_mask tgt_key_padding_mask tgt_is_causal", ""),
     ("nn.Transformer(8, 2, 1, 1, batch_first=True)", "x, x", "src_mask src_key_padding_mask src_is_causal", ""),
     ("nn.Transformer(8, 2, 1, 1, batch_first=True)", "x, x", "tgt_mask tgt_key_padding_mask tgt_is_causal", ""),
-]
+]  # fmt: skip
 """Modules with attention, what they are called on, and the names of a mask, of that of keys and of the hint."""
 
 
