@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import jsonschema
+import numpy as np
 import pytest
 
 import layerexplain
@@ -20,6 +21,7 @@ from layerexplain.checks.rules import all_rules
 from layerexplain.model import Training, TrainingSetting
 from tests.support.check_rows import ROWS, TORCH, UP_AND_DOWN, flat, found
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 from tests.support.paths import ROOT
 from tests.support.tries import some
 from tests.truth import applications, load
@@ -612,8 +614,6 @@ def test_rules_on_weights(change: Any, said: list[tuple[str, str, str]], tmp_pat
 
 @pytest.mark.keras
 def test_equal_layers_are_told(tmp_path: Path) -> None:
-    import keras
-
     made = keras.Sequential([keras.Input((4,)), *[keras.layers.Dense(4, name=name) for name in "abc"]])
     made.get_layer("c").set_weights(made.get_layer("a").get_weights())
     made.save(tmp_path / "m.keras")
@@ -625,9 +625,6 @@ def test_equal_layers_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.keras
 def test_weights_of_a_live_model_are_those_it_has_now(tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-
     inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, name="deep")], name="inner")
     shared = keras.layers.Dense(3, name="shared")
     inputs = keras.Input((7,))

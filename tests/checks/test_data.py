@@ -19,6 +19,7 @@ from layerexplain.layers.keras.fit_data import refuses_targets, takes_examples
 from layerexplain.layers.keras.losses import loss_of
 from tests.support.check_rows import flat
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 
 np = pytest.importorskip("numpy")
 
@@ -200,8 +201,6 @@ EXAMPLES = [
 @pytest.mark.keras
 @pytest.mark.parametrize(("wanted", "got"), EXAMPLES)
 def test_keras_takes_the_same_examples_and_what_the_line_makes_of_the_others(wanted: Any, got: Any) -> None:
-    import keras
-
     model = keras.Sequential(
         [
             keras.Input(wanted),
@@ -227,8 +226,6 @@ def test_keras_takes_the_same_examples_and_what_the_line_makes_of_the_others(wan
     ("binary_crossentropy", 1), ("mse", 1),
 ])  # fmt: skip
 def test_keras_refuses_the_same_targets(loss: str, units: int) -> None:
-    import keras
-
     known = loss_of(loss)
     assert known is not None
     activation = {
@@ -252,8 +249,6 @@ def test_keras_refuses_the_same_targets(loss: str, units: int) -> None:
 
 @pytest.mark.keras
 def test_a_stateful_model_takes_whole_batches_alone() -> None:
-    import keras
-
     model = keras.Sequential([keras.Input(batch_shape=(4, 5, 9)), keras.layers.LSTM(2, stateful=True)])
     model.compile(loss="mse", run_eagerly=True)
     for count, fits in ((12, True), (10, False)):

@@ -13,6 +13,7 @@ from layerexplain.cli.source_arguments import parse_input
 from layerexplain.keras_code import read_call
 from layerexplain.layers.registry import find, type_names
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 
 IMAGE, STEPS = ["--input", "9,9,2"], ["--input", "9,5"]
 
@@ -124,8 +125,6 @@ ALIASES = [type_ for type_ in type_names() if (one := find(type_)) is not None a
 @pytest.mark.keras
 @pytest.mark.parametrize("alias", [one for one in ALIASES if one != "SyncBatchNormalization"])
 def test_another_name_of_a_layer_is_explained_as_the_layer_that_keras_makes(alias: str) -> None:
-    import keras
-
     real = getattr(keras.layers, alias, None) or getattr(keras.layers, find(alias).type)
     kind = api.layer_type(alias)
     shapes = [(None, *parse_input(one).shape) for one in kind.example_inputs]
@@ -140,8 +139,6 @@ def test_another_name_of_a_layer_is_explained_as_the_layer_that_keras_makes(alia
 
 @pytest.mark.keras
 def test_values_without_names_stand_in_the_order_of_keras() -> None:
-    import keras
-
     for entries in api.layer_types().values():
         for type_, _, _ in entries:
             found = getattr(keras.layers, type_, None)

@@ -16,6 +16,7 @@ import pytest
 
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
+from tests.support.frameworks import tf, tf_keras
 from tests.support.h5_files import h5_bytes, legacy
 from tests.support.paths import TESTS
 from tests.support.tries import some
@@ -55,8 +56,6 @@ def recorder() -> Any:
 
 def ran(model: Any, most: int) -> list[Any]:
     """The outputs of a Keras 3 model for the inputs of the recorder."""
-    import tensorflow as tf
-
     shapes = [((3, *tensor.shape[1:]), most) for tensor in model.inputs]
     given = recorder().inputs_of(shapes)
     first = any(getattr(layer, "data_format", "") == "channels_first" for layer in model.layers)
@@ -132,7 +131,6 @@ def test_what_keras_1_ran_on_is_asked_for_and_theano_turns_kernels(corpus: Path,
 def test_layers_of_cudnn_become_those_of_today(corpus: Path, tmp_path: Path) -> None:
     """The oracle is tf_keras, which converts such weights when it loads them into LSTM and GRU."""
     import keras
-    import tf_keras
     from tf_keras.src.saving.legacy.hdf5_format import preprocess_weights_for_loading
 
     rng = np.random.default_rng(3)

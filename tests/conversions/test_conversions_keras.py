@@ -10,6 +10,7 @@ import pytest
 from layerexplain.converted import convert
 from tests.support.conversion_models import drawn_model
 from tests.support.conversion_runs import FORMS, faults, numbers_for, outcome, outcomes
+from tests.support.frameworks import keras
 from tests.support.paths import ROOT
 from tests.support.tries import tries
 
@@ -25,8 +26,6 @@ def compare(model: Any, folder: Path) -> list[str]:
 
 
 def _made(function: Callable[..., Any], *shapes: tuple[int, ...]) -> Any:
-    import keras
-
     inputs = [keras.Input(shape) for shape in shapes]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, function(keras, *inputs))
 
@@ -84,8 +83,6 @@ CODE = {
 @pytest.mark.parametrize("name", CODE)
 def test_what_code_nests_stays_nested(name: str, tmp_path: Path) -> None:
     """Python code in each text form gives the outputs of the code, which Keras runs, under the same structure."""
-    import keras
-
     keras.backend.clear_session(free_memory=False)
     start = "import keras\nfrom keras import layers\nx, y = keras.Input((4,), name='x'), keras.Input((4,), name='y')\n"
     source = tmp_path / "source.py"
@@ -100,8 +97,6 @@ def test_what_code_nests_stays_nested(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_model_is_the_same_in_each_form(name: str, tmp_path: Path) -> None:
-    import keras
-
     keras.backend.clear_session(free_memory=False)
     function, shapes = CASES[name]
     assert compare(_made(function, *shapes), tmp_path) == []
@@ -116,8 +111,6 @@ SAMPLES = sorted(
 @pytest.mark.parametrize("name", [*SAMPLES, "transformer.json"])
 def test_a_sample_model_is_the_same_in_each_form(name: str, tmp_path: Path) -> None:
     """Keras loads what it can of the samples, and the others as `convert` writes them."""
-    import keras
-
     keras.backend.clear_session(free_memory=False)
     path = ROOT / "sample_models" / name
     if path.suffix in (".keras", ".h5") and not name.startswith("keras_1"):
@@ -131,8 +124,6 @@ def test_a_sample_model_is_the_same_in_each_form(name: str, tmp_path: Path) -> N
 
 
 def test_a_long_crop_is_tried_at_a_size_that_it_takes(tmp_path: Path) -> None:
-    import keras
-
     model = keras.Sequential([keras.Input((None, 2)), keras.layers.Cropping1D(10_000), keras.layers.Dense(3)])
     model.save(tmp_path / "source.keras")
     assert convert(tmp_path / "source.keras", tmp_path / "made.keras").form == "keras"
@@ -140,8 +131,6 @@ def test_a_long_crop_is_tried_at_a_size_that_it_takes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["h5", "keras"])
 def test_what_keras_does_not_save_of_a_loss_is_said(ending: str, tmp_path: Path) -> None:
-    import keras
-
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     model.compile(loss=keras.losses.Huber(delta=0.5))
     model.save(tmp_path / f"source.{ending}")
@@ -151,7 +140,5 @@ def test_what_keras_does_not_save_of_a_loss_is_said(ending: str, tmp_path: Path)
 
 @pytest.mark.parametrize("seed", range(tries(12, 250)))
 def test_a_random_model_is_the_same_in_each_form(seed: int, tmp_path: Path) -> None:
-    import keras
-
     keras.backend.clear_session(free_memory=False)
     assert compare(drawn_model(keras, seed), tmp_path) == []

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.layers.test_operations import raw_layer
 from tests.support.conversion_runs import FORMS, faults, outcome, source_of
+from tests.support.frameworks import keras, tf, tf_keras
 from tests.support.operation_networks import drawn
 from tests.support.operation_rows import KERAS_ROWS, Row
 from tests.support.operation_rows_images import IMAGE_ROWS
@@ -41,8 +43,6 @@ UNBATCHED = ("different", "meshgrid", "scatter", "svd")
 
 def check(row: Row, folder: Path) -> list[str]:
     """Convert the model of a row to each form; Keras's own run of the model is the oracle."""
-    import keras
-
     keras.backend.clear_session(free_memory=False)
     size = None if row.batched else 3
     inputs = [keras.Input(s, dtype=d, batch_size=size) for s, d in zip(row.shapes, row.input_dtypes, strict=True)]
@@ -75,10 +75,6 @@ PADS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", PADS)
 def test_pad_of_tensorflow_is_that_of_keras(name: str, tmp_path: Path) -> None:
-    import numpy as np
-    import tensorflow as tf
-    import tf_keras
-
     amounts = [[0, 0], [1, 2], [0, 3]]
     x = tf_keras.Input((5, 7))
     source = tmp_path / "source.json"
@@ -94,9 +90,6 @@ def test_pad_of_tensorflow_is_that_of_keras(name: str, tmp_path: Path) -> None:
 )
 def test_raw_operations_are_those_of_keras(name: str, tmp_path: Path) -> None:
     """Operations that tf.keras 2.3 kept as nodes of its graph; the raw operation itself is the oracle."""
-    import numpy as np
-    import tf_keras
-
     row = next(one for one in RAW_ROWS if one.id == name)
     x = tf_keras.Input((5, 7))
     source = tmp_path / "source.json"
@@ -115,9 +108,6 @@ CODE: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.mark.parametrize("name", CODE)
 def test_operations_in_code_are_the_same_in_each_text_form(name: str, tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-
     source = tmp_path / "source.py"
     source.write_text(f"import keras\nx = keras.Input((5, 7), name='x')\nmodel = keras.Model(x, {name})\n")
     given = np.random.default_rng(3).normal(size=(3, 5, 7)).astype("float32")

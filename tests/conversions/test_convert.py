@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain import api
@@ -19,6 +20,7 @@ from layerexplain.frontends import read
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.model import Layer, Model
 from tests.support.commands import invoke
+from tests.support.frameworks import keras, tf_keras
 from tests.support.paths import ROOT
 from tests.truth import load
 
@@ -194,8 +196,6 @@ def test_code_reads_back_as_the_same_model(source: Any, tmp_path: Path) -> None:
 @pytest.mark.keras
 def test_keras_makes_the_same_of_what_is_written() -> None:
     """Configuration JSON and code make models whose configurations are those of the sources, as Keras has them."""
-    import keras
-
     from tests.support.converted import configuration
 
     # Of the large ones, keras.applications, test_applications makes the same.
@@ -225,8 +225,6 @@ def test_keras_makes_the_same_of_what_is_written() -> None:
 @pytest.mark.parametrize("name", ["EfficientNetV2B0", "MobileNetV3Small"])
 def test_applications(name: str) -> None:
     """Keras makes of our code what it recorded; others are held by their hash in tests/report/test_architecture.py."""
-    import keras
-
     from tests.support.converted import configuration
 
     theirs = load("keras3", name)["config"]
@@ -320,10 +318,6 @@ def test_names_with_a_slash_become_names_that_keras_takes(form: str, tmp_path: P
 
 @pytest.mark.keras
 def test_a_keras_file_of_names_with_a_slash(tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-    import tf_keras
-
     x = tf_keras.Input((5, 7), name="in/put")
     y = tf_keras.layers.Dense(7, name="a/b")(tf_keras.layers.Dense(7, name="a_b")(x))
     inner = tf_keras.Sequential([tf_keras.Input((5, 7)), tf_keras.layers.Dense(3, name="deep/er")], name="in/ner")

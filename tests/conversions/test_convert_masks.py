@@ -8,6 +8,7 @@ import pytest
 
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
+from tests.support.frameworks import keras, tf_keras
 
 np = pytest.importorskip("numpy")
 
@@ -127,9 +128,6 @@ def run(model: Any, given: dict[str, Any]) -> Any:
 @pytest.mark.keras
 @pytest.mark.parametrize("name", MODELS)
 def test_layers_see_the_masks_that_they_saw(name: str, tmp_path: Path) -> None:
-    import keras
-    import tf_keras
-
     tf_keras.backend.clear_session()
     make, words = MODELS[name]
     old = filled(make(tf_keras))
@@ -165,8 +163,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
 @pytest.mark.keras
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_keras_3_cannot_compute_is_not_written(name: str, tmp_path: Path) -> None:
-    import tf_keras
-
     tf_keras.backend.clear_session()
     make, words = REFUSED[name]
     filled(make(tf_keras)).save(tmp_path / "old.keras")

@@ -17,6 +17,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import SharedObject
 from tests.support.converted import configuration
+from tests.support.frameworks import keras
 from tests.support.shared_models import MODELS, drawn_inputs, filled
 
 UNREADABLE = ("tf_keras", "bidirectional_keeps_a_copy")
@@ -34,8 +35,6 @@ def outputs(model: Any, given: dict[str, Any]) -> list[Any]:
 @pytest.mark.keras
 @pytest.mark.parametrize(("generation", "name"), CASES)
 def test_one_object_stays_one(generation: str, name: str, tmp_path: Path) -> None:
-    import keras
-
     module = pytest.importorskip(generation)
     module.backend.clear_session()
     live = filled(MODELS[name](module))
@@ -76,8 +75,6 @@ def test_one_object_stays_one(generation: str, name: str, tmp_path: Path) -> Non
 
 @pytest.mark.keras
 def test_a_live_model_and_code_keep_one_object(tmp_path: Path) -> None:
-    import keras
-
     live = filled(MODELS["layer_in_and_outside"](keras))
     api.convert(live, tmp_path / "live.keras")
     made = keras.models.load_model(tmp_path / "live.keras")

@@ -11,6 +11,7 @@ from layerexplain.conversions.config import to_config
 from layerexplain.conversions.spec import to_spec
 from layerexplain.frontends import read
 from layerexplain.model import Model
+from tests.support.frameworks import keras
 
 
 def trained(model: Model) -> list[bool]:
@@ -89,8 +90,6 @@ def test_a_layer_in_a_row_is_called_as_in_training_in_all_forms(training: str) -
 @pytest.mark.keras
 @pytest.mark.parametrize("config", ROWS_WITH_CELU, ids=["alone", "nested"])
 def test_keras_takes_what_is_made_of_a_row_with_an_operation(config: dict[str, Any]) -> None:
-    import keras
-
     with pytest.raises(ValueError, match=r"Only instances of `keras\.Layer` can be added"):
         keras.models.model_from_json(json.dumps(config))
     model, names = read(config), {}

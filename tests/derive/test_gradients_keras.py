@@ -17,6 +17,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.ops import load_all
 from layerexplain.ops.sizes import FLOATS
 from tests.cases import CASES, Case
+from tests.support.frameworks import keras, tf
 from tests.support.keras_oracle import BATCH_SIZE, UNKNOWN_SIZE, _call, _flat, keras_layer, trace_case
 from tests.support.tracing import trace_layer
 
@@ -44,8 +45,6 @@ in float32: those of LoRA, and of quantized layers."""
 
 @pytest.fixture(autouse=True, scope="module")
 def _in_float64() -> Iterator[None]:
-    import keras
-
     before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")  # Keras keeps the first policy that it made of floatx
@@ -62,8 +61,6 @@ class Tape:
     """A case run by Keras in float64, and the gradients of a weighted sum of its results."""
 
     def __init__(self, case: Case, shapes: list[tuple[int, ...]], training: bool) -> None:
-        import tensorflow as tf
-
         rng = np.random.default_rng(zlib.crc32(case.id.encode()))
         layer = keras_layer(case.type, case.config)
         self.inputs = [_drawn(rng, case, i) for i in range(len(case.shapes))]
@@ -116,8 +113,6 @@ class Tape:
 
 def _symbolic(layer: Any, case: Case, masks: list[Any]) -> list[Any]:
     """Build the layer, and return its results without values, for which no kernel is needed."""
-    import keras
-
     dtypes = case.dtypes or ("float32",) * len(case.shapes)
     given = [
         keras.Input(

@@ -11,6 +11,7 @@ import pytest
 from layerexplain.frontends.code.library.keras_names import operation_types
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import class_name, find, part_names, torch_parts, torch_types, type_names
+from tests.support.frameworks import keras
 
 SAME: Mapping[str, Any] = {"activation": "linear", "data_format": "channels_last"}
 """What None stands for in Keras."""
@@ -49,8 +50,6 @@ def _compared(pairs: Iterator[tuple[str, Callable[..., Any]]]) -> tuple[dict[str
 
 @pytest.mark.keras
 def test_layers_have_the_defaults_of_keras() -> None:
-    import keras
-
     types = ((one, getattr(keras.layers, class_name(one), None)) for one in type_names())
     differ, count = _compared((one, real.__init__) for one, real in types if real is not None)
     # Keras asks for num_tokens when the layer is called, unless it counts integers.
@@ -79,7 +78,6 @@ def test_parts_of_training_have_the_defaults_of_keras(kind: str, module: str, le
 
 @pytest.mark.keras
 def test_operations_have_the_defaults_of_keras() -> None:
-    import keras
     from keras import ops
 
     named = ((f"ops.{operation_types().get(one.replace('_', ''))}", one) for one in dir(ops) if not one.startswith("_"))

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
@@ -12,6 +13,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES
 from tests.cases.augmentation import ARGUMENTS
+from tests.support.frameworks import keras, tf_keras
 from tests.support.keras_oracle import keras_layer
 from tests.support.tracing import trace_layer
 
@@ -19,9 +21,6 @@ from tests.support.tracing import trace_layer
 @pytest.mark.keras
 def test_a_crop_at_inference_is_that_of_keras_2() -> None:
     """Keras 3.15 hands the whole image on, though its shape says otherwise; Keras 2 does what both promise."""
-    import numpy as np
-    import tf_keras
-
     rng = random.Random(5)
     for _ in range(24):
         rows, columns, height, width = (rng.randint(4, 12) for _ in range(4))
@@ -36,8 +35,6 @@ def test_a_crop_at_inference_is_that_of_keras_2() -> None:
 
 @pytest.mark.keras
 def test_the_shape_of_a_crop_is_that_of_keras_3() -> None:
-    import keras
-
     symbolic = keras.layers.RandomCrop(4, 3)(keras.Input((7, 5, 3)))
     definition = trace_layer("RandomCrop", {"height": 4, "width": 3}, [Spec((BATCH, 7, 5, 3), "float")])
     assert tuple(definition.results["y"].shape[1:]) == tuple(symbolic.shape[1:])
@@ -61,8 +58,6 @@ STRONG = {"RandomShear": {"x_factor": 0.5}, "RandomColorJitter": {"brightness_fa
 @pytest.mark.keras
 @pytest.mark.parametrize("type_", sorted({*ARGUMENTS, *STRONG}))
 def test_training_is_said_to_differ_where_it_does_in_keras(type_: str) -> None:
-    import numpy as np
-
     config = STRONG.get(type_) or next(dict(case.config) for case in CASES if case.type == type_)
     x = np.random.default_rng(3).uniform(0, 255, (4, 8, 8, 3)).astype("float32")
     layer = keras_layer(type_, config)

@@ -9,6 +9,7 @@ import pytest
 import layerexplain
 from layerexplain.frontends import read
 from layerexplain.layers.registry import type_names
+from tests.support.frameworks import keras
 
 PACKAGE = Path(layerexplain.__file__).parent
 
@@ -94,8 +95,6 @@ def test_the_list_of_exceptions_is_current() -> None:
 
 @pytest.mark.keras
 def test_names_behind_grouped_attention_are_those_of_keras(tmp_path: Path) -> None:
-    import keras
-
     text = """
 import keras
 x = keras.Input((5, 8))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import CannotEvaluate, evaluate
@@ -44,8 +45,6 @@ REFUSED: dict[str, Callable[[Any, Any], Any]] = {
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", [*CALLS, *REFUSED])
 def test_along_an_axis_of_size_0(name: str) -> None:
-    import numpy as np
-
     keras = pytest.importorskip("keras")
     x = keras.Input((4, 3))
     model = keras.Model(x, {**CALLS, **REFUSED}[name](keras, x[:, 4:]))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
@@ -12,13 +13,12 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.keras.activations import NAMES, activate
 from layerexplain.model import ForeignFunction
+from tests.support.frameworks import keras
 from tests.support.function_rows import ATTRIBUTES
 
 
 def _inputs() -> Any:
     """Numbers around 0 and far from it, with ties and with each function's corners among them."""
-    import numpy as np
-
     rng = np.random.default_rng(7)
     z = rng.normal(0, 3, (5, 4, 6)).astype("float32")
     z[0] = np.array(
@@ -36,9 +36,6 @@ def _definition(name: str, attrs: dict[str, Any]) -> Definition:
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "attrs"), ATTRIBUTES, ids=lambda v: str(v))
 def test_values_equal_keras(name: str, attrs: dict[str, Any]) -> None:
-    import keras
-    import numpy as np
-
     z = _inputs()
     with np.errstate(over="ignore"):  # exponential and the textbook bodies of branches that `where` drops
         ours = evaluate(_definition(name, attrs), [z], [])[0]
@@ -49,8 +46,6 @@ def test_values_equal_keras(name: str, attrs: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(n for n, c in COMPOSITES.items() if c.stable is not None))
 def test_a_stable_evaluator_agrees_with_its_body(name: str) -> None:
-    import numpy as np
-
     rng = np.random.default_rng(3)
     attrs: dict[str, Any] = next((a for n, a in reversed(ATTRIBUTES) if n == name), {})
     composite = COMPOSITES[name]
@@ -74,8 +69,6 @@ def test_every_name_of_keras_is_known() -> None:
 
 @pytest.mark.keras
 def test_names_are_those_of_the_installed_keras() -> None:
-    import keras
-
     known = {n for n in dir(keras.activations) if n.islower() and not n.startswith("_")}
     assert known - {"get", "serialize", "deserialize", "threshold"} == NAMES
 
@@ -97,9 +90,6 @@ def test_glu_needs_an_even_axis() -> None:
 @pytest.mark.parametrize("axis", [-1, 1, -2])
 def test_sparsemax_is_that_of_the_paper(axis: int) -> None:
     """Keras 3.15 equals it only where one share is kept; where more are, its shares do not sum to 1."""
-    import keras
-    import numpy as np
-
     z = _inputs()
     ours = np.moveaxis(evaluate(_definition("sparsemax", {"axis": axis}), [z], [])[0], axis, -1)
     theirs = np.moveaxis(np.asarray(keras.activations.sparsemax(z, axis=axis)), axis, -1)
@@ -114,8 +104,6 @@ def test_sparsemax_is_that_of_the_paper(axis: int) -> None:
 
 def _projected(scores: Any) -> Any:
     """The point of the simplex that is nearest to the scores, written out with a sort."""
-    import numpy as np
-
     falling = np.sort(scores.astype("float64"))[::-1]
     sums = np.cumsum(falling)
     count = max(k for k in range(1, len(scores) + 1) if 1 + k * falling[k - 1] > sums[k - 1])

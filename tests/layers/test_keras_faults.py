@@ -2,18 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
 from tests.cases import Case
+from tests.support.frameworks import keras
 from tests.support.keras_oracle import keras_layer, trace_case
 
 pytestmark = pytest.mark.keras
 
 
 def _inputs(case: Case) -> list[Any]:
-    import numpy as np
-
     rng = np.random.default_rng(3)
     sizes = [[7 if s is None else s for s in shape] for shape in case.shapes]
     return [rng.normal(0, 1, (2, *shape)).astype("float32") for shape in sizes]
@@ -21,9 +21,6 @@ def _inputs(case: Case) -> list[Any]:
 
 def _run(case: Case) -> tuple[list[tuple[int | None, ...]], list[Any], list[Any]]:
     """The shapes that Keras states, the values that it computes, ours."""
-    import keras
-    import numpy as np
-
     layer = keras_layer(case.type, case.config)
     arrays = _inputs(case)
 
@@ -44,8 +41,6 @@ def _shapes(case: Case) -> list[tuple[int | None, ...]]:
 
 def test_scores_of_cross_attention() -> None:
     """Keras states (queries, queries) for the scores; there are as many columns as values."""
-    import numpy as np
-
     case = Case(
         "MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, ((4, 7), (10, 7)), call={"return_attention_scores": True}
     )
@@ -90,8 +85,6 @@ def test_einsum_dense_keeps_a_size_that_the_input_has() -> None:
 
 def test_one_number_for_each_example_is_added_to_that_example() -> None:
     """keras.ops.add on TensorFlow takes the numbers of a batch of 2 for a bias along an axis of 2."""
-    import numpy as np
-
     case = Case("Add", {}, ((2, 5), (1, 1)))
     _, computed, ours = _run(case)
     x, number = _inputs(case)

@@ -8,6 +8,7 @@ import layerexplain
 from layerexplain.call_binding import FIRST_TENSOR
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.registry import find
+from tests.support.frameworks import keras
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,6 @@ def test_another_name_is_no_tensor() -> None:
 
 @pytest.mark.keras
 def test_every_name_that_keras_gives_the_first_tensor_is_known() -> None:
-    import keras
-
     unknown = {}
     for name, layer in vars(keras.layers).items():
         declaration = find(name)

@@ -15,6 +15,7 @@ from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import part_names
+from tests.support.frameworks import keras, tf
 from tests.support.training_rows import LOSSES
 
 N = 5
@@ -90,8 +91,6 @@ def in_keras(
     name: str, arguments: dict[str, Any], y_true: Any, y_pred: Any, weight: Any = None, mask: Any = None
 ) -> Any:
     """The loss by Keras."""
-    import keras
-
     y_pred = keras.ops.convert_to_tensor(y_pred)
     if mask is not None:
         keras.src.backend.set_keras_mask(y_pred, keras.ops.convert_to_tensor(mask))
@@ -122,9 +121,6 @@ def test_values_are_those_of_keras(
 @pytest.mark.filterwarnings("ignore:.*In loss categorical.*")
 @pytest.mark.parametrize(("name", "target", "output", "arguments"), [row for row in LOSSES if row[0] != "CTC"])
 def test_gradients_are_those_of_tensorflow(name: str, target: str, output: str, arguments: dict[str, Any]) -> None:
-    import keras
-    import tensorflow as tf
-
     given = {**arguments, "reduction": "sum"}
     for shape in ((3,),) if name == "Circle" else ((4, 3),) if arguments.get("axis") == 1 else ((3,), (4, 3)):
         y_true, y_pred = drawn(name, target, output, shape)
@@ -210,8 +206,6 @@ def test_the_element_line_clips_where_the_formula_does(name: str) -> None:
 
 @pytest.mark.keras
 def test_all_losses_of_keras_are_declared() -> None:
-    import keras
-
     classes = {
         name for name, one in vars(keras.losses).items()
         if isinstance(one, type) and issubclass(one, keras.losses.Loss) and one is not keras.losses.Loss

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.cli.arguments import parse_arguments
@@ -89,8 +90,6 @@ def rows() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
 def modelled(keras: Any, layer: Any, shapes: list[tuple[int, ...]], dtypes: list[str], variadic: bool) -> Any:
     """A model of one layer that Keras has run, live or, for a layer that no symbolic tensor passes, as a configuration;
     a cell is in an RNN. Raises what Keras raises."""
-    import numpy as np
-
     arrays = [np.ones((2, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
     name = type(layer).__name__
     if name == "Equalization":

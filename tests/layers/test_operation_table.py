@@ -6,6 +6,7 @@ import subprocess
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
@@ -150,8 +151,6 @@ def test_a_row_with_choices_stands_for_one_with_each() -> None:
 
 
 def test_an_operation_is_added_with_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numpy as np
-
     module = ModuleType("layerexplain.layers.operations_extra")
     vars(module)["ROWS"] = "ops.Softcap(x, cap: Number = 30.0): cap * tanh(x / cap) | Keeps within -{cap} … {cap}."
     monkeypatch.setitem(sys.modules, module.__name__, module)

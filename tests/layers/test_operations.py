@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.element.form import element_form
@@ -27,6 +28,7 @@ from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.declaration import Spec
 from layerexplain.ops import load_all
 from tests.support.element_values import ElementValues
+from tests.support.frameworks import keras, tf, tf_keras
 from tests.support.operation_networks import BATCH_SIZE, drawn, fits, network_of, plain
 from tests.support.operation_rows import KERAS_ROWS, Row
 from tests.support.operation_rows_images import IMAGE_ROWS
@@ -59,8 +61,6 @@ def obeys_laws(definition: Definition, values: list[Any], weights: list[Any], re
 
 def check(row: Row, keras: Any, source: Path) -> None:
     """The row's model gives in our formulas what it gives in Keras."""
-    import numpy as np
-
     size = None if row.batched else BATCH_SIZE
     symbolic = [keras.Input(s, dtype=d, batch_size=size) for s, d in zip(row.shapes, row.input_dtypes, strict=True)]
     function: Callable[..., Any] = row.function
@@ -106,8 +106,6 @@ def check(row: Row, keras: Any, source: Path) -> None:
 
 @pytest.mark.parametrize("row", [*KERAS_ROWS, *NUMBER_ROWS, *IMAGE_ROWS], ids=lambda r: r.id)
 def test_keras_operation(row: Row, tmp_path: Path) -> None:
-    import keras
-
     check(row, keras, tmp_path / "model.json")
 
 
@@ -214,8 +212,6 @@ def test_tf_operation(row: Row, tf_outcomes: dict[str, str]) -> None:
 
 def raw_layer(row: RawRow) -> tuple[Any, list[Any]]:
     """The TensorFlowOpLayer of a row, as tf.keras 2.3 made it of an operation in its graph, and its NodeDef."""
-    import numpy as np
-    import tensorflow as tf
     from google.protobuf import json_format
     from tf_keras.src.engine.base_layer import TensorFlowOpLayer
 
@@ -234,9 +230,6 @@ def raw_layer(row: RawRow) -> tuple[Any, list[Any]]:
 
 def check_raw(row: RawRow, source: Path) -> None:
     """A raw operation gives in our formula what it gives in tf_keras, however the file keeps its NodeDef."""
-    import numpy as np
-    import tf_keras
-
     symbolic = [tf_keras.Input(shape, dtype=row.dtype) for shape in row.shapes]
     layer, (node, wire) = raw_layer(row)
     outputs = layer(symbolic if len(symbolic) > 1 else symbolic[0])
@@ -267,8 +260,6 @@ def test_raw_operation(row: RawRow, tf_outcomes: dict[str, str]) -> None:
 
 def main(folder: Path) -> None:
     """Run the tf_keras rows and write what went wrong."""
-    import tf_keras
-
     outcomes = {}
     source = folder / "model.json"
     todo: dict[str, Callable[[], None]] = {row.id: partial(check, row, tf_keras, source) for row in TF_ROWS}

@@ -10,6 +10,7 @@ import pytest
 import layerexplain
 from layerexplain.layers.keras.opaque_layers import OPERATIONS as REASONS
 from layerexplain.layers.registry import find
+from tests.support.frameworks import keras
 from tests.support.operation_rows import KERAS_ROWS
 from tests.support.operation_rows_images import IMAGE_ROWS
 from tests.support.operation_rows_numbers import NUMBER_ROWS
@@ -30,7 +31,6 @@ def test_each_listed_class_has_a_formula_or_a_reason() -> None:
 
 @pytest.mark.keras
 def test_the_installed_keras_has_no_other_class() -> None:
-    import keras
     import keras.src.ops as package
     from keras.src.ops.operation import Operation
 
@@ -52,8 +52,6 @@ def test_the_installed_keras_has_no_other_class() -> None:
 @pytest.mark.keras
 def test_each_formula_is_held_against_keras() -> None:
     """Each declaration stands in a row of the tables that test_operations.py runs, under one of its names."""
-    import keras
-
     used: set[str] = set()
     for row in [*KERAS_ROWS, *NUMBER_ROWS, *IMAGE_ROWS]:
         size = None if row.batched else 3
@@ -69,8 +67,6 @@ def test_each_formula_is_held_against_keras() -> None:
 
 @pytest.mark.keras
 def test_an_operation_without_a_formula_says_why(tmp_path: Path) -> None:
-    import keras
-
     x = keras.Input((5, 5))
     values, vectors = keras.ops.eig(x)
     path = tmp_path / "eig.json"

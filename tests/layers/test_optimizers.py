@@ -13,6 +13,7 @@ from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find, part_names, part_of
 from layerexplain.model import TrainingSetting
+from tests.support.frameworks import keras
 from tests.support.training_rows import OPTIMIZERS
 
 SHAPES = ((7, 5), (5, 7), (3,), (2, 3, 4), ())
@@ -62,7 +63,6 @@ def run_steps(name: str, arguments: dict[str, Any], first: Any, gradients: list[
 
 def in_keras(name: str, arguments: dict[str, Any]) -> Any:
     """The optimizer of Keras with these arguments."""
-    import keras
 
     def made(value: Any) -> Any:
         if isinstance(value, dict):
@@ -77,8 +77,6 @@ def in_keras(name: str, arguments: dict[str, Any]) -> Any:
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=lambda one: one if isinstance(one, str) else str(one))
 def test_steps_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
-    import keras
-
     rng = np.random.default_rng(3)
     weights = [rng.normal(size=shape).astype("float32") for shape in SHAPES]
     gradients = [[(rng.normal(size=shape)).astype("float32") for shape in SHAPES] for _ in range(STEPS)]
@@ -107,8 +105,6 @@ def test_steps_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
 
 @pytest.mark.keras
 def test_slots_are_those_of_keras() -> None:
-    import keras
-
     for name, arguments in OPTIMIZERS:
         optimizer = in_keras(name, arguments)
         variable = keras.Variable(np.ones((7, 5), "float32"), name="kernel")
@@ -182,8 +178,6 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "arguments"), SCHEDULES)
 def test_schedules_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
-    import keras
-
     declaration = declared("schedules", name)
     definition = declaration.trace([Spec((), "float")], declaration.bind(arguments, strict=True))
     wanted = getattr(keras.optimizers.schedules, name)(**arguments)
@@ -201,8 +195,6 @@ REGULARIZERS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "arguments"), REGULARIZERS)
 def test_regularizers_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
-    import keras
-
     W = np.random.default_rng(1).normal(size=(5, 7)).astype("float32")
     declaration = declared("regularizers", name)
     definition = declaration.trace([Spec(W.shape, "float")], declaration.bind(arguments, strict=True))
@@ -221,8 +213,6 @@ CONSTRAINTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "arguments"), CONSTRAINTS)
 def test_constraints_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
-    import keras
-
     W = np.random.default_rng(1).normal(size=(5, 7)).astype("float32")
     declaration = declared("constraints", name)
     definition = declaration.trace([Spec(W.shape, "float")], declaration.bind(arguments, strict=True))
@@ -234,8 +224,6 @@ def test_constraints_are_those_of_keras(name: str, arguments: dict[str, Any]) ->
 
 @pytest.mark.keras
 def test_all_parts_of_keras_are_declared() -> None:
-    import keras
-
     def classes(home: Any, base: type) -> set[str]:
         return {
             name

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
@@ -91,8 +92,6 @@ def test_a_record_stands_for_several_arguments() -> None:
 
 
 def test_a_declaration_from_data_has_weights_and_values() -> None:
-    import numpy as np
-
     def formula(x: Expr, units: int) -> Expr:
         return dot(x, weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)]))
 

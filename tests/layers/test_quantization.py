@@ -12,6 +12,7 @@ from layerexplain.report.weight_table import list_weights
 from tests.cases import Case
 from tests.cases.quantization import COMPRESSED
 from tests.support.compared_values import DRAWN, LEAST, check
+from tests.support.frameworks import keras
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,6 @@ def test_tables_in_float8_are_refused_as_keras_does(type_: str) -> None:
 
 
 def _model() -> Any:
-    import keras
-
     ids = keras.Input((4,), dtype="int32", name="ids")
     x = keras.layers.Embedding(9, 6, name="table")(ids)
     heads = keras.layers.EinsumDense("btd,dnh->btnh", output_shape=(4, 2, 3), bias_axes="nh", name="heads")
@@ -61,8 +60,6 @@ QUANTIZED = ("table", "heads", "wide", "out")
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8", None])
 @pytest.mark.parametrize("rank", [None, 2])
 def test_saved_models_have_the_weights_of_keras(mode: str | None, rank: int | None, tmp_path: Path) -> None:
-    import keras
-
     if mode == "float8" and rank is not None:
         pytest.skip("Keras computes one of the two")
     model = _model()

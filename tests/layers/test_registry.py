@@ -13,6 +13,7 @@ from layerexplain.layers.keras.examples import _OWN as EXAMPLES
 from layerexplain.layers.keras.meant_types import SYNONYMS
 from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS, REASONS, WITHOUT_WEIGHTS
 from layerexplain.layers.registry import find
+from tests.support.frameworks import keras
 from tests.support.registry import BY_THE_WALK, KERAS_VERSION, coverage_rows, keras_layers
 
 
@@ -38,8 +39,6 @@ def test_most_are_evaluated_at_inference() -> None:
 
 @pytest.mark.keras
 def test_the_installed_keras_has_no_other_class() -> None:
-    import keras
-
     exported: dict[type, list[str]] = {}
     for name in dir(keras.layers):
         found = getattr(keras.layers, name)
@@ -84,16 +83,12 @@ def test_the_shape_of_a_layer_without_a_formula_is_told(layer: str, shape: tuple
 def test_the_first_arguments_of_layers_without_a_formula_are_those_of_keras() -> None:
     import inspect
 
-    import keras
-
     for name, argument in FIRST_ARGUMENTS.items():
         assert list(inspect.signature(getattr(keras.layers, name).__init__).parameters)[1] == argument
 
 
 @pytest.mark.keras
 def test_a_file_with_a_layer_without_a_formula_has_a_row_and_a_note(tmp_path: Path) -> None:
-    import keras
-
     ids = keras.Input((3,), dtype="int32")
     hashed = keras.layers.Hashing(5, name="bins")(ids)
     model = keras.Model(ids, keras.layers.Dense(2, name="out")(keras.layers.Embedding(5, 4)(hashed)))

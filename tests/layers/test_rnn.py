@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain import explain, format_report
@@ -18,6 +19,7 @@ from layerexplain.lang.text import program
 from layerexplain.layers.registry import find
 from tests.cases import Case, Wrapped
 from tests.support.compared_values import check
+from tests.support.frameworks import keras
 from tests.support.keras_oracle import keras_layer
 from tests.support.tracing import SEQUENCE, trace_sequences
 
@@ -122,8 +124,6 @@ def test_a_bidirectional_layer_of_older_files_may_turn_the_inner_layer() -> None
 
 @pytest.mark.parametrize(("old", "new", "gates"), [("CuDNNLSTM", "LSTM", 4), ("CuDNNGRU", "GRU", 3)])
 def test_the_cudnn_layers_of_older_files_are_todays_with_a_flat_bias(old: str, new: str, gates: int) -> None:
-    import numpy as np
-
     rng = np.random.default_rng(5)
     config = {**SAME, "return_state": True, "go_backwards": True}
     ours, todays = trace_sequences(old, config), trace_sequences(new, config)
@@ -141,8 +141,6 @@ def test_the_cudnn_layers_of_older_files_are_todays_with_a_flat_bias(old: str, n
 @pytest.mark.keras
 def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
     """States as call arguments, masks, wrappers around models: shapes and parameters as Keras has them."""
-    import keras
-
     import layerexplain
 
     keras.backend.clear_session(free_memory=False)  # the mask's operation gets the first of its names
@@ -185,8 +183,6 @@ READS_BACKWARDS = {"SimpleRNN": {"units": 3}, "GRU": {"units": 3}, "LSTM": {"uni
 @pytest.mark.parametrize("type_", READS_BACKWARDS)
 def test_a_layer_that_goes_backwards_reads_step_0_last(type_: str) -> None:
     """In Keras its first output depends on the last step alone, and only its last output on step 0, as we say."""
-    import numpy as np
-
     config = {**READS_BACKWARDS[type_], "go_backwards": True, "return_sequences": True}
     shape = (5, 4, 2) if type_ == "ConvLSTM1D" else (5, 4)
     x = np.random.default_rng(7).normal(size=(1, *shape)).astype("float32")
@@ -208,9 +204,6 @@ def test_a_layer_that_goes_backwards_reads_step_0_last(type_: str) -> None:
 @pytest.mark.parametrize(("type_", "states"), [("LSTM", "hc"), ("GRU", "h"), ("SimpleRNN", "h")])
 def test_results_are_named_as_keras_returns_them(type_: str, states: str, tmp_path: Path) -> None:
     """The names in the order of Keras's results, and a spec that takes them by the numbers that are printed."""
-    import keras
-    import numpy as np
-
     x = np.random.default_rng(5).normal(size=(2, 5, 4)).astype("float32")
     layer = keras.layers.Bidirectional(getattr(keras.layers, type_)(3, return_state=True))
     results = [np.asarray(one) for one in layer(x)]

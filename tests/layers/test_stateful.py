@@ -11,6 +11,7 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from tests.cases import Wrapped
+from tests.support.frameworks import keras
 from tests.support.tracing import trace_layer
 
 EXAMPLES, STEPS, FEATURES, UNITS = 3, 5, 2, 7
@@ -117,8 +118,6 @@ def _models() -> dict[str, Callable[[Any], Any]]:
 
 
 def kept_by(model: Any) -> list[Any]:
-    import keras
-
     layers = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
     return [keras.ops.convert_to_numpy(v) for layer in layers for v in keras.tree.flatten(layer.states)]
 
@@ -126,8 +125,6 @@ def kept_by(model: Any) -> list[Any]:
 @pytest.mark.keras
 @pytest.mark.parametrize("name", _models())
 def test_verify_agrees_with_keras_over_several_calls(name: str) -> None:
-    import keras
-
     model = _models()[name](keras)
     model([np.ones(one.shape, "float32") for one in model.inputs])
     before = kept_by(model)
@@ -139,8 +136,6 @@ def test_verify_agrees_with_keras_over_several_calls(name: str) -> None:
 
 @pytest.mark.keras
 def test_formulas_follow_a_stateful_model_through_calls_and_a_reset() -> None:
-    import keras
-
     layer = keras.layers.Bidirectional(keras.layers.GRU(UNITS, stateful=True, return_sequences=True))
     rng = np.random.default_rng(2)
     shape = (EXAMPLES, STEPS, FEATURES)

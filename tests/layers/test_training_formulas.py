@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
@@ -11,6 +12,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find
+from tests.support.frameworks import keras
 
 pytestmark = pytest.mark.keras
 
@@ -40,9 +42,6 @@ CLIPPING = {"rmin": 0.5, "rmax": 1.1, "dmax": 0.2}
     ids=str,
 )
 def test_batch_normalization(config: dict[str, Any], masked: bool) -> None:
-    import keras
-    import numpy as np
-
     rng = np.random.default_rng(5)
     x = rng.normal(0.7, 2, (11, 5, 3)).astype("float32")
     mask = rng.random((11, 5)) < 0.6 if masked else None
@@ -81,9 +80,6 @@ def test_batch_normalization(config: dict[str, Any], masked: bool) -> None:
 )
 def test_dropped_values_are_those_of_keras(type_: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
     """On an input of ones there are two values, one of them for what was dropped; which axes share it is the same."""
-    import keras
-    import numpy as np
-
     keras.utils.set_random_seed(3)
     x = np.ones((50, *shape), "float32")
     theirs = np.asarray(getattr(keras.layers, type_)(**config)(x, training=True))
@@ -99,9 +95,6 @@ def test_dropped_values_are_those_of_keras(type_: str, config: dict[str, Any], s
     ("type_", "config"), [("GaussianDropout", {"rate": 0.3}), ("GaussianNoise", {"stddev": 0.4})], ids=str
 )
 def test_noise_has_the_moments_of_keras(type_: str, config: dict[str, Any]) -> None:
-    import keras
-    import numpy as np
-
     x = np.full((200, 300), 2.0, "float32")
     theirs = np.asarray(getattr(keras.layers, type_)(**config)(x, training=True))
     ours = evaluate(_trained(type_, config, (300,)), [x], [])[0]
@@ -110,8 +103,6 @@ def test_noise_has_the_moments_of_keras(type_: str, config: dict[str, Any]) -> N
 
 
 def test_alpha_dropout_keeps_mean_and_variance() -> None:
-    import numpy as np
-
     x = np.random.default_rng(1).normal(0, 1, (400, 300)).astype("float32")
     y = evaluate(_trained("AlphaDropout", {"rate": 0.2}, (300,)), [x], [], Evaluation(400, seed=2))[0]
     assert abs(float(y.mean())) < 0.02

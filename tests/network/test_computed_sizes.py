@@ -9,6 +9,7 @@ import pytest
 
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
+from tests.support.frameworks import keras, tf_keras
 from tests.support.operation_rows import tf
 
 STEPS = (None, 8)
@@ -33,8 +34,6 @@ def largest(x: Any) -> Any:
     ],
 )
 def test_the_shape_is_that_of_keras(made: Callable[[Any], Any], shape: tuple[int | None, ...], tmp_path: Path) -> None:
-    import tf_keras
-
     x = tf_keras.Input(shape)
     y = made(x)
     path = tmp_path / "model.json"
@@ -53,8 +52,6 @@ def test_the_shape_is_that_of_keras(made: Callable[[Any], Any], shape: tuple[int
     ],
 )
 def test_a_run_says_that_a_size_is_not_known(made: Callable[[Any], Any], tmp_path: Path) -> None:
-    import tf_keras
-
     x = tf_keras.Input((1, 8))
     path = tmp_path / "model.json"
     path.write_text(tf_keras.Model(x, made(x)).to_json())
@@ -64,8 +61,6 @@ def test_a_run_says_that_a_size_is_not_known(made: Callable[[Any], Any], tmp_pat
 
 @pytest.mark.keras
 def test_einsum_of_tf_keras_says_what_the_file_lacks(tmp_path: Path) -> None:
-    import tf_keras
-
     a, b = tf_keras.Input((3, 4)), tf_keras.Input((4, 5))
     model = tf_keras.Model([a, b], tf_keras.layers.Dense(2)(tf.einsum("bij,bjk->bik", a, b)))
     path = tmp_path / "model.json"
@@ -80,8 +75,6 @@ def test_einsum_of_tf_keras_says_what_the_file_lacks(tmp_path: Path) -> None:
 
 @pytest.mark.keras
 def test_unknown_rows_are_not_said_to_be_kept(tmp_path: Path) -> None:
-    import keras
-
     x = keras.Input((None, 6, 8))
     path = tmp_path / "model.json"
     path.write_text(keras.Model(x, keras.ops.depth_to_space(x, 2)).to_json())

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.api import explain
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.oracle.verify import verify
+from tests.support.frameworks import keras
 from tests.support.operation_networks import network_of
 
 
@@ -46,9 +48,6 @@ def test_a_policy_of_whole_numbers_casts_what_comes_in(
     type_: str, config: dict[str, Any], dtype: str | None, shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     """Values and dtypes are those of real Keras, for a file and floats as input."""
-    import keras
-    import numpy as np
-
     x = keras.Input(shape)
     policy = {} if dtype is None else {"dtype": dtype}
     model = keras.Model(x, getattr(keras.layers, type_)(**config, **policy)(x))
@@ -67,8 +66,6 @@ def test_a_policy_of_whole_numbers_casts_what_comes_in(
 
 @pytest.mark.keras
 def test_verify_draws_what_a_cast_defines(tmp_path: Path) -> None:
-    import keras
-
     x = keras.Input((7, 3))
     keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten(dtype="uint8")(x))).save(tmp_path / "m.keras")
     assert verify(tmp_path / "m.keras").agrees

@@ -10,6 +10,7 @@ from layerexplain.network.trace import trace_model
 from layerexplain.render.documents.summary import layers_of_losses
 from layerexplain.report.training_data import LossReport
 from tests.support.check_rows import ARGMAX, ROUNDED, flat
+from tests.support.frameworks import keras, tf
 
 
 class Row(NamedTuple):
@@ -76,8 +77,6 @@ def test_which_gradients_a_step_needs(spec: str, needs: dict[str, NeededGradient
 
 @pytest.mark.keras
 def test_an_output_that_nothing_reads_ends_the_way() -> None:
-    import keras
-
     x = keras.Input((6,))
     inner = keras.Model(
         x, [keras.layers.Dense(3, name="left")(x), keras.layers.Dense(4, name="right")(x)], name="heads"
@@ -155,9 +154,6 @@ def heads(keras: Any, trunk: list[Any], shared: Any | None) -> Any:
 @pytest.mark.keras
 @pytest.mark.parametrize("kind", ["plain", "shared", "nested", "penalized", "frozen"])
 def test_layers_of_each_loss_are_those_that_get_a_gradient_of_it_in_keras(kind: str, tmp_path: Any) -> None:
-    import keras
-    import tensorflow as tf
-
     first = keras.layers.Dense(5, name="first", activity_regularizer="l1" if kind == "penalized" else None)
     first.trainable = kind != "frozen"
     nested = keras.Sequential([keras.Input((6,)), keras.layers.Dense(6, name="deep")], name="inner")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.api import explain
@@ -13,6 +14,7 @@ from layerexplain.model import Layer, TensorRef
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.trace import trace_model
 from tests.cases import CASES, Case
+from tests.support.frameworks import keras, tf, tf_keras
 from tests.support.keras_oracle import keras_layer, run_keras, trace_case
 from tests.support.operation_networks import network_of
 
@@ -28,8 +30,6 @@ def _masked(case: Case) -> bool:
 
 def _keras_mask(case: Case, inputs: list[Any], masks: list[Any]) -> Any:
     """The mask of the first result, as a model of Keras would hand it on."""
-    import keras
-    import numpy as np
     from keras.src.backend import get_keras_mask, set_keras_mask
 
     layer = keras_layer(case.type, case.config)
@@ -63,8 +63,6 @@ def _our_mask(case: Case, inputs: list[Any], masks: list[Any], weights: list[Any
 @pytest.mark.keras
 @pytest.mark.parametrize("case", [c for c in CASES if _masked(c)], ids=lambda c: f"{c.id}{c.masks}")
 def test_masks_equal_keras(case: Case) -> None:
-    import numpy as np
-
     theirs = run_keras(case)
     expected = _keras_mask(case, theirs.inputs, theirs.masks)
     ours = _our_mask(case, theirs.inputs, theirs.masks, theirs.weight_values)
@@ -79,8 +77,6 @@ def test_masks_equal_keras(case: Case) -> None:
 )
 def test_a_layer_hands_on_the_mask_of_its_one_tensor_as_keras_does(type_: str) -> None:
     """Whether a layer supports masking is part of its declaration."""
-    import keras
-
     declaration = find(type_)
     assert declaration is not None
     case = next(c for c in CASES if c.type == type_ and len(c.shapes) == 1)
@@ -96,9 +92,6 @@ def test_a_layer_hands_on_the_mask_of_its_one_tensor_as_keras_does(type_: str) -
 @pytest.mark.parametrize(("shape", "dtype"), [((5, 1), "float32"), ((5, 6), "float32"), ((5, 6), "bool")])
 def test_group_normalization_of_keras_2_weighs_by_its_mask(shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
     """Keras 3 has no mask there; Keras 2 takes one that broadcasts to the input, of any numbers."""
-    import numpy as np
-    import tf_keras
-
     x, mask = tf_keras.Input((5, 6)), tf_keras.Input(shape, dtype=dtype)
     model = tf_keras.Model([x, mask], tf_keras.layers.GroupNormalization(3)(x, mask=mask))
     rng = np.random.default_rng(5)
@@ -131,10 +124,6 @@ OF_KERAS_2 = [
 def test_masks_of_keras_2(case: Case) -> None:
     """Keras 2 joins masks by "and", leaves out tensors without one, computes without masks in Multiply, Maximum and
     Minimum, and lets a query that may look nowhere look everywhere."""
-    import numpy as np
-    import tensorflow as tf
-    import tf_keras
-
     rng = np.random.default_rng(len(case.id))
     layer = getattr(tf_keras.layers, case.type)(**case.config)
     values = [rng.normal(size=(2, *shape)).astype("float32") for shape in case.shapes]

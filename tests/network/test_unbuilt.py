@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 
 KERAS = {"module": "keras", "class_name": "Sequential", "registered_name": None}
 
@@ -154,9 +156,6 @@ def test_layers_of_a_subclassed_model_that_were_never_built(name: str, tmp_path:
 
 @pytest.mark.keras
 def test_keras_writes_such_groups_for_a_subclassed_model(tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-
     class Net(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()

@@ -11,6 +11,7 @@ from layerexplain import api
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
+from tests.support.frameworks import keras
 from tests.support.h5_files import array, classes, h5_bytes
 
 
@@ -173,8 +174,6 @@ def test_stored_weights_are_held_against_derived_ones(tmp_path: Path) -> None:
 def test_what_has_no_formula_has_the_shape_that_keras_gives(
     type_: str, config: dict[str, Any], shapes: list[tuple[int, ...]], dtype: str, tmp_path: Path
 ) -> None:
-    import keras
-
     inputs = [keras.Input(shape, dtype=dtype) for shape in shapes]
     y = getattr(keras.layers, type_)(**config)(tuple(inputs) if len(inputs) > 1 else inputs[0])
     (tmp_path / "model.json").write_text(keras.Model(inputs, y).to_json())

@@ -16,6 +16,7 @@ from layerexplain.layers.arguments import METHODS
 from layerexplain.ops.image import _weights, fit, resize
 from tests.derive.test_resized_reads import value_at
 from tests.support.element_values import ElementValues
+from tests.support.frameworks import tf
 
 SIZES = [((5, 7), (11, 13)), ((11, 13), (5, 7)), ((7, 11), (3, 17)), ((6, 6), (3, 2)), ((4, 5), (8, 5)), ((5, 5),) * 2]
 
@@ -24,9 +25,6 @@ SIZES = [((5, 7), (11, 13)), ((11, 13), (5, 7)), ((7, 11), (3, 17)), ((6, 6), (3
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("method", METHODS)
 def test_resize_equals_tensorflow(method: str, antialias: bool) -> None:
-    import numpy as np
-    import tensorflow as tf
-
     for before, after in SIZES:
         image = np.random.default_rng(1).normal(size=(2, *before, 3)).astype("f4")
         x = tensor("x", (BATCH, *before, 3))
@@ -73,8 +71,6 @@ def test_the_pixels_that_corners_on_corners_read(method: str, before: int, after
 
 
 def test_fit_cuts_and_pads_as_much_as_its_rules_say() -> None:
-    import numpy as np
-
     image = np.arange(2 * 7 * 12 * 3, dtype="f4").reshape(2, 7, 12, 3)
     x = tensor("x", (BATCH, None, None, 3))
     for how, expected in [("center", image[:, 2:5, 3:8]), ("crop", image[:, :, 0:11])]:

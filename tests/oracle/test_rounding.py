@@ -12,6 +12,7 @@ from layerexplain.frontends import read
 from layerexplain.oracle.comparison import computed
 from layerexplain.oracle.tolerance import JUDGED, Roundings, verdict
 from layerexplain.oracle.verify import traced, verify
+from tests.support.frameworks import keras
 
 PROGRAMS = {
     "sum of a normalized vector": "z = ops.sum(layers.LayerNormalization(scale=False, center=False)(x), axis=-1)",
@@ -105,8 +106,6 @@ def test_whole_numbers_shapes_and_infinities_are_not_judged_by_rounding() -> Non
 @pytest.mark.keras
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_verify_and_convert_agree_on_what_rounding_leaves(name: str, tmp_path: Path) -> None:
-    import keras
-
     report = verify(program(name), gradient=True)
     assert report.agrees, [one for one in report.layers if one.status != "agrees"]
     keras.backend.clear_session(free_memory=False)

@@ -8,6 +8,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.oracle.verify import VerifyOptions, verified_here
 from layerexplain.oracle.verify_report import VerifyReport
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 
 pytestmark = pytest.mark.keras
 
@@ -66,8 +67,6 @@ def test_a_program_is_run_in_a_process_of_its_own(script: Path) -> None:
 
 
 def test_a_file_is_loaded_with_the_classes_of_its_code(script: Path, tmp_path: Path) -> None:
-    import keras
-
     names: dict = {"__name__": "gate"}
     exec(GATE, names)
     keras.utils.clear_session(free_memory=False)  # which numbers the names of operations

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import layerexplain
+from tests.support.frameworks import keras
 from tests.support.tries import tries
 
 pytestmark = pytest.mark.keras
@@ -136,9 +138,6 @@ def said(words: str) -> set[int]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_sizes_that_a_report_says_are_those_that_keras_takes(name: str) -> None:
-    import keras
-    import numpy as np
-
     inputs = keras.Input((None, SIDE, 1), name="image")
     model = keras.Model(inputs, MODELS[name](inputs))
     report = layerexplain.explain(model, inputs={"image": ("H", SIDE, 1)}, detail=False)

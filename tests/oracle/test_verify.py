@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -23,6 +24,7 @@ from layerexplain.report.data import InputReport
 from layerexplain.run.initializers import draw_inputs
 from tests.support import real_models, verified_models
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -70,8 +72,6 @@ def test_it_agrees_on_a_trained_model_with_its_own_weights(name: str) -> None:
 @pytest.mark.parametrize("named", [("query_mask",), ("value_mask",), ("query_mask", "value_mask", "key_mask")])
 def test_it_agrees_on_attention_that_is_given_its_masks(named: tuple[str, ...]) -> None:
     """Keras's MultiHeadAttention looks at the mask that the query carries and not at its argument query_mask."""
-    import keras
-
     x = keras.Input((5, 8), name="x")
     allowed = keras.Input((5, 5), dtype="bool", name="allowed")
     masks = {name: keras.Input((5,), dtype="bool", name=name) for name in named}
@@ -83,8 +83,6 @@ def test_it_agrees_on_attention_that_is_given_its_masks(named: tuple[str, ...]) 
 @needs_keras
 @pytest.mark.parametrize("build", verified_models.MODELS + real_models.DERIVED, ids=lambda b: b.__name__)
 def test_it_agrees_on_what_is_hard(build: Any) -> None:
-    import keras
-
     check_agrees(verify(build(keras), drawn=True))
 
 
@@ -101,9 +99,6 @@ SAVED = [
 @needs_keras
 @pytest.mark.parametrize("build", SAVED, ids=lambda b: b.__name__)
 def test_it_agrees_on_saved_files_with_their_weights(build: Any, tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-
     model = build(keras)
     draw_weights(model, np.random.default_rng(3))
     model.save(tmp_path / "m.keras")
@@ -122,9 +117,6 @@ def test_it_agrees_on_saved_files_with_their_weights(build: Any, tmp_path: Path)
 
 @needs_keras
 def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
-    import keras
-    import numpy as np
-
     from layerexplain.network.trace import trace_at
     from layerexplain.run.initializers import wish_of
 
@@ -144,9 +136,6 @@ def test_masks_and_ids_that_are_drawn_are_not_trivial() -> None:
 
 @needs_keras
 def test_drawn_weights_hide_nothing_and_a_live_model_keeps_its_own() -> None:
-    import keras
-    import numpy as np
-
     model = real_models.sequence(keras)
     before = model.get_weights()
     verify(model, drawn=True)
@@ -179,8 +168,6 @@ def test_unknown_sizes_are_chosen_or_given() -> None:
 
 @needs_keras
 def test_numbers_that_a_formula_can_take_are_drawn() -> None:
-    import keras
-
     x = keras.Input((5,), name="x")
     report = verify(keras.Model(x, keras.ops.log(keras.ops.sqrt(x))))
     check_agrees(report)
@@ -188,8 +175,6 @@ def test_numbers_that_a_formula_can_take_are_drawn() -> None:
 
 @needs_keras
 def test_the_second_call_and_nested_layers_have_rows_of_their_own() -> None:
-    import keras
-
     report = verify(verified_models.siamese(keras))
     rows = [(check.path, check.call) for check in report.layers]
     assert rows.count(("encoder/block/turn", 0)) == 4
@@ -205,8 +190,6 @@ def test_the_second_call_and_nested_layers_have_rows_of_their_own() -> None:
 
 @needs_keras
 def test_an_opaque_layer_is_not_compared_and_the_others_are() -> None:
-    import keras
-
     report = verify(real_models.custom_in_the_middle(keras))
     assert [check.status for check in report.layers] == ["agrees", "not compared", "agrees"]
     assert "Mixed" in report.layers[1].reason
@@ -217,7 +200,6 @@ def test_an_opaque_layer_is_not_compared_and_the_others_are() -> None:
 @needs_keras
 def test_it_says_where_it_differs() -> None:
     """A layer that does not compute what its class says."""
-    import keras
 
     class Doubled(keras.layers.Dense):  # type: ignore[misc]
         def call(self, inputs: Any, training: Any = None) -> Any:
@@ -259,16 +241,12 @@ def test_a_sequence_whose_mask_keras_computes_between_its_layers(tmp_path: Path)
 
 def keras_sequential(model: Any) -> Any:
     """The layers of a Functional model, one behind the other, as a Sequential."""
-    import keras
-
     layers = [one for one in model.layers if isinstance(one, keras.layers.Layer)]
     return keras.Sequential([type(one).from_config(one.get_config()) for one in layers])
 
 
 @needs_keras
 def test_a_model_that_gives_no_number_is_not_compared(tmp_path: Path) -> None:
-    import keras
-
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="good"), keras.layers.Dense(1, name="bad")])
     model.layers[-1].bias.assign([float("nan")])
     model.save(tmp_path / "nan.keras")
@@ -279,8 +257,6 @@ def test_a_model_that_gives_no_number_is_not_compared(tmp_path: Path) -> None:
 
 @needs_keras
 def test_it_says_which_weights_and_which_calls_differ() -> None:
-    import keras
-
     x = keras.Input((5,), name="x")
     wide = keras.Model(x, keras.layers.Dense(3, name="a")(x), name="m")
     narrow = keras.Model(x, keras.layers.Dense(2, name="a")(x), name="m")
@@ -392,8 +368,6 @@ def test_code_in_an_old_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("build", [*verified_models.MODELS, *real_models.DERIVED], ids=lambda b: b.__name__)
 @needs_keras
 def test_what_keras_writes_itself_is_not_refused(build: Any) -> None:
-    import keras
-
     model = build(keras)
     model.compile("adam", "mse", metrics=["mae"])
     x = keras.Input((4,), name="outer")

@@ -15,6 +15,7 @@ from layerexplain.conversions.spec import to_spec
 from layerexplain.network.trace import trace_model
 from layerexplain.report.architecture import Architecture, architecture
 from tests.support.diff_edits import BASE, EDITS
+from tests.support.frameworks import keras
 from tests.support.old_files import OLD
 from tests.support.paths import ROOT
 from tests.support.tries import some
@@ -146,8 +147,6 @@ def test_graphs_that_differ_have_two_hashes(name: str) -> None:
 @pytest.mark.keras
 @pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0"])
 def test_code_has_the_hash_of_what_keras_makes_of_it(name: str) -> None:
-    import keras
-
     code = f"import keras\nmodel = keras.applications.{name}(weights=None)\n"
     made = getattr(keras.applications, name)(weights=None).to_json()
     assert hashes(code.encode()) == hashes(made.encode())

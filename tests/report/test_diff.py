@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 import layerexplain
 from tests.support.commands import invoke
 from tests.support.diff_edits import BASE, EDITS
+from tests.support.frameworks import keras
 from tests.support.old_files import DATA, OLD
 from tests.support.paths import ROOT
 
@@ -185,8 +187,6 @@ def test_what_a_source_does_not_say_of_training_is_no_difference() -> None:
 
 @pytest.mark.keras
 def test_the_same_model_built_twice_in_keras_does_not_differ(tmp_path: Path) -> None:
-    import keras
-
     def build(width: int) -> bytes:
         inputs = x = keras.Input((8, 8, 3))
         for block in range(4):
@@ -306,7 +306,6 @@ def test_what_load_weights_would_take(edit: tuple[str, str], by_name: Any, by_or
 
 def test_values_of_weights_are_compared(tmp_path: Path) -> None:
     import h5py
-    import numpy as np
 
     old = ROOT / "sample_models" / "digits.h5"
     assert layerexplain.diff(str(old), str(ROOT / "sample_models" / "digits.keras"), weights=True).alike

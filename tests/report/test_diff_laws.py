@@ -30,6 +30,7 @@ from layerexplain.report.settings import is_setting
 from tests.cases import CASES, Case, Wrapped
 from tests.support.case_rows import model_of, row_of
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 from tests.support.tries import some
 
 INNER = Layer("inner", "Dense", "layer", {"units": 3})
@@ -285,7 +286,6 @@ def is_other_form(type_: str, name: str) -> bool:
 
 def real(type_: str, config: Mapping[str, Any]) -> Any:
     """Make a layer in real Keras."""
-    import keras
 
     def built(value: Any) -> Any:
         if isinstance(value, Wrapped):
@@ -299,8 +299,6 @@ def real(type_: str, config: Mapping[str, Any]) -> Any:
 @pytest.mark.filterwarnings("ignore")
 def test_a_file_of_keras_and_what_convert_makes_of_it_are_equal(tmp_path: Path) -> None:
     """An older file becomes a .keras file with its weights."""
-    import keras
-
     count = 0
     for case, model in readable(CASES[::6]):
         declaration = find_known(case.type)
@@ -322,8 +320,6 @@ def test_a_file_of_keras_and_what_convert_makes_of_it_are_equal(tmp_path: Path) 
 @pytest.mark.keras
 def test_a_layer_and_the_configuration_that_keras_writes_of_it_are_equal() -> None:
     """Keras writes all arguments, a source those that were given."""
-    import keras
-
     wrong, count = [], 0
     for case, model in readable(CASES):
         declaration = find_known(case.type)

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from layerexplain import explain
@@ -13,6 +14,7 @@ from layerexplain.model import Model
 from layerexplain.report import build
 from layerexplain.report.explanation_data import DtypeBytes, Memory
 from layerexplain.report.memory import optimizers
+from tests.support.frameworks import keras
 from tests.support.paths import ROOT
 from tests.support.reports import all_rows
 from tests.truth import load
@@ -161,9 +163,6 @@ def test_without_an_optimizer_nothing_is_trained(tmp_path: Path) -> None:
 
 @pytest.mark.keras
 def test_slots_are_those_of_keras(tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-
     made = {
         "sgd": keras.optimizers.SGD(),
         "sgd-momentum": keras.optimizers.SGD(momentum=0.9),

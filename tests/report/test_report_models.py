@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
@@ -87,8 +88,6 @@ def test_shapes_and_counts_of_every_call(make: Callable[[Any], Any], keras: Any,
 
 def model_inputs(model: Any) -> dict[str, Any]:
     """Arrays for the model's inputs, by name: ids below 11 with zeros at the end, bools with holes, floats around 0."""
-    import numpy as np
-
     rng = np.random.default_rng(3)
     arrays = {}
     for tensor in flat(model.inputs):
@@ -110,8 +109,6 @@ def model_inputs(model: Any) -> dict[str, Any]:
 
 def draw_weights(model: Any) -> list[Any]:
     """Weights that are neither 0 nor 1, set in the model; in the order of its layers."""
-    import numpy as np
-
     rng = np.random.default_rng(5)
     variables = weights(model)
     for variable in variables:
@@ -126,8 +123,6 @@ def draw_weights(model: Any) -> list[Any]:
     "make", [m for m in real_models.DERIVED if m is not real_models.half_precision], ids=lambda f: f.__name__
 )
 def test_the_whole_model_computes_what_keras_computes(make: Callable[[Any], Any], keras: Any) -> None:
-    import numpy as np
-
     model = make(keras)
     variables = draw_weights(model)
     arrays = model_inputs(model)

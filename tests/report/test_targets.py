@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain import explain
@@ -35,8 +36,6 @@ MODELS: dict[str, tuple[list[Any], str, str]] = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_targets_of_the_shape_that_is_said_fit(name: str) -> None:
-    import numpy as np
-
     own, loss, per_step = MODELS[name]
     model = keras.Sequential([keras.Input((7, 5)), *own])
     model.compile(loss=loss)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import layerexplain
@@ -11,6 +12,7 @@ from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.losses import loss_of
 from layerexplain.layers.registry import part_names, part_of
 from layerexplain.model import Model, TensorRef, TrainingSetting
+from tests.support.frameworks import keras
 
 
 def model(*outputs: str) -> Model:
@@ -130,8 +132,6 @@ def test_what_keras_writes(line: str, ending: str, tmp_path: Path) -> None:
 
 @pytest.mark.keras
 def test_all_losses_and_optimizers_of_keras_are_known() -> None:
-    import keras
-
     losses = {name for name in dir(keras.losses) if not name.startswith("_")} - {
         "Loss",
         "deserialize",
@@ -148,9 +148,6 @@ def test_all_losses_and_optimizers_of_keras_are_known() -> None:
     "name", ["sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy", "mse"]
 )
 def test_targets_of_the_shape_that_is_told_fit(name: str) -> None:
-    import keras
-    import numpy as np
-
     loss = loss_of(name)
     assert loss is not None
     told = loss.targets((None, 6, 5))

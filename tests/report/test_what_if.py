@@ -15,6 +15,7 @@ from layerexplain.network.scope import as_layers
 from layerexplain.render.page.layer_data import shown_layer
 from layerexplain.report.one_layer import layer_type, layer_types
 from layerexplain.report.what_if import WhatIf, what_if
+from tests.support.frameworks import keras
 from tests.support.open_layers import LAYERS, Arguments, State, arguments_at, derived, shown_at, states
 from tests.support.tries import tries
 
@@ -116,8 +117,6 @@ ANOTHER = "another test compares it"
 
 def in_keras(type_: str, arguments: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> Any:
     """The output's shape and the number of parameters of Keras's own layer; None where it takes no such arguments."""
-    import keras
-
     known = dict(arguments)
     if any([known.pop(name, False) for name in ("use_gate", "return_attention_scores")]):
         return ANOTHER  # not every Keras has a gate; scores are asked for in the call

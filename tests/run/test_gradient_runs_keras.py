@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.frameworks import keras, tf
 from tests.support.keras_precision import float64, policy
 from tests.support.training_rows import LOSSES
 from tests.support.training_runs import apart
@@ -190,8 +191,6 @@ MODELS = [
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("build", MODELS, ids=lambda one: one.__name__.strip("_"))
 def test_a_step_of_a_model_is_that_of_keras(build: Callable[..., Built], training: bool) -> None:
-    import keras
-
     with float64():
         model, given, trained = build(keras.layers, keras, np.random.default_rng(3))
         keras.utils.set_random_seed(5)
@@ -242,9 +241,6 @@ def _optimizers(keras: Any) -> list[Any]:
 
 def test_a_step_goes_on_from_the_slots_of_the_source(tmp_path: Path) -> None:
     """After some steps of fit(), the next one is that of the same optimizer of Keras: live, and from both kinds of files."""
-    import keras
-    import tensorflow as tf
-
     import layerexplain
 
     L = keras.layers
@@ -322,8 +318,6 @@ def test_a_wrong_rule_is_found_by_verify(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_agrees_and_steps_from_the_float32_kernel(name: str) -> None:
-    import keras
-
     import layerexplain
 
     L = keras.layers
@@ -345,8 +339,6 @@ def test_half_precision_agrees_and_steps_from_the_float32_kernel(name: str) -> N
 
 @pytest.mark.parametrize("name", ["mixed_float16", "float16"])
 def test_half_precision_of_layers_that_keep_their_state(name: str) -> None:
-    import keras
-
     import layerexplain
 
     L = keras.layers

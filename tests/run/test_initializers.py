@@ -10,6 +10,7 @@ from layerexplain.model import TrainingSetting
 from layerexplain.network.trace import trace_model
 from layerexplain.report.settings import mean_square
 from layerexplain.run.initializers import Beginning, beginning_of
+from tests.support.frameworks import keras
 
 np = pytest.importorskip("numpy")
 
@@ -46,8 +47,6 @@ def test_the_expected_square_is_that_of_many_draws(name: str, config: dict[str, 
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "config", "shape"), INITIALIZERS)
 def test_values_are_distributed_as_those_of_keras(name: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
-    import keras
-
     ours = Beginning(TrainingSetting(name, config)).values(shape, np.random.default_rng(3))
     initializer = getattr(keras.initializers, name)
     try:
@@ -101,8 +100,6 @@ def _layers(L: Any, keras: Any) -> list[tuple[Any, tuple[int, ...]]]:  # noqa: N
 
 @pytest.mark.keras
 def test_each_weight_begins_as_in_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    import keras
-
     from layerexplain.oracle.keras_model import KerasModel
 
     given: dict[int, Any] = {}

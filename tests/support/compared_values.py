@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.attribute_path import weight_name
@@ -48,8 +49,6 @@ def check(case: Case) -> bool:
 
 
 def check_values(case: Case, theirs: KerasResult, wanted: list[Any]) -> None:
-    import numpy as np
-
     values = our_values(trace_case(case, fixed=True), theirs)
     assert len(values) == len(wanted)
     for ours, expected in zip(values, wanted, strict=True):

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from layerexplain.converted import convert
 from layerexplain.errors import LayerExplainError
+from tests.support.frameworks import keras
 
 FORMS = ("py", "json", "yaml", "keras")
 BATCH = 3
@@ -21,9 +24,6 @@ class Outcome(NamedTuple):
 
 def numbers_for(model: Any) -> Any:
     """Return numbers for the inputs of a model, in their structure."""
-    import keras
-    import numpy as np
-
     rng = np.random.default_rng(5)
     graph = getattr(model, "_functional", model)  # that of a Sequential
     return keras.tree.map_structure(
@@ -34,8 +34,6 @@ def numbers_for(model: Any) -> Any:
 
 def source_of(model: Any, folder: Path) -> Path:
     """Save a model, with weights that are neither zero nor one, as a .keras file."""
-    import numpy as np
-
     rng = np.random.default_rng(7)
     model.set_weights([rng.uniform(0.2, 0.9, w.shape).astype(w.dtype) for w in model.get_weights()])
     model.save(folder / "source.keras")
@@ -44,8 +42,6 @@ def source_of(model: Any, folder: Path) -> Path:
 
 def written_model(source: Path, form: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
     """Return what Keras makes of a source in another form, and the notes of `convert`."""
-    import keras
-
     target = folder / f"written.{form}"
     converted = convert(source, target, to=form, force=True)
     if form == "keras":
@@ -60,8 +56,6 @@ def written_model(source: Path, form: str, folder: Path) -> tuple[Any, tuple[str
 
 def outcome(source: Path, form: str, folder: Path, given: Any, expected: Any, weights: Any) -> Outcome:
     """Convert a source to one form and compare what Keras computes of it with the outputs that are expected."""
-    import keras
-
     try:
         ours, notes = written_model(source, form, folder)
     except LayerExplainError as error:
@@ -79,8 +73,6 @@ def outcome(source: Path, form: str, folder: Path, given: Any, expected: Any, we
 
 
 def _differences(pairs: Any) -> Iterator[str]:
-    import numpy as np
-
     for number, (one, other) in enumerate(pairs):
         if one.dtype != other.dtype:
             yield f"output {number} is {other.dtype}, not {one.dtype}"
@@ -90,8 +82,6 @@ def _differences(pairs: Any) -> Iterator[str]:
 
 def outcomes(model: Any, folder: Path) -> list[Outcome]:
     """Convert a model of Keras to each form; Keras's own reading of the source is the oracle."""
-    import keras
-
     source = source_of(model, folder)
     theirs = keras.models.load_model(source)
     given = numbers_for(theirs)

@@ -5,6 +5,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from tests.cases import CASES, DRAWS, Case
@@ -32,8 +34,6 @@ def definitions(type_: str, *, fixed: bool) -> Iterator[tuple[Case, Definition]]
 
 def values_for(case: Case, definition: Definition) -> tuple[list[Any], list[Any]]:
     """Arrays for the params and the weights; masks have holes, variances are positive, ids fit their table."""
-    import numpy as np
-
     rng = np.random.default_rng(zlib.crc32(case.id.encode()))
     ids = min([int(case.config.get(name, 9)) for name in ("input_dim", "num_tokens", "num_bins")])
     inputs: list[Any] = []

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.frameworks import keras
 from tests.support.training_rows import LOSSES, OPTIMIZERS
 
 ACTIVATIONS = (None, "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "swish", "softplus", "softmax", "leaky_relu")
@@ -18,8 +19,6 @@ class Case:
     """A model, its inputs, what it is trained with, and whether it computes as in training."""
 
     def __init__(self, seed: int) -> None:
-        import keras
-
         self.rng = random.Random(f"gradient {seed}")
         self.keras, self.L = keras, keras.layers
         keras.utils.set_random_seed(seed)

@@ -7,12 +7,15 @@ import inspect
 import zlib
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
 from tests.cases import Case, Wrapped
+from tests.support.frameworks import keras, tf
 from tests.support.tracing import trace_layer
 
 BATCH_SIZE = 2
@@ -48,8 +51,6 @@ class KerasResult(NamedTuple):
 
 def keras_layer(type_: str, config: Any) -> Any:
     """The layer, made by Keras."""
-    import keras
-
     made = {
         name: keras_layer(value.type, value.config)
         if isinstance(value, Wrapped)
@@ -71,8 +72,6 @@ def _flat(value: Any) -> list[Any]:
 
 def _call(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> Any:
     """Call the layer as a user would: merging layers take a list, attention and the like their own arguments."""
-    import keras
-
     kwargs = dict(case.call)
     training = inspect.signature(layer.call).parameters.get("training")
     if training is not None and training.default is True:  # augmentation: it acts unless it is told that this is none
@@ -123,9 +122,6 @@ def _pools_from_the_wrong_place(layer: Any) -> bool:
 
 def _channels_last(layer: Any, x: Any) -> Any:
     """The same layer with the same weights on the same data, with the channels last."""
-    import numpy as np
-    import tensorflow as tf
-
     other = type(layer).from_config({**layer.get_config(), "data_format": "channels_last"})
     moved = np.moveaxis(np.asarray(x), 1, -1)
     other.build(moved.shape)
@@ -135,8 +131,6 @@ def _channels_last(layer: Any, x: Any) -> Any:
 
 def _values(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> list[Any] | None:
     """The layer's results as arrays; None where TensorFlow cannot run what Keras accepts."""
-    import numpy as np
-    import tensorflow as tf
 
     def run(*given: Any) -> list[Any]:
         return _flat(_call(layer, list(given), case, masks))
@@ -163,9 +157,6 @@ def _values(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> lis
 
 def run_keras(case: Case) -> KerasResult:
     """Build and run the case in Keras, with drawn inputs, masks with holes, and weights that are neither 0 nor 1."""
-    import keras
-    import numpy as np
-
     rng = np.random.default_rng(zlib.crc32(case.id.encode()))
     layer = keras_layer(case.type, case.config)
     dtypes = case.dtypes or ("float32",) * len(case.shapes)

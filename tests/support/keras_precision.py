@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.support.frameworks import keras
+
 
 @contextmanager
 def float64() -> Iterator[None]:
-    import keras
-
     before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
@@ -20,8 +20,6 @@ def float64() -> Iterator[None]:
 
 @contextmanager
 def policy(name: str) -> Iterator[None]:
-    import keras
-
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

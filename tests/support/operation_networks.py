@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from layerexplain.derive.gist import sentence
 from layerexplain.derive.same import same_definition
 from layerexplain.frontends import read
@@ -59,8 +61,6 @@ UNKNOWN_SIZE = 7
 
 def drawn(row: Row) -> list[Any]:
     """Inputs for a row: whole numbers from 0 to 5, floats around 0, truth values."""
-    import numpy as np
-
     rng = np.random.default_rng(zlib.crc32(row.id.encode()))
     values: list[Any] = []
     for shape, dtype in zip(row.shapes, row.input_dtypes, strict=True):

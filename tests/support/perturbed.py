@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.receptive_field.fields import Dependence
 from layerexplain.derive.receptive_field.spans import AxisSpan
@@ -18,8 +20,6 @@ from layerexplain.lang.scalar import Affine, Letter, Quotient
 
 def drawn(definition: Definition, name: str, ids: int = 9) -> tuple[list[Any], list[Any]]:
     """One example for the params, and weights: none of them 0, masks without holes."""
-    import numpy as np
-
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     inputs: list[Any] = []
     for param in definition.params:
@@ -37,8 +37,6 @@ def dependence(
     definition: Definition, inputs: Sequence[Any], weights: Sequence[Any], param: int, axis: int, ids: int = 9
 ) -> list[Any]:
     """For each result a table of bools (position, *index): whether that element changes with that position."""
-    import numpy as np
-
     size = inputs[param].shape[axis]
     count = size + 1
     changed = np.repeat(inputs[param], count, axis=0)
@@ -85,8 +83,6 @@ def _value(index: Affine, env: dict[Letter, int]) -> int:
 def compare(definition: Definition, views: Sequence[Dependence], name: str, *, exact: bool, ids: int = 9) -> int:
     """Assert that nothing is seen outside the spans; with `exact` also that all of a span is seen, unless it is "at
     most" or another axis is seen in the padding alone. Returns how many elements were compared."""
-    import numpy as np
-
     inputs, weights = drawn(definition, name, ids)
     compared = 0
     for p, param in enumerate(definition.params):

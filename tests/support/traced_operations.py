@@ -5,6 +5,8 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
@@ -72,8 +74,6 @@ def traced(row: Row) -> Definition:
 
 def drawn(row: Row, definition: Definition) -> tuple[list[Any], list[Any]]:
     """Return arrays for the tensors and for the weights and states, always the same for a row."""
-    import numpy as np
-
     random = np.random.default_rng(zlib.crc32(row.id.encode()))
     values = [_drawn(leaf, random, positive="positive" in row.options) for leaf in definition.params]
     return values, [random.uniform(0.2, 0.9, _sizes(leaf)) for leaf in definition.variables]

@@ -8,6 +8,7 @@ import pytest
 
 import layerexplain
 from layerexplain.report.weight_table import list_weights
+from tests.support.frameworks import keras
 
 pytestmark = pytest.mark.keras
 
@@ -31,8 +32,6 @@ LAYERS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_weights_are_found(name: str, ending: str, tmp_path: Path) -> None:
-    import keras
-
     make, shape = LAYERS[name]
     inputs = keras.Input(shape)
     layer = make(keras.layers)
@@ -50,8 +49,6 @@ def test_weights_are_found(name: str, ending: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_grouped_attention_is_read_by_the_name_in_the_file(training: bool, tmp_path: Path) -> None:
-    import keras
-
     inputs = keras.Input((5, 8))
     outputs = keras.layers.GroupQueryAttention(4, 4, 2, name="gqa")(inputs, inputs, use_causal_mask=training)
     model = keras.Model(inputs, outputs)
@@ -63,8 +60,6 @@ def test_grouped_attention_is_read_by_the_name_in_the_file(training: bool, tmp_p
 
 
 def test_reversible_embedding_ties_both_ways(tmp_path: Path) -> None:
-    import keras
-
     ids = keras.Input((4,), dtype="int32")
     table = keras.layers.ReversibleEmbedding(9, 6, name="table")
     model = keras.Model(ids, table(keras.layers.Dense(6, name="dense")(table(ids)), reverse=True))

@@ -17,6 +17,7 @@ from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport
 from layerexplain.report.weight_table import list_weights
+from tests.support.frameworks import keras
 from tests.support.h5_files import array, classes, h5_bytes
 from tests.support.paths import TESTS
 
@@ -70,8 +71,6 @@ def test_each_layer_of_the_model_is_a_row_with_its_count(name: str) -> None:
 
 @pytest.mark.keras
 def test_layers_stand_in_the_order_of_the_model_where_the_file_has_gaps(tmp_path: Path) -> None:
-    import keras
-
     @keras.saving.register_keras_serializable("stored")
     class Backbone(keras.Model):  # type: ignore[misc]
         """As those of keras-hub: its own arguments make the graph, and no layer stands in its configuration."""

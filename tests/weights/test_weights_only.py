@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain.errors import LayerExplainError
@@ -83,8 +84,6 @@ def test_a_subclassed_model_has_the_layers_that_its_weights_tell(tmp_path: Path)
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 def test_no_row_of_a_subclassed_model_bears_the_name_of_another_layer(package: str, tmp_path: Path) -> None:
     """Keras stores the names since 3.6; before, the file has groups only, which it counts by class: they are marked."""
-    import numpy as np
-
     of = pytest.importorskip(package)
 
     class Own(of.Model):  # type: ignore[misc, name-defined]

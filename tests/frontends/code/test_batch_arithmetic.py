@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 import layerexplain
@@ -193,8 +194,6 @@ def _compare(framework: int, end: Callable[[_Program], str], run: Callable[[Any,
 
 @pytest.mark.keras
 def test_keras_makes_the_same() -> None:
-    import numpy as np
-
     def run(net: Any, batch: int, program: _Program) -> tuple[Sequence[int], int]:
         layer = net()
         return layer(np.zeros((batch, *program.input), "float32")).shape, layer.count_params()

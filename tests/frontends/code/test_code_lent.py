@@ -8,6 +8,7 @@ import pytest
 import layerexplain
 from layerexplain.errors import LayerExplainError
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 
 MINE = """import keras
 
@@ -119,8 +120,6 @@ def test_the_command_finds_it_and_names_the_file(mine: Path, tmp_path: Path) -> 
 
 @pytest.mark.keras
 def test_keras_has_as_many_weights_with_the_code_in_the_program(mine: Path) -> None:
-    import keras
-
     for way, count in (("a layer that is not imported", 15), ("a function", 15), ("a model", 37)):
         names: dict[str, object] = {}
         exec(MINE + WAYS[way][1], names)

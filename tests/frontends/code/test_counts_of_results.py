@@ -7,6 +7,7 @@ import pytest
 
 from layerexplain.errors import SourceError
 from layerexplain.frontends.code.reader import read_code
+from tests.support.frameworks import keras
 
 KERAS = [f"{cell}(7, return_state=True)" for cell in ("LSTM", "GRU", "SimpleRNN")]
 KERAS += [f"Bidirectional({one})" for one in KERAS]
@@ -15,8 +16,6 @@ KERAS += [f"Bidirectional({one})" for one in KERAS]
 @pytest.mark.keras
 @pytest.mark.parametrize("layer", KERAS)
 def test_names_for_the_results_of_a_layer_of_keras(layer: str) -> None:
-    import keras
-
     code = f"import keras\nfrom keras.layers import *\nx = Input((5, 3))\nlayer = {layer}\na, *b = layer(x)\n"
     names: dict[str, object] = {}
     exec(code, names)

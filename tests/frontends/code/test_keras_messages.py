@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 import layerexplain
@@ -123,8 +124,6 @@ def test_an_error_alone_says_what_to_write(row: Row) -> None:
 @pytest.mark.parametrize("row", [row for row in ROWS if row.code], ids=lambda row: row.message[:60])
 def test_the_messages_are_those_of_keras(row: Row, tmp_path: Path) -> None:
     keras, tf, tf_keras = (pytest.importorskip(name) for name in ("keras", "tensorflow", "tf_keras"))
-    import numpy as np
-
     printed = io.StringIO()
     names = {"keras": keras, "tf": tf, "tf_keras": tf_keras, "np": np, "PATH": str(tmp_path / "a.weights.h5")}
     try:

@@ -10,6 +10,7 @@ from layerexplain import api
 from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 
 IMPORTS = "import keras\nfrom keras import layers, losses, optimizers, regularizers\n"
 
@@ -198,7 +199,6 @@ def test_shapes_that_hang_on_no_missing_value_are_known(size: str, layer: str, s
 @pytest.mark.keras
 @pytest.mark.parametrize(("size", "layer", "shape"), [one for one in ANYWAY if one[2] is not None])
 def test_keras_gives_these_shapes(size: str, layer: str, shape: tuple[int | None, ...]) -> None:
-    import keras
     from keras import layers
 
     found = []

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import invoke
+from tests.support.frameworks import keras
 from tests.support.paths import TESTS
 
 PRELUDE = "import keras\nimport tensorflow as tf\nfrom keras import layers, ops\nimport numpy as np\n"
@@ -56,8 +57,6 @@ def test_keras_runs_the_sound_ones() -> None:
 @pytest.mark.keras
 @pytest.mark.filterwarnings("ignore")  # what Keras and NumPy warn of, they run
 def test_keras_refuses_each_in_the_same_line() -> None:
-    import keras
-
     lines = {}
     for name, (_, _, code) in PROGRAMS.items():
         keras.backend.clear_session(free_memory=False)

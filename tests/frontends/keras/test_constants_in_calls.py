@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from layerexplain import explain, verify
@@ -28,8 +29,6 @@ CALLS: dict[str, tuple[tuple[int, ...], Build]] = {
 
 def saved(name: str, path: Path) -> Any:
     keras = pytest.importorskip("keras")
-    import numpy as np
-
     rng = np.random.default_rng(0)
     shape, build = CALLS[name]
     x = keras.Input(shape, name="x")

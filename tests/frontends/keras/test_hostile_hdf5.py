@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.hostile import both, error, run
@@ -15,8 +16,6 @@ TEXT = json.dumps(sequence(entry("a", [None, 4]), dense("d"))).encode()
 
 
 def test_attributes_that_are_no_text(tmp_path: Path) -> None:
-    import numpy as np
-
     path = tmp_path / "m.h5"
     for value in (
         np.zeros((4000,), "int64"),

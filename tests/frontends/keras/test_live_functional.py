@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import layerexplain
+from tests.support.frameworks import keras
 
 pytestmark = pytest.mark.keras
 
@@ -27,8 +29,6 @@ def backbone(keras: Any, width: int, name: str) -> Any:
 
 
 def test_the_graph_of_a_functional_model_of_another_class_is_read() -> None:
-    import keras
-
     model = backbone(keras, 5, "body")
     model.trainable = False
     report = layerexplain.explain(model)
@@ -45,8 +45,6 @@ def test_the_graph_of_a_functional_model_of_another_class_is_read() -> None:
 
 
 def test_so_is_that_of_one_inside_another_model() -> None:
-    import keras
-
     x = keras.Input((7,), name="x")
     model = keras.Model(x, keras.layers.Dense(2, name="head")(backbone(keras, 3, "body")(x)["sum"]))
     report = layerexplain.explain(model)
@@ -98,8 +96,6 @@ def test_a_class_without_get_config_hides_no_graph(package: str) -> None:
 
 
 def test_nor_does_a_model_of_its_own_inside() -> None:
-    import keras
-
     _, part = without_configuration(keras)
     x = keras.Input((7,), name="x")
     report = layerexplain.explain(keras.Model(x, keras.layers.Dense(5, name="head")(part(x))))
@@ -108,8 +104,6 @@ def test_nor_does_a_model_of_its_own_inside() -> None:
 
 
 def test_why_an_object_has_no_graph_is_true_of_it() -> None:
-    import keras
-
     _, part = without_configuration(keras)
     [note] = layerexplain.explain(part).notes
     assert note.code == "no-graph" and "file" not in note.message
@@ -167,8 +161,6 @@ def test_a_model_whose_call_cannot_be_followed_lists_the_layers_that_it_has(pack
         ("first", "Dense", None), ("pair", "Pair", None), ("rest", "Sequential", None),
     ]  # fmt: skip
     assert "has not been called" in before.notes[0].message
-    import numpy as np
-
     model(np.ones((2, 7), "float32"))
     report = layerexplain.explain(model)
     assert [row.layer for row in report.layers] == ["first", "pair", "rest"]
@@ -177,8 +169,6 @@ def test_a_model_whose_call_cannot_be_followed_lists_the_layers_that_it_has(pack
 
 
 def test_shapes_of_a_layer_without_a_formula_are_those_that_keras_recorded() -> None:
-    import keras
-
     class Own(keras.layers.Layer):  # type: ignore[misc]
         def call(self, x: Any) -> Any:
             return x * 2

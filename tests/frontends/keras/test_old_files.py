@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from layerexplain.frontends import read
 from layerexplain.report.build import build
 from tests.support.old_dialects import KERAS_1_BRANCHES, entry, merged, model, one
@@ -44,8 +46,6 @@ def test_a_branch_without_a_shape_says_so() -> None:
 
 
 def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
-    import numpy as np
-
     from layerexplain.derive.evaluate import evaluate
     from layerexplain.lang.axes import BATCH
     from layerexplain.layers.declaration import Spec

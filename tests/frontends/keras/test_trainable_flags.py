@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
+from tests.support.frameworks import keras
 from tests.support.tries import some
 
 LAYERS: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
@@ -67,8 +68,6 @@ def of_ours(source: Any) -> tuple[int | None, int | None]:
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "way"), some([(name, way) for name in LAYERS for way in WAYS]))
 def test_weights_are_trained_as_keras_trains_them(name: str, way: str, tmp_path: Path) -> None:
-    import keras
-
     keras.backend.clear_session(free_memory=False)
     model = frozen(keras, name, way)
     (tmp_path / "model.json").write_text(model.to_json())
