@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, NotKnown, ShapeError
@@ -56,44 +55,34 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
     if declaration.binds is not None:
         bound: BoundCall = declaration.binds(call)
         return bound
-    bare = len(call.args) == len(declaration.tensors) == 1 and isinstance(call.args[0], TensorRef)
-    if bare and (not call.kwargs or call.kwargs == _NO_MASK):
-        return BoundCall([call.args[0]], {}, {}, {})
+    names, keywords = list(declaration.tensors), list(declaration.arguments)
+    positional, named = list(call.args), dict(call.kwargs)
+    if len(positional) == len(names) == 1 and isinstance(positional[0], TensorRef) and named in ({}, _NO_MASK):
+        return BoundCall([positional[0]], {}, {}, {})
     tensors: list[Any] = []
     config: dict[str, Any] = {}
     masks: dict[int, TensorRef | None] = {}
-    names = list(declaration.tensors)
-    keywords = list(declaration.arguments)
     is_layer = "." not in declaration.type.removeprefix("torch.nn.")
-    positional, named = list(call.args), dict(call.kwargs)
     if not positional:
         first_name = next((n for n in FIRST_TENSOR if n in named and n not in (*names, *keywords)), None)
         positional += [] if first_name is None else [named.pop(first_name)]
+    spread: list[Any] = []
     if positional and _is_tensor_list(positional[0]):
-        first = positional.pop(0)
-        spread = list(first.values()) if isinstance(first, Mapping) else list(first)
+        spread = list(positional.pop(0))
         if declaration.facts.takes_list and positional:
             masks.update(given_masks(positional.pop(0), len(names)))
-        positional = [*spread, *positional]
-    else:
-        spread = []
     if None in spread and not names:
         raise NotKnown(f"a tensor that {declaration.type} is given is not known")
-    # In Keras's call of attention the masks of query, value and key stand between the tensors and attention_mask.
-    before_masks = names.index("attention_mask") if "attention_mask" in names else None
+    if "attention_mask" in names:  # in Keras's call the masks of query, value and key stand before it
+        before = names[: names.index("attention_mask")]
+        order = [*before, *[f"{name}_mask" for name in before], "attention_mask"]
+        named |= dict(zip(order, [*spread, *positional], strict=False))
+        spread, positional = [], []
+    positional = [*spread, *positional]
     for place, value in enumerate(positional):
-        if before_masks is not None and place >= before_masks:
-            of = place - before_masks
-            if of < before_masks and isinstance(value, TensorRef):
-                positional[place] = None  # a mask is none of the tensors that are counted
-                if f"{names[of]}_mask" not in declaration.ignores:
-                    masks[of] = value
-            elif place == 2 * before_masks:
-                tensors.append(value)
-        elif (
-            (len(tensors) < len(names) and not isinstance(value, str | slice))
-            or (declaration.variadic is not None and isinstance(value, TensorRef | ConstantArray))
-            or (declaration.variadic is not None and place < len(spread) and _is_number(value))
+        is_tensor = isinstance(value, TensorRef | ConstantArray) or (place < len(spread) and _is_number(value))
+        if (len(tensors) < len(names) and not isinstance(value, str | slice)) or (
+            declaration.variadic is not None and is_tensor
         ):
             tensors.append(value)
         elif declaration.variadic is not None and _is_tensor_list(value):
@@ -101,7 +90,7 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
         elif isinstance(value, TensorRef) and declaration.reads_mask and not masks:
             masks[0] = value  # `softmax(scores, mask)`
             positional[place] = None
-        elif keywords and not (is_layer and isinstance(value, TensorRef)):
+        elif keywords and not is_layer:  # the configuration of a layer is that of its object
             config[keywords.pop(0)] = value
     named_tensors: dict[str, Any] = {}
     for name, value in named.items():
@@ -129,19 +118,19 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
     tensors += [None] * (len(names) - len(tensors))
     for name, value in named_tensors.items():
         tensors[names.index(name)] = value
-    constants = {i: value for i, value in enumerate(tensors) if _is_number(value)}
     required = names[: len(names) - declaration.optional]
     missing = next((name for name, value in zip(required, tensors, strict=False) if value is None), None)
     if missing is not None:
         hint = "; give the same tensor twice for self-attention" if names[0] == "query" else ""
         raise ShapeError(f"{declaration.type} needs {_listed(required)}, got no {missing}{hint}")
-    given = sum(isinstance(t, TensorRef) for t in positional)
-    if declaration.variadic is None and given > len(names):
+    count = sum(isinstance(value, TensorRef) for value in positional)
+    if declaration.variadic is None and count > len(names):
         hint = "; join them first" if len(names) == 1 and is_layer else ""
-        raise ShapeError(f"{declaration.type} takes {_listed(names)}, got {given}{hint}")
-    if declaration.variadic is not None and not names and not any(t is not None for t in tensors):
+        raise ShapeError(f"{declaration.type} takes {_listed(names)}, got {count}{hint}")
+    if declaration.variadic is not None and not names and not any(value is not None for value in tensors):
         raise ShapeError(f"{declaration.type} needs at least one tensor, got none")
-    refs = [t if isinstance(t, TensorRef) else None for t in tensors]
+    constants = {i: value for i, value in enumerate(tensors) if _is_number(value)}
+    refs = [value if isinstance(value, TensorRef) else None for value in tensors]
     while len(refs) > len(names) and refs[-1] is None and len(refs) - 1 not in constants:
         refs.pop()
     return BoundCall(refs, constants, masks, config)

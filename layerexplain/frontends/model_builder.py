@@ -129,12 +129,18 @@ class ModelBuilder:
         return self.call(layer.name, args, kwargs)
 
     def call(
-        self, layer: str, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None, line: int | None = None
+        self,
+        layer: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any] | None = None,
+        line: int | None = None,
+        **where: Any,
     ) -> TensorRef:
-        """Call a layer, which may have been called before; returns the first tensor that it makes."""
+        """Call a layer, which may have been called before; returns the first tensor that it makes. `where` are the
+        fields of the call's place."""
         index = self.counts.get(layer, 0)
         self.counts[layer] = index + 1
-        self.calls.append(Call(layer, index, args, kwargs or {}, line))
+        self.calls.append(Call(layer, index, args, kwargs or {}, line, **where))
         return TensorRef(layer, index)
 
     def model(

@@ -180,3 +180,28 @@ def test_an_argument_of_a_layer_has_the_place_that_it_has_in_keras() -> None:
         theirs = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD][1:]
         wrong += [(name, ours, theirs) for ours in [arguments(f"layers.{name}")] if [*ours] != theirs]
     assert not wrong
+
+
+def test_training_in_its_place_is_training_by_its_name() -> None:
+    names = re.findall(r"^layers\.(\w+)\.call(?= \|)", text_of("keras_signatures.txt"), re.M)
+    made = {"units": 3, "filters": 3, "kernel_size": 2, "rate": 0.25, "factor": 0.25, "stddev": 0.5, "num_heads": 2}
+    read = []
+    for name in names:
+        order, declaration = arguments(f"layers.{name}.call"), find(name)
+        if declaration is None or "training" not in order or len(overloads(f"layers.{name}.call")[0].required) != 1:
+            continue
+        required = [key for key, argument in declaration.arguments.items() if argument.default is REQUIRED]
+        if not made.keys() >= {*required}:
+            continue
+        given = ", ".join(f"{key}={made[key]}" for key in required)
+        before = ", None" * (order.index("training") - 1)
+        size = (8, 9, 4)[3 - ((declaration.ndim or 3) - 1) :]
+        reports = [
+            layerexplain.explain(
+                f"import keras\nx = keras.Input({size})\nm = keras.Model(x, keras.layers.{name}({given})(x{call}))".encode()
+            ).to_dict()
+            for call in (f"{before}, True", ", training=True")
+        ]
+        assert reports[0] == reports[1], name
+        read.append(name)
+    assert {"Dropout", "LSTM", "Dense", "BatchNormalization"} <= {*read} and len(read) > 10

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, Variable, tensors_in, unknown_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, Variable, calls_before, unknown_in
 from layerexplain.frontends.code.values.operators import mirrored, mirrored_call
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, layer_of
 from layerexplain.layers.registry import facts_of
@@ -15,16 +15,8 @@ from layerexplain.layers.registry import facts_of
 
 def source_inputs(value: object) -> list[Tensor]:
     """Return the inputs that a tensor hangs on."""
-    tensors: list[Tensor] = []
-    seen: set[int] = set()
-    waiting = tensors_in(value)
-    while waiting:
-        tensor = waiting.pop()
-        if id(tensor.node) not in seen:
-            seen.add(id(tensor.node))
-            tensors += [tensor] if tensor.node.layer.type == "InputLayer" else []
-            waiting += tensor.node.tensors()
-    return sorted(tensors, key=lambda tensor: tensor.node.number)
+    calls = sorted(calls_before(value), key=lambda node: node.number)
+    return [node.result() for node in calls if node.layer.type == "InputLayer"]
 
 
 class Cloning:

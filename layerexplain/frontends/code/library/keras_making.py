@@ -470,9 +470,11 @@ class Calling:
             key: self._as_tensor(value) if key in ("inputs", "query", "value") else value
             for key, value in kwargs.items()
         }
-        given = [*args, *kwargs.values()]
-        tensors = tensors_in(given)
-        if not tensors:
+        names = keras_names.arguments(f"layers.{layer.type}.call") if layer.kind == "layer" else ()
+        if "training" in names[: len(args)]:  # what stands behind the tensors and masks has its name
+            at = names.index("training")
+            args, kwargs = args[:at], {**dict(zip(names[at:], args[at:], strict=False)), **kwargs}
+        if not tensors_in([*args, *kwargs.values()]):
             return self._on_data(layer, args, kwargs)
         unknown = next((argument for argument in args[:1] if isinstance(argument, Unknown)), None)
         if unknown is not None:

@@ -13,7 +13,15 @@ from layerexplain.frontends.code.library.keras_names import KerasName, inside_ke
 from layerexplain.frontends.code.messages import todays_code
 from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol
-from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable, tensors_in
+from layerexplain.frontends.code.values.layers import (
+    GraphTensor,
+    LayerValue,
+    ModelValue,
+    Tensor,
+    Variable,
+    calls_before,
+    tensors_in,
+)
 from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.frontends.code.values.program import layer_of
@@ -380,18 +388,7 @@ def _no_tensor(value: object) -> str | None:
 def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
     """Return the shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one
     is not known, or something else stands between."""
-    waiting, seen, input_shapes = [tensor], set(), []
-    while waiting:
-        node = waiting.pop().node
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if node.layer.kind != "layer":
-            return None
-        if node.layer.type == "InputLayer":
-            shape = node.layer.config.get("batch_shape")
-            if type(shape) not in (list, tuple) or not shape:
-                return None
-            input_shapes.append(shape)
-        waiting += node.tensors()
-    return input_shapes
+    calls = calls_before(tensor)
+    shapes = [node.layer.config.get("batch_shape") for node in calls if node.layer.type == "InputLayer"]
+    known: list[Sequence[ProgramValue]] = [shape for shape in shapes if isinstance(shape, list | tuple) and shape]
+    return known if len(known) == len(shapes) and all(node.layer.kind == "layer" for node in calls) else None

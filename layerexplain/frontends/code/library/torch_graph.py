@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.call_signature import CallSignature
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.library.torch import BLOCKS, Gradients, ModuleState, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit
@@ -47,7 +48,7 @@ from layerexplain.layers.known_definitions import definition_at, outline
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Layer, Model, Note, PlacedResult, TensorRef
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, sources_first
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.effects import Mark
@@ -228,9 +229,7 @@ class Run:
     def layer(self, name: str, type_: str, config: Mapping[str, Any], place: Place | None = None) -> Layer:
         """Return a layer at the place that is read now, or at another one."""
         where = self.interpreter.locate(place or self.interpreter.place())
-        return Layer(
-            name, type_, "layer", config, line=where.line or None, file=where.file, column=where.column or None
-        )
+        return Layer(name, type_, "layer", config, **where.row_fields)
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
@@ -278,13 +277,10 @@ class Run:
         if len(found) > 1:
             interpreter.budget.make(len(found) * RESULT)
         refs = tuple([tensor.ref if isinstance(tensor, Tensor) else tensor for tensor in given])
-        again = layer.name in self.builder.counts
-        ref = self.builder.call(layer.name, refs) if again else self.builder.add_layer(layer, refs)
+        if layer.name not in self.builder.counts:
+            self.builder.layers.append(layer)
         callers = tuple([interpreter.where(caller) for caller in interpreter.callers[: self.depth : -1][:3]])
-        last = self.builder.calls[-1]
-        self.builder.calls[-1] = last._replace(
-            line=place.line or None, column=place.column or None, file=place.file, callers=callers
-        )
+        ref = self.builder.call(layer.name, refs, callers=callers, **place.row_fields)
         self.sources[ref.key] = (layer.type, [tensor.now for tensor in given if isinstance(tensor, Tensor)])
         self.gradients.note_call(ref.key, self.sources[ref.key][1])
         results = [Tensor(self, ref._replace(output=i), spec) for i, spec in enumerate(found.values())]
@@ -365,19 +361,14 @@ class Run:
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
-        tensors: list[Any] = []
-        for argument in args:
-            tensors += argument if type(argument) in (tuple, list) else [argument]
-        if args and type(args[0]) is tuple and len(declaration.tensors) == 1 and len(tensors) > 1:
+        listed = [item for argument in args for item in (argument if type(argument) in (tuple, list) else [argument])]
+        if args and type(args[0]) is tuple and len(declaration.tensors) == 1 and len(listed) > 1:
             raise self.refused(f"nn.{type_} needs one tensor, got (output, states); take the first: x, _ = self.rnn(x)")
-        for key, value in kwargs.items():
-            key = declaration.tensors[0] if key in ("input", "x") else key
-            if key in declaration.tensors:
-                at = declaration.tensors.index(key)
-                tensors += [None] * (at + 1 - len(tensors))
-                tensors[at] = value
-            else:
-                config[key] = value
+        named = {declaration.tensors[0] if key in ("input", "x") else key: value for key, value in kwargs.items()}
+        bound = CallSignature(declaration.tensors, any_count="*", any_name="**").bind(listed, named)
+        config |= bound["**"]
+        last = max([i for i, name in enumerate(declaration.tensors) if name in bound], default=-1)
+        tensors = [*[bound.get(name) for name in declaration.tensors[: last + 1]], *bound["*"]]
         if tensors and isinstance(tensors[0], Tensor) and declaration.arguments.keys() & {"batch_first"}:
             steps_first = not config.get("batch_first", False) and len(tensors[0].spec.shape) == 3
             self.batch_met += [i for i, size in enumerate(tensors[0].spec.shape) if size is BATCH and steps_first]
@@ -512,14 +503,12 @@ class Run:
 
     def before(self, ref: TensorRef) -> dict[Any, tuple[str, list[Tensor]]]:
         """Return the calls that a tensor comes from, inputs included, by their keys."""
-        results: dict[Any, tuple[str, list[Tensor]]] = {}
-        waiting = [ref]
-        while waiting:
-            other = waiting.pop()
-            if other.key not in results:
-                results[other.key] = self.sources.get(other.key, ("", []))
-                waiting += [tensor.ref for tensor in results[other.key][1]]
-        return results
+
+        def source(key: Any) -> tuple[str, list[Tensor]]:
+            return self.sources.get(key, ("", []))
+
+        keys = sources_first([ref.key], lambda key: [tensor.ref.key for tensor in source(key)[1]])
+        return {key: source(key) for key in keys}
 
     def _leave_out_rows(self) -> None:
         """Leave out what leads to the targets of losses alone, which training gives, and unread detached tensors."""

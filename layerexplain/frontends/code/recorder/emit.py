@@ -30,7 +30,7 @@ from layerexplain.frontends.code.values.operators import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Function, Instance, layer_of
 from layerexplain.frontends.code.values.reading import MOST_LAYERS, MOST_NESTED, Exhausted
 from layerexplain.frontends.keras.shared_objects import has_two_ways
-from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.frontends.model_builder import FreeNames, ModelBuilder
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
@@ -162,7 +162,8 @@ class Emitter:
         for tensor in graph.loose:
             self.faults.append(loose_error(tensor).with_place(**value.place.error_fields))
         own = value.form == "own"
-        names, layer_names = FreeNames(), {}
+        builder, layer_names = ModelBuilder(), {}
+        names = builder.names
         hidden = {id(tensor.node) for tensor in graph.inputs} if own else set()
         inputs = {tensor: TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs} if own else {}
         ordered = self._ordered(value, graph) if own else graph.layers
@@ -173,7 +174,6 @@ class Emitter:
                 f"Keras 3 creates the weights of {value.type} at its first call, not in build(…); they are counted here"
             )
             self.notes.append(Note("built-without-call", None, words))
-        layers: list[Layer] = []
         for layer in ordered:
             if any(id(node) in hidden for node in layer.nodes) and own:
                 continue
@@ -182,55 +182,41 @@ class Emitter:
                 fact = f"two layers are called '{layer.name}'; names of the layers of a model must differ"
                 self.faults.append(SpecError(fact).with_place(**layer.place.error_fields))
             layer_names[id(layer)] = name
-            layers.append(self.layer(layer, name))
+            builder.layers.append(self.layer(layer, name))
         cut = {t: TensorRef(names.take(f"{t.node.layer.name}_input")) for t in graph.inputs
                if not own and t.node.layer.type != "InputLayer"}  # fmt: skip
-        counts: dict[str, int] = {}
-        indices: dict[int, int] = {}
-        calls: list[Call] = []
+        refs: dict[int, TensorRef] = {}
 
         def ref(tensor: Tensor) -> TensorRef:
-            if tensor in inputs:
-                return inputs[tensor]
-            if tensor in cut:
-                return cut[tensor]
-            name = layer_names.get(id(tensor.node.layer), tensor.node.layer.name)
-            return TensorRef(name, indices.get(id(tensor.node), 0), tensor.index)
+            layer = tensor.node.layer
+            first = refs.get(id(tensor.node)) or TensorRef(layer_names.get(id(layer), layer.name))
+            return inputs.get(tensor) or cut.get(tensor) or first._replace(output=tensor.index)
 
-        for node in graph.nodes:
-            if id(node) in hidden:
-                continue
-            name = layer_names[id(node.layer)]
-            indices[id(node)] = counts.get(name, 0)
-            counts[name] = indices[id(node)] + 1
         for tensor, result in cut.items():
             spec = self.library.shapes.spec_of(tensor)
             shape = (
                 None if spec is None else (None, *[size if isinstance(size, int) else None for size in spec.shape[1:]])
             )
-            layers.insert(0, Layer(result.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
-            calls.append(Call(result.layer, 0, (), {}))
+            config = {"batch_shape": shape, "dtype": "float32"}
+            builder.layers.insert(0, Layer(result.layer, "InputLayer", "layer", config))
+            builder.calls.append(Call(result.layer, 0, (), {}))
+        recorded = {}
         for node in graph.nodes:
             if id(node) in hidden:
                 continue
+            name = layer_names[id(node.layer)]
             unknown = unknown_in([*node.args, *node.kwargs.values()])
             if unknown is not None:
-                self.gaps.append((unknown, layer_names[id(node.layer)]))
+                self.gaps.append((unknown, name))
             place = self.library.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
-            call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
-            calls.append(call._replace(line=place.line or None, column=place.column or None, file=place.file))
-        called = {call.layer for call in calls}
-        recorded = {}
-        for node in graph.nodes:
-            spec = (
-                self.library.shapes.spec_of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
-            )
-            if spec is not None:
-                recorded[ref(node.result())] = as_recorded(spec)
-        calls += [
-            Call(other.name, 0, (), {}) for other in layers if other.type == WEIGHT_TYPE and other.name not in called
-        ]
+            refs[id(node)] = builder.call(name, args, kwargs, callers=node.callers, **place.row_fields)
+            stated = node.layer.config.get(STATED_SHAPE) is not None
+            if stated and (spec := self.library.shapes.spec_of(node.result())) is not None:
+                recorded[refs[id(node)]] = as_recorded(spec)
+        for weight in builder.layers:
+            if weight.type == WEIGHT_TYPE and weight.name not in builder.counts:
+                builder.call(weight.name, ())
         for tensor, result in inputs.items():
             spec = self.library.shapes.spec_of(tensor)
             if spec is None and self.deep == 1:
@@ -240,15 +226,10 @@ class Emitter:
                 self._open(shape if isinstance(shape, Unknown) else why, result.layer)
             if spec is not None and self.deep == 1:
                 recorded[result] = as_recorded(spec)
-        return Model(
-            value.name,
-            value.type,
-            tuple(layers),
-            tuple(calls),
-            tuple([ref(tensor) for tensor in graph.inputs]),
-            tuple([ref(tensor) for tensor in graph.outputs]),
-            value.trainable,
-            recorded,
+        builder.inputs = [ref(tensor) for tensor in graph.inputs]
+        outputs = [ref(tensor) for tensor in graph.outputs]
+        return builder.model(value.name, outputs, type_=value.type, trainable=value.trainable)._replace(
+            recorded=recorded,
             input_form=self._form(value.inputs, graph.inputs),
             output_form=self._form(value.outputs, graph.outputs),
         )
@@ -291,7 +272,7 @@ class Emitter:
         if self.left < 0:
             raise Exhausted(f"has more than {MOST_LAYERS:,} layers")
         place = self.library.interpreter.locate(layer.place)
-        return self._layer(layer, name)._replace(line=place.line or None, column=place.column or None, file=place.file)
+        return self._layer(layer, name)._replace(**place.row_fields)
 
     def _layer(self, layer: LayerValue, name: str) -> Layer:
         line = layer.place.line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
@@ -74,6 +75,16 @@ class CallFormula(NamedTuple):
     results: dict[str, Expr]
     masks: list[Expr | None]
     weights: tuple[Expr, ...]
+
+    def definition(self, name: str, *, passes_mask: bool = False, **facts: Any) -> Definition:
+        """Return the definition of the layer; one that `passes_mask` makes no masks of its own."""
+        has_masks = not passes_mask and any(mask is not None for mask in self.masks)
+        masks = tuple(self.masks) if has_masks else ()
+        order = walk([*self.results.values(), *[mask for mask in masks if mask is not None]])
+        used = [node for node in order if node.op is WEIGHT and not is_state(node)]
+        weights = tuple(dict.fromkeys([*self.weights, *used]))
+        params, states = (*self.params, *self.mask_params), states_after(order)
+        return Definition(name, params, weights, self.results, masks=masks, states=states, **facts)
 
 
 class Formula:
@@ -228,27 +239,12 @@ class Formula:
             why = trace.reason or unknown_at(node.place, "its call could not be traced")
             raise not_known(layer.type, self._at(why), why)
         if trace not in self.inner:
-            self.inner[trace] = self._of_trace(layer, trace)
+            formula = Formula(self.library, self.where, self.inner).results(layer, trace)
+            self.inner[trace] = formula.definition(snake_case(layer.type)), len(formula.mask_params)
         definition, mask_count = self.inner[trace]
         carried = [self._mask(one, values) for one in node.tensors()]
         passed = [expression for expression in carried if expression is not None][:mask_count]
         return self._called(layer, definition, [*expressions, *passed])
-
-    def _of_trace(self, layer: ModelValue, trace: CallTrace) -> tuple[Definition, int]:
-        """Return the formula of a custom layer or model, and how many of its parameters are masks."""
-        formula = Formula(self.library, self.where, self.inner).results(layer, trace)
-        masks = [mask for mask in formula.masks if mask is not None]
-        order = walk([*formula.results.values(), *masks])
-        used = [node for node in order if node.op is WEIGHT and not is_state(node)]
-        definition = Definition(
-            snake_case(layer.type),
-            (*formula.params, *formula.mask_params),
-            tuple(dict.fromkeys([*formula.weights, *used])),
-            formula.results,
-            masks=tuple(formula.masks) if masks else (),
-            states=states_after(order),
-        )
-        return definition, len(formula.mask_params)
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
         """Return the mask that a tensor carries."""

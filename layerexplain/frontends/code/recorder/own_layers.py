@@ -24,8 +24,8 @@ from layerexplain.frontends.code.values.operators import mirrored_call
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.reading import Budget, Exhausted
 from layerexplain.lang.axes import needs_of_batch
-from layerexplain.lang.definition import Definition, states_after
-from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk, weight
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
@@ -138,8 +138,11 @@ class OwnLayer(Declaration):
             if trace.outputs is None:
                 why = trace.reason or layer.reason
                 raise not_known(self.type, None if why is None else self.code.where(Place(why.file, why.line)), why)
-            formula = Formula(keras, self.code.where)
-            return self._definition(formula, layer, trace, arguments)
+            with needs_of_batch() as needs:
+                result = Formula(keras, self.code.where).results(layer, trace)
+            shown = {key: value for key, value in {**self.default_values, **arguments}.items() if key != _CALL}
+            facts = {"description": self.description, "arguments": shown, "needs": tuple(needs)}
+            return result.definition(self.name, passes_mask=self.mask == "pass", **facts)
 
     def _at(self, place: Place | None = None) -> str:
         """Return a place in the code in words: where it is not known, the class."""
@@ -216,29 +219,6 @@ class OwnLayer(Declaration):
 
         args, kwargs = pattern
         return mirrored_call(args, kwargs, lambda slot: tensors[slot.number], Slot)
-
-    def _definition(
-        self, formula: Formula, layer: ModelValue, trace: CallTrace, arguments: Mapping[str, ProgramValue]
-    ) -> Definition:
-        with needs_of_batch() as needs:
-            result = formula.results(layer, trace)
-        passes = self.mask == "pass"
-        masks = () if passes or not any(mask is not None for mask in result.masks) else tuple(result.masks)
-        order = walk([*result.results.values(), *[m for m in masks if m is not None]])
-        states = states_after(order)
-        weights = [node for node in order if node.op is WEIGHT and not is_state(node)]
-        shown = {key: value for key, value in {**self.default_values, **arguments}.items() if key != _CALL}
-        return Definition(
-            self.name,
-            (*result.params, *result.mask_params),
-            tuple(dict.fromkeys([*result.weights, *weights])),
-            result.results,
-            masks=masks,
-            description=self.description,
-            arguments=shown,
-            states=states,
-            needs=tuple(needs),
-        )
 
 
 class _FormulaReading:

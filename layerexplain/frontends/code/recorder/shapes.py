@@ -215,7 +215,7 @@ class Shapes:
             return self._through(node, layer, inputs, deep + 1)
         try:
             return self._declared(node, layer, inputs)
-        except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
+        except _NOT_DERIVED:
             return None
 
     def _declared(self, node: Node, layer: LayerValue, inputs: Specs) -> Specs | None:

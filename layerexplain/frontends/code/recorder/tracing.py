@@ -393,14 +393,7 @@ def models_in(result: ProgramValue) -> list[ModelValue]:
 
 def parts_of(model: ModelValue) -> dict[int, LayerValue]:
     """Return all layers and models inside a model, by their identities."""
-    waiting: list[LayerValue] = list(graphs_of(model).inner_layers(model))
-    seen: dict[int, LayerValue] = {}
-    while waiting:
-        layer = waiting.pop()
-        if id(layer) not in seen:
-            seen[id(layer)] = layer
-            waiting += graphs_of(layer).inner_layers(layer)
-    return seen
+    return {id(layer): layer for layer in graphs_of(model).all_layers(model) if layer is not model}
 
 
 def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[ProgramValue]]:

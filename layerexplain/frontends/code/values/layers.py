@@ -24,6 +24,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.operators import each_in
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import FitData
+from layerexplain.records import sources_first
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Spec
@@ -417,6 +418,12 @@ class ModelValue(LayerValue):
 def tensors_in(value: object) -> list[Tensor]:
     """Return the tensors in a value, at any depth."""
     return [item for item in each_in(value) if isinstance(item, Tensor)]
+
+
+def calls_before(value: object) -> list[Node]:
+    """Return the calls that the tensors in a value come from, those of inputs included."""
+    ends = [tensor.node for tensor in tensors_in(value)]
+    return sources_first(ends, lambda node: [tensor.node for tensor in node.tensors()])
 
 
 def unknown_in(value: object) -> Unknown | None:

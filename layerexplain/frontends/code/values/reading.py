@@ -91,6 +91,11 @@ class Place(NamedTuple):
         """Return the place as an error takes it."""
         return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 
+    @property
+    def row_fields(self) -> dict[str, ProgramValue]:
+        """Return the place as layers and calls have it."""
+        return {"file": self.file, "line": self.line or None, "column": self.column or None}
+
 
 class File(NamedTuple):
     """A parsed file: its name in places ("" for the source itself), its folder (None where there is none), its code,
