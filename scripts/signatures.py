@@ -257,12 +257,17 @@ def of_torch() -> list[str]:
     add("torch.Tensor.", [*methods("_tensor.py")])
     add("torch.Tensor.", [*methods("_C/__init__.pyi")])
     lines = []
-    for path, taken in sorted(overloads.items()):
+    for path, texts in sorted(overloads.items()):
         last = path.rpartition(".")[2]
         same = {text.partition(", ")[2].removeprefix("*, ") for text in overloads.get(f"torch.{last}", ())}
-        if path.startswith("torch.Tensor.") and {text.removeprefix("*, ") for text in taken} <= same:
+        if path.startswith("torch.Tensor.") and {text.removeprefix("*, ") for text in texts} <= same:
             continue  # the method takes what the function takes behind the tensor
-        lines.append(" | ".join([path, *taken]))
+        lines.append(" | ".join([path, *texts]))
+    for name, module in sorted(vars(torch.nn).items()):
+        is_read = hasattr(module, "forward") and not ("Loss" in name or name.startswith(("Lazy", "Data")))
+        forward = taken(module.forward, implied=True) if is_read else None
+        if forward is not None and "," in forward:
+            lines.append(f"torch.nn.{name}.forward | {forward}")
     return lines
 
 

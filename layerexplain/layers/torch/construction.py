@@ -206,6 +206,23 @@ def need_divisor(name: str, number: int, of: str, total: int) -> None:
         raise ArgumentError(f"{name} needs to divide {of}={total}, got {name}={number}")
 
 
+def output_padding(config: Mapping[str, Any], shape: Shape, wanted: Any) -> tuple[int, ...] | None:
+    """Return what a ConvTranspose has to add to give an output of wanted sizes; None where that is not known.
+
+    >>> output_padding({"kernel_size": 3, "stride": 2}, (1, 8, 5), [12])
+    (1,)
+    """
+    rank, wanted = len(shape) - 2, tuple(wanted) if isinstance(wanted, list | tuple) else ()
+    defaults = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
+    if not all(isinstance(size, int) for size in (*shape[-rank:], *wanted[-rank:])) or len(wanted) < rank:
+        return None
+    each = zip(
+        shape[-rank:], *[sizes(name, config.get(name, usual), rank) for name, usual in defaults.items()], strict=True
+    )
+    least = [(size - 1) * step - 2 * pad + gap * (window - 1) + 1 for size, window, step, pad, gap in each]
+    return tuple([size - own for size, own in zip(wanted[-rank:], least, strict=True)])
+
+
 def sizes(name: str, value: Any, rank: int) -> tuple[int, ...]:
     """Return one value for each spatial axis."""
     return per_axis(name, value, rank)

@@ -205,3 +205,52 @@ def test_training_in_its_place_is_training_by_its_name() -> None:
         assert reports[0] == reports[1], name
         read.append(name)
     assert {"Dropout", "LSTM", "Dense", "BatchNormalization"} <= {*read} and len(read) > 10
+
+
+FORWARDS = {
+    "Linear(8, 3)": "input=x",
+    "MultiheadAttention(8, 2, batch_first=True)": "query=x; key=x; value=x; key_padding_mask=None; need_weights=False; attn_mask=m",
+    "ConvTranspose1d(5, 4, 3, stride=2)": "input=x; output_size=[18]",
+    "LSTM(8, 4, batch_first=True)": "input=x; hx=(h, h)",
+    "GRU(8, 4, batch_first=True)": "input=x; hx=h",
+    "Bilinear(8, 8, 3)": "input1=x; input2=x",
+    "CosineSimilarity(2)": "x1=x; x2=x",
+    "TransformerEncoderLayer(8, 2, 16, batch_first=True)": "src=x; src_mask=m",
+    "TransformerDecoderLayer(8, 2, 16, batch_first=True)": "tgt=x; memory=x; tgt_mask=m; memory_mask=m",
+    "TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1)": "src=x; mask=m",
+    "Transformer(8, 2, 1, 1, 16, batch_first=True)": "src=x; tgt=x; src_mask=m; tgt_mask=m",
+}
+MODULE = """import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = nn.{make}
+    def forward(self, x):
+        m, h = torch.zeros(5, 5), torch.zeros(1, x.size(0), 4)
+        y = self.part({given})
+        return y[0] if isinstance(y, tuple) else y
+net = Net()
+shape = net(torch.randn(3, 5, 8)).shape
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("make", FORWARDS)
+def test_a_module_takes_its_arguments_in_the_order_of_pytorch(make: str) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    given = [one.partition("=")[::2] for one in FORWARDS[make].split("; ")]
+    reports = []
+    for call in (", ".join(value for _, value in given), ", ".join(f"{name}={value}" for name, value in given)):
+        program, names = MODULE.format(make=make, given=call), dict[str, Any]()
+        exec(program, names)
+        report = layerexplain.explain(program.encode()).to_dict()
+        assert (report["model"]["grade"], report["outputs"][0]["shape"][1:]) == ("complete", [*names["shape"]][1:])
+        reports.append(report)
+    assert reports[0] == reports[1]
+
+
+def test_an_argument_of_a_module_that_no_formula_has_leaves_the_answer_open() -> None:
+    program = MODULE.format(make="EmbeddingBag(9, 4)", given="x.long().flatten(), offsets=torch.tensor([0, 2])")
+    report = layerexplain.explain(program.encode())
+    assert report.to_dict()["model"]["grade"] == "open" and not report.faults

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.library.signatures import in_order
+from layerexplain.frontends.code.library.signatures import in_order, overloads
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
-    INPUTS_OF_BLOCKS,
     BuiltIn,
     is_module,
     named_modules,
@@ -40,7 +39,7 @@ from layerexplain.frontends.code.values.objects import Namespace
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.reading import MODULE, numbered
 from layerexplain.layers.arguments import NOT_SAID
-from layerexplain.layers.registry import find, of_torch, positional_arguments
+from layerexplain.layers.registry import TORCH, find, of_torch, positional_arguments
 from layerexplain.model import TensorRef
 from layerexplain.ops.sizes import FLOATS
 
@@ -446,8 +445,8 @@ def _in_layers(type_: str, layer: Any, count: Any, norm: Any, interpreter: Inter
 
 def call_block(run: TensorRun, block: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call a module that consists of others."""
-    names = INPUTS_OF_BLOCKS[block.type].split()
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    signature = overloads(f"{TORCH}{block.type}.forward")[0]
+    names, given = signature.positional, signature.bind(args, kwargs)
     parts, first = block.children or {}, names[: 1 if block.type == _ENCODER else 2]
     if missing := [name for name in first if name not in given]:
         raise ProgramError("TypeError", f"forward() missing the argument '{missing[0]}'", run.interpreter.place())

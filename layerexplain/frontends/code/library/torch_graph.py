@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_signature import CallSignature
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
+from layerexplain.frontends.code.library.signatures import overloads
 from layerexplain.frontends.code.library.torch import BLOCKS, Gradients, ModuleState, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit
 from layerexplain.frontends.code.library.torch_modules import (
@@ -46,7 +47,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import definition_at, outline
 from layerexplain.layers.registry import TORCH, find, of_torch
-from layerexplain.layers.torch.construction import at_first_call
+from layerexplain.layers.torch.construction import at_first_call, output_padding
 from layerexplain.model import Layer, Model, Note, PlacedResult, TensorRef
 from layerexplain.records import NamedTuple, sources_first
 
@@ -59,6 +60,8 @@ SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "iden
 """Modules and functions that return their input itself."""
 KEEPS_MEMORY = SAME_MEMORY | {"relu", "tanh", "sigmoid", "gelu"}
 """Those whose result lies in memory as their input does."""
+_ONE_TENSOR = CallSignature(("input",), required=("input",))
+"""What the forward of most modules takes."""
 _NO_ATTRIBUTE = "is called but is not registered with the model: model.parameters() does not have its parameters"
 _NO_PARAMETER = "is a parameter and no attribute of the model: model.parameters() does not have it"
 _DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
@@ -361,14 +364,10 @@ class Run:
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
-        listed = [item for argument in args for item in (argument if type(argument) in (tuple, list) else [argument])]
-        if args and type(args[0]) is tuple and len(declaration.tensors) == 1 and len(listed) > 1:
+        if args and type(args[0]) is tuple and len(declaration.tensors) == 1 and len(args[0]) > 1:
             raise self.refused(f"nn.{type_} needs one tensor, got (output, states); take the first: x, _ = self.rnn(x)")
-        named = {declaration.tensors[0] if key in ("input", "x") else key: value for key, value in kwargs.items()}
-        bound = CallSignature(declaration.tensors, any_count="*", any_name="**").bind(listed, named)
-        config |= bound["**"]
-        last = max([i for i, name in enumerate(declaration.tensors) if name in bound], default=-1)
-        tensors = [*[bound.get(name) for name in declaration.tensors[: last + 1]], *bound["*"]]
+        tensors, own = self._bound(module.type.removeprefix("Lazy"), declaration, config, args, kwargs)
+        config |= own
         if tensors and isinstance(tensors[0], Tensor) and declaration.arguments.keys() & {"batch_first"}:
             steps_first = not config.get("batch_first", False) and len(tensors[0].spec.shape) == 3
             self.batch_met += [i for i, size in enumerate(tensors[0].spec.shape) if size is BATCH and steps_first]
@@ -379,6 +378,8 @@ class Run:
             self.unregistered[name] = _NO_ATTRIBUTE
             self.names[id(module)] = name
         layer = self.placed.get(id(module)) or self.layer(name, of_torch(type_), config, module.place)
+        if {**layer.config, **own} != layer.config:
+            raise self.unknown(f"nn.{module.type} is called with other arguments than before")
         if name in self.unregistered:
             layer = layer._replace(registered=False)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
@@ -388,6 +389,34 @@ class Run:
         if module.is_in_place and isinstance(args[0], Tensor):
             return args[0].become(self.interpreter, result)
         return _structured(module.type, result)
+
+    def _bound(
+        self,
+        type_: str,
+        declaration: Declaration,
+        config: Mapping[str, Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Return the tensors of a call of a module, and its arguments that are configuration, by the order of PyTorch's
+        `forward`."""
+        signature = next(iter(overloads(f"{TORCH}{type_}.forward")), _ONE_TENSOR)
+        kwargs = {"input" if name == "x" else name: value for name, value in kwargs.items()}
+        if (wrong := signature.misfit(len(args), kwargs)) is not None:
+            raise self.refused(f"{type_} {wrong.words}")
+        bound = signature.bind(args, kwargs)
+        of_tensors = [name for name in signature.names if name not in declaration.arguments]
+        names = of_tensors[: len(declaration.tensors)]
+        unread = [name for name in of_tensors[len(names) :] if bound.get(name) is not None]
+        own = {name: value for name, value in bound.items() if name in declaration.arguments}
+        if unread == ["output_size"] and isinstance(x := bound["input"], Tensor):
+            padding = output_padding(config, x.spec.shape, bound["output_size"])
+            unread, own = ([], {"output_padding": padding}) if padding is not None else (unread, own)
+        if unread:
+            raise self.unknown(f"layerexplain cannot read the argument {unread[0]} of nn.{type_}(…)")
+        last = max([place for place, name in enumerate(names) if name in bound], default=-1)
+        given = [bound.get(name) for name in names[: last + 1]]
+        return [item for value in given for item in (value if isinstance(value, list | tuple) else [value])], own
 
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call any module: the program's own by its `forward`."""

@@ -46,15 +46,6 @@ from layerexplain.layers.torch.construction import has_parameters
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
-INPUTS_OF_BLOCKS = {
-    "TransformerEncoder": "src mask src_key_padding_mask is_causal",
-    "TransformerDecoder": "tgt memory tgt_mask memory_mask tgt_key_padding_mask memory_key_padding_mask tgt_is_causal "
-    "memory_is_causal",
-    "Transformer": "src tgt src_mask tgt_mask memory_mask src_key_padding_mask tgt_key_padding_mask "
-    "memory_key_padding_mask src_is_causal tgt_is_causal memory_is_causal",
-}
-"""The arguments of `forward` of modules that consist of others, in PyTorch's order."""
-
 
 class BuiltIn(Identity):
     """A module of torch.nn. `children` are those of a container, None for a module that computes."""

@@ -7,10 +7,11 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+from layerexplain.call_signature import CallSignature
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.library.signatures import overloads
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
-    INPUTS_OF_BLOCKS,
     BuiltIn,
     module_type,
 )
@@ -25,7 +26,7 @@ from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.reading import Budget, Exhausted
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.keras.examples import USUAL_SIZES
-from layerexplain.layers.registry import find, of_torch
+from layerexplain.layers.registry import TORCH, find, of_torch
 
 _MASKS = frozenset(["attn_mask", "src_mask", "tgt_mask", "memory_mask", "mask"])
 """Arguments that are one for all examples, where they have two axes."""
@@ -156,8 +157,8 @@ def _input_names(module: Any, count: int) -> list[str]:
     """Return the names of the first arguments of a module's `forward`: `input_2` for one without a name."""
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
     declaration = find(of_torch(module_type(module))) if isinstance(module, BuiltIn) else None
-    of_block = INPUTS_OF_BLOCKS.get(module_type(module), "x").split()
-    of_built_in = of_block if declaration is None else list(declaration.tensors)
+    of_block = next(iter(overloads(f"{TORCH}{module_type(module)}.forward")), CallSignature(("x",)))
+    of_built_in = of_block.positional if declaration is None else declaration.tensors
     names = forward.names[1:] if isinstance(forward, Function) else of_built_in
     return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
 
