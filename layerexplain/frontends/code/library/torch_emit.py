@@ -11,9 +11,9 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch import ModuleState
 from layerexplain.frontends.code.library.torch_graph import Run, Stopped
 from layerexplain.frontends.code.library.torch_modules import (
-    BUILT_IN,
     BuiltIn,
     children_of,
+    computing,
     first_modules,
     is_module,
     module_type,
@@ -75,8 +75,7 @@ class RunEmitter:
         mark = {"uncalled": bool(run.outputs and not run.faults and not run.opened)}
         parameters = named_parameters(run.model)
         for module_name, module in named_modules(run.model).items():
-            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
-            if isinstance(own, BuiltIn) and own.children is None:
+            if (own := computing(module)) is not None:
                 self._add_uncalled(module_name, own, first, mark, replaced={*parameters} if own is not module else ())
             for part, unknown in unknown_parts(module).items():
                 self._add_row(f"{module_name}.{part}".lstrip("."), "Module", _UNKNOWN)
@@ -161,9 +160,9 @@ class RunEmitter:
         unknown = {inner_layer.name for inner_layer in self.run.builder.layers if open_for_all}
         partly: dict[str, tuple[str, ...]] = {}
         for module in named_modules(self.run.model).values():
-            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            own = computing(module)
             layer = self.run.placed.get(id(own))
-            if isinstance(own, BuiltIn) and layer is not None:
+            if own is not None and layer is not None:
                 of_module = {
                     name: attribute for name, attribute in own.attributes.items() if isinstance(attribute, Parameter)
                 }
@@ -203,9 +202,9 @@ class RunEmitter:
     def _places(self) -> Iterator[tuple[tuple[str, str], _Home]]:
         """Yield each parameter of the rows that compute: the row and its name there, and what it is."""
         for module in named_modules(self.run.model).values():
-            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            own = computing(module)
             layer = self.run.placed.get(id(own))
-            if isinstance(own, BuiltIn) and layer is not None:
+            if own is not None and layer is not None:
                 shapes = weight_shapes(own)
                 for name, item in own.replaced.items():
                     if tuple(item.shape) != shapes.get(name):
@@ -419,10 +418,7 @@ def _runnable(module: Any) -> Iterator[Any]:
 
 
 def _leaves(module: Any) -> Iterator[BuiltIn]:
-    for part in named_modules(module).values():
-        own = part.attributes.get(BUILT_IN) if isinstance(part, Instance) else part
-        if isinstance(own, BuiltIn) and own.children is None:
-            yield own
+    yield from [own for part in named_modules(module).values() if (own := computing(part)) is not None]
 
 
 def _call(run: Run, part: Any) -> None:

@@ -303,12 +303,12 @@ def all_parameters(module: ProgramValue) -> dict[str, Parameter] | None:
     """Return all parameters of a module by their names, a shared one once; None where they are not all known."""
     results: dict[str, Parameter] = {}
     for prefix, item in named_modules(module).items():
-        own = item.attributes.get(BUILT_IN) if isinstance(item, Instance) else item
-        if unknown_parts(item) or (isinstance(own, BuiltIn) and own.children is None and has_unknown_weights(own)):
+        own = computing(item)
+        if unknown_parts(item) or (own is not None and has_unknown_weights(own)):
             return None
         members = item.attributes if isinstance(item, Instance) else item.children or {}
         values: dict[str, Any] = {name: value for name, value in members.items() if isinstance(value, Parameter)}
-        if isinstance(own, BuiltIn) and own.children is None:
+        if own is not None:
             for name in weight_shapes(own):
                 values.setdefault(name, own.attributes.get(name) or own.weight(name))
         results |= {f"{prefix}.{name}".lstrip("."): value for name, value in values.items()}
@@ -362,8 +362,7 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
     for other in named_modules(module).values():
         if unknown_parts(other):
             return
-        own = other.attributes.get(BUILT_IN) if isinstance(other, Instance) else other
-        if isinstance(own, BuiltIn) and own.children is None:
+        if (own := computing(other)) is not None:
             if has_parameters(own.type) and find(of_torch(own.type)) is None:
                 return
             yield own
@@ -380,6 +379,13 @@ def module_type(value: Any) -> str:
 def is_module(value: Any) -> bool:
     """Return whether a value is a module."""
     return bool(module_type(value))
+
+
+def computing(module: Any) -> BuiltIn | None:
+    """Return the module of torch.nn that a module is, or that its class is made of; None for one that consists of
+    others."""
+    own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+    return own if isinstance(own, BuiltIn) and own.children is None else None
 
 
 def children_of(module: Any) -> dict[str, Any]:

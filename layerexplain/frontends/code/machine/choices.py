@@ -22,7 +22,7 @@ from layerexplain.frontends.code.values.program import (
     Super,
     layer_of,
 )
-from layerexplain.frontends.code.values.reading import Assumption, Frame, children, fits, walk
+from layerexplain.frontends.code.values.reading import Assumption, Frame, children, fits, kept_with_tree, walk
 
 # Choices ------------------------------------------------------------------------------------------------------------
 # Choices that only running the program would confirm, and what hangs on them.
@@ -277,17 +277,14 @@ def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
     return isinstance(value, ModelValue) and value.form == "functional"
 
 
+@kept_with_tree
 def _chooses(node: ast.stmt) -> bool:
     """Return whether a value that a statement hangs on may decide what it runs."""
     if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match):
         return True
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.With):
         return False
-    known = node.__dict__  # a loop asks in each round
-    if "_chooses" not in known:
-        known["_chooses"] = any(isinstance(child, ast.IfExp | ast.BoolOp | ast.comprehension) for child in walk(node))
-    chooses: bool = known["_chooses"]
-    return chooses
+    return any(isinstance(child, ast.IfExp | ast.BoolOp | ast.comprehension) for child in walk(node))
 
 
 def _path_of(node: ast.Attribute, frame: Frame) -> str | None:

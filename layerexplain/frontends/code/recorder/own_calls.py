@@ -114,10 +114,12 @@ class OwnCalls:
 
     def _training(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> bool:
         """Return whether a call is one of training: it says so, or the call around it is."""
-        names = self.parameter_names(model)
-        at = names.index("training") if "training" in names else len(args)
-        given = kwargs.get("training", args[at] if at < len(args) else None)
-        return given if isinstance(given, bool) else bool(self.recorder.training)
+        stated = self._by_name(model, args, kwargs).get("training")
+        return stated if isinstance(stated, bool) else bool(self.recorder.training)
+
+    def _by_name(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> dict[str, ProgramValue]:
+        """Return the arguments of a `call` by their names."""
+        return {**dict(zip(self.parameter_names(model), args, strict=False)), **kwargs}
 
     def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
         """Return a value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
@@ -228,7 +230,7 @@ class OwnCalls:
     ) -> tuple[Arguments, Keywords]:
         """Return what `build` is given: one shape, or one for each tensor by the name of its argument."""
         names = method.names[1:]
-        by_name = {**dict(zip(self.parameter_names(model), args, strict=False)), **kwargs}
+        by_name = self._by_name(model, args, kwargs)
         tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
         named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
         if len(tensors) > 1 and len(names) > 1 and named:

@@ -107,10 +107,7 @@ class Function(Identity):
         """"property", "classmethod", "staticmethod", "context" for a context manager, or "" """
         self.defaults: list[ProgramValue] = []
         self.keyword_defaults: list[ProgramValue] = []
-        known = node.__dict__  # a loop may define a function in each round
-        if "_yields" not in known:
-            known["_yields"] = any(isinstance(child, ast.Yield | ast.YieldFrom) for child in _own_nodes(node))
-        self.has_yield: bool = known["_yields"]
+        self.has_yield = _yields(node)
         self.attributes: dict[str, ProgramValue] = {}
         self.context: Value | None = None
         """What surrounds each call, as `@torch.no_grad()` does."""
@@ -164,9 +161,11 @@ class Function(Identity):
         return evaluator.call_function(self, args, kwargs, whole)
 
 
-def _own_nodes(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes of a function, those of functions inside it left out."""
-    return walk(*children(node), closed=(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef))
+@kept_with_tree
+def _yields(node: FunctionNode) -> bool:
+    """Return whether a function is a generator; what functions inside it yield is theirs."""
+    own = walk(*children(node), closed=(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef))
+    return any(isinstance(child, ast.Yield | ast.YieldFrom) for child in own)
 
 
 class Class(Identity):

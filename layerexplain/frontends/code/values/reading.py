@@ -126,20 +126,9 @@ class Frame:
     """The names of a module, a function, a class or a comprehension. `outer` is the one around it."""
 
     __slots__ = (
-        "body",
-        "file",
-        "globals",
-        "is_class",
-        "maybe",
-        "methods",
-        "names",
-        "nonlocals",
-        "outer",
-        "owner",
-        "self",
-        "within",
-        "yields",
-    )
+        "body", "file", "globals", "is_class", "maybe", "methods", "names", "nonlocals", "outer", "owner", "self",
+        "within", "yields",
+    )  # fmt: skip
 
     def __init__(self, file: File, outer: Frame | None = None, *, is_class: bool = False) -> None:
         self.file = file
