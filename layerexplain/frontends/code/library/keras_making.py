@@ -12,7 +12,7 @@ from layerexplain.frontends.code.library.keras_refused_calls import Refusals
 from layerexplain.frontends.code.library.keras_refused_data import DataChecks
 from layerexplain.frontends.code.recorder.emit import plain_config
 from layerexplain.frontends.code.recorder.grade import missing_settings
-from layerexplain.frontends.code.recorder.shapes import as_recorded
+from layerexplain.frontends.code.recorder.shapes import as_recorded, declaration_of
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import (
@@ -470,10 +470,15 @@ class Calling:
             key: self._as_tensor(value) if key in ("inputs", "query", "value") else value
             for key, value in kwargs.items()
         }
-        names = keras_names.arguments(f"layers.{layer.type}.call") if layer.kind == "layer" else ()
-        if "training" in names[: len(args)]:  # what stands behind the tensors and masks has its name
-            at = names.index("training")
-            args, kwargs = args[:at], {**dict(zip(names[at:], args[at:], strict=False)), **kwargs}
+        declaration = declaration_of(layer) if layer.kind == "layer" and len(args) > 1 else None
+        if declaration is not None:  # what stands behind the tensors, masks and flags, has its name in Keras
+            names = keras_names.arguments(f"layers.{layer.type}.call")
+            tensors = (*declaration.tensors, declaration.variadic, "states")
+            at = next((i for i, name in enumerate(names) if i and name not in tensors), len(args))
+            behind = dict(zip(names[at:], args[at:], strict=False))
+            args, kwargs = args[:at], {**behind, **kwargs}
+            for name, value in [item for item in behind.items() if isinstance(item[1], bool)]:
+                self.recorder.older(f"Keras 3 takes no number without its name in a call; write {name}={value}")
         if not tensors_in([*args, *kwargs.values()]):
             return self._on_data(layer, args, kwargs)
         unknown = next((argument for argument in args[:1] if isinstance(argument, Unknown)), None)

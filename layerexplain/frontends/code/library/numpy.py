@@ -24,7 +24,7 @@ from layerexplain.frontends.code.values.array import (
     operate,
 )
 from layerexplain.frontends.code.values.array import cast as cast_array
-from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, is_small, joined, plain
+from layerexplain.frontends.code.values.array_data import axis_of, count_of, is_small, joined, paired, plain
 from layerexplain.frontends.code.values.base import (
     DTYPES,
     Arguments,
@@ -361,13 +361,9 @@ def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
 def _of_pairs(pick: Callable[[float, float], float], args: Arguments) -> ProgramValue:
     """Return what is picked of each pair of numbers of two arrays that broadcast."""
     left, right = [known_array(array_of(argument)) for argument in args[:2]]
-    shape = broadcast(left.shape, right.shape)
     dtype = left.dtype if left.dtype == right.dtype else "float64"
-    if left.values is None or right.values is None or not is_small(shape):
-        return Array(shape, None, None, dtype)
-    pairs = zip(left.spread(shape).values or (), right.spread(shape).values or (), strict=True)
-    array = Array(shape, tuple([pick(a, b) for a, b in pairs]), None, dtype)
-    return array if shape else plain(array)
+    array = paired(left, right, pick)._replace(dtype=dtype)
+    return array if array.shape else plain(array)
 
 
 @function("numpy.cumsum")

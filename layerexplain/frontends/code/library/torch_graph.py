@@ -60,7 +60,7 @@ SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "iden
 """Modules and functions that return their input itself."""
 KEEPS_MEMORY = SAME_MEMORY | {"relu", "tanh", "sigmoid", "gelu"}
 """Those whose result lies in memory as their input does."""
-_ONE_TENSOR = CallSignature(("input",), required=("input",))
+_ONE_TENSOR = CallSignature(("input",))
 """What the forward of most modules takes."""
 _NO_ATTRIBUTE = "is called but is not registered with the model: model.parameters() does not have its parameters"
 _NO_PARAMETER = "is a parameter and no attribute of the model: model.parameters() does not have it"
@@ -401,6 +401,7 @@ class Run:
         """Return the tensors of a call of a module, and its arguments that are configuration, by the order of PyTorch's
         `forward`."""
         signature = next(iter(overloads(f"{TORCH}{type_}.forward")), _ONE_TENSOR)
+        signature = signature._replace(required=(), any_count="more")  # whose number the formula judges
         kwargs = {"input" if name == "x" else name: value for name, value in kwargs.items()}
         if (wrong := signature.misfit(len(args), kwargs)) is not None:
             raise self.refused(f"{type_} {wrong.words}")
@@ -415,7 +416,7 @@ class Run:
         if unread:
             raise self.unknown(f"layerexplain cannot read the argument {unread[0]} of nn.{type_}(…)")
         last = max([place for place, name in enumerate(names) if name in bound], default=-1)
-        given = [bound.get(name) for name in names[: last + 1]]
+        given = [*[bound.get(name) for name in names[: last + 1]], *bound["more"]]
         return [item for value in given for item in (value if isinstance(value, list | tuple) else [value])], own
 
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

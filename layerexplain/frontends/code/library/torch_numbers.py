@@ -28,6 +28,7 @@ from layerexplain.frontends.code.values.array_data import (
     is_small,
     joined,
     number_of,
+    paired,
     plain,
 )
 from layerexplain.frontends.code.values.base import ProgramError, Symbol, Unknown
@@ -243,12 +244,11 @@ def _repeated(x: Array, *times: Any) -> Any:
 
 def _chosen(condition: Any, x: Any, y: Any) -> Array:
     parts = [array_of(item) for item in (condition, x, y)]
-    shape = broadcast(broadcast(parts[0].shape, parts[1].shape), parts[2].shape)
-    values = [part.spread(shape).values for part in parts]
-    if None in values:
-        return Array(shape)
-    results = tuple([b if a else c for a, b, c in zip(*values, strict=True)])
-    return Array(shape, results, None, "float32" if float in map(type, results) else parts[1].dtype)
+    pairs = paired(parts[1], parts[2], lambda a, b: (a, b))
+    chosen = paired(parts[0], pairs, lambda is_first, pair: pair[not is_first])
+    if (known := chosen.values) is None:
+        return Array(chosen.shape)
+    return Array(chosen.shape, known, None, "float32" if float in map(type, known) else parts[1].dtype)
 
 
 def _clamped(x: Array, min: Any = None, max: Any = None) -> Array:

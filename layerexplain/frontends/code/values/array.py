@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from layerexplain.frontends.code.values.array_data import (
     ArrayData,
     axis_of,
-    broadcast,
     common_dtype,
     count_of,
     is_small,
     number_of,
     numbers_of,
+    paired,
     places,
     plain,
-    spread,
     steps_of,
 )
 from layerexplain.frontends.code.values.base import (
@@ -59,7 +58,7 @@ def operate(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
             return _of_shape(first, (*first.shape[:-1], second.shape[-1]))
         return Unknown("a product of arrays")
     budget = Budget()
-    result = _paired(first, second, lambda a, b: _of_two(name, a, b, budget))
+    result = paired(first, second, lambda a, b: _of_two(name, a, b, budget))
     known = result.values
     if not result.shape and known is not None:
         return known[0]
@@ -103,23 +102,9 @@ def _bounds(name: str, first: ArrayData, second: ArrayData) -> tuple[float, floa
     return min(results), max(results)
 
 
-def _paired(
-    first: ArrayData, second: ArrayData, compute: Callable[[ProgramValue, ProgramValue], ProgramValue]
-) -> ArrayData:
-    """Return what two arrays give that are broadcast, pair by pair of their values."""
-    shape = broadcast(first.shape, second.shape)
-    item, other = first.values, second.values
-    if item is None or other is None or not is_small(shape):
-        return _of_shape(first, shape)
-    pairs = zip(spread(first.shape, shape), spread(second.shape, shape), strict=True)
-    results = tuple([compute(item[a], other[b]) for a, b in pairs])
-    values = None if any(isinstance(value, Unknown) for value in results) else results
-    return _of_shape(first, shape)._replace(cells=values)
-
-
 def compared(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
     """Return the truth values of a comparison, element by element; NotImplemented where the numbers are not known."""
-    array = _paired(first, second, lambda a, b: compare(name, a, b))
+    array = paired(first, second, lambda a, b: compare(name, a, b))
     return array._replace(dtype="bool") if array.values is not None else NotImplemented
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Self
 
+from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.reading import MOST_ITEMS
 from layerexplain.lang.axes import is_open
 from layerexplain.model import Shape
 from layerexplain.ops.reshaping import groups, slice_range
+from layerexplain.ops.sizes import broadcast as common_shape
 from layerexplain.records import Record
 
 # Memory -------------------------------------------------------------------------------------------------------------
@@ -333,21 +335,27 @@ def places(shape: Shape) -> int:
     return math.prod([max(size or 0, 1) for size in shape])
 
 
-def broadcast(item: Shape, other: Shape) -> Shape:
-    """Return the shape of an operation on two arrays. Raises `ProgramError` where there is none."""
-    count = max(len(item), len(other))
-    first, second = (1,) * (count - len(item)) + item, (1,) * (count - len(other)) + other
-    sizes: list[int | None] = []
-    for a, b in zip(first, second, strict=True):
-        if a == b or b == 1:
-            sizes.append(a)
-        elif a == 1:
-            sizes.append(b)
-        elif a is None or b is None:
-            sizes.append(None)
-        else:
-            raise ProgramError("ValueError", f"shapes {item} and {other} do not broadcast")
-    return tuple(sizes)
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the shape of an operation on arrays. Raises `ProgramError` where there is none."""
+    try:
+        shape: Shape = common_shape("", shapes)  # type: ignore[assignment]  # no array has the batch
+        return shape
+    except ShapeError:
+        raise ProgramError("ValueError", f"shapes {' and '.join(map(str, shapes))} do not broadcast") from None
+
+
+def paired(
+    first: ArrayData, second: ArrayData, compute: Callable[[ProgramValue, ProgramValue], ProgramValue]
+) -> ArrayData:
+    """Return what two arrays give that are broadcast, pair by pair of their values."""
+    shape = broadcast(first.shape, second.shape)
+    item, other = first.values, second.values
+    if item is None or other is None or not is_small(shape):
+        return type(first)(shape)
+    pairs = zip(spread(first.shape, shape), spread(second.shape, shape), strict=True)
+    results = tuple([compute(item[a], other[b]) for a, b in pairs])
+    values = None if any(isinstance(value, Unknown) for value in results) else results
+    return type(first)(shape, values)
 
 
 def steps_of(shape: Shape) -> list[int]:
