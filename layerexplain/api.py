@@ -227,7 +227,7 @@ def explain_layer(
     """Explain one layer without a model.
 
     Args:
-        type_: The name of the layer's class.
+        type_: The name of the layer's class, or a call of it: `Conv2D(16, 3)`.
         arguments_: Its first arguments, as its class takes them. Or all as one mapping, for those that this function
             uses itself.
         input_shape: The shape of its input, that of the type's example if it is not given; a list of shapes for several

@@ -254,11 +254,8 @@ def why_unread(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         name = str(error.filename or "")
         of_hub = re.match(_NAME_OF_HUB, name) is not None and not os.path.exists(os.path.dirname(name))
-        return (
-            f"no such file; hf://{name} reads a model of that name from Hugging Face's hub"
-            if of_hub
-            else "no such file"
-        )
+        hint = f"; hf://{name} reads a model of that name from Hugging Face's hub" if of_hub else ""
+        return f"no such file{'; in Python, a text is given as bytes: source.encode()' if chr(10) in name else hint}"
     if isinstance(error, PermissionError):
         return "may not be read (permission denied)"
     return f"cannot be read: {getattr(error, 'strerror', None) or first_line(error)}"

@@ -81,12 +81,6 @@ class _Versus(WithNumbers):
             raise click.UsageError(f"no option '{clean(error.option_name)}'; {clean(hint)}", ctx) from None
 
 
-def _positional(type: str, code: tuple[str, ...], shape: Shape | None = None) -> tuple[str, ...]:
-    """Return the arguments of a layer as typed that may be given without a name."""
-    type, implied = library.typed_layer(type, code, shape)
-    return tuple([name for name in api.layer_type(type, code).positional if name not in implied])
-
-
 def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Return a type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
     if type.lower() in _FRAMEWORKS and words:
@@ -107,8 +101,8 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
     arguments: dict[str, Any] = {}
     shape = inputs[0].shape if inputs else None
     if is_code(type):
-        type, arguments = read_call(type, lambda name: _positional(name, code, shape))
-    positional = () if arguments else _positional(type, code, shape)
+        type, arguments = read_call(type, lambda name: library.positional_names(name, code, shape))
+    positional = () if arguments else library.positional_names(type, code, shape)
     type, implied = library.typed_layer(type, code, shape)
     arguments |= implied
     entry = api.layer_type(type, code)
@@ -319,7 +313,7 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
         type, words = _with_framework(second[0], tuple(second[1:]))
         right = _asked(type, words, inputs or left.inputs, left.code)
     else:
-        changed = parse_arguments(second, _positional(left.type, left.code))
+        changed = parse_arguments(second, library.positional_names(left.type, left.code))
         right = left._replace(arguments={**left.arguments, **changed})
     left, right = _completed(left, right), _completed(right, left)
     if not left.inputs or not right.inputs:

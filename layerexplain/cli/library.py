@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from layerexplain.report.asked_numbers import asked_of_model as asked_of_model
     from layerexplain.report.asked_numbers import asked_rules as asked_rules
     from layerexplain.report.one_layer import is_layer as is_layer
+    from layerexplain.report.one_layer import positional_names as positional_names
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
 
@@ -54,6 +55,7 @@ _HOMES = {
     "parse_shape": "frontends.input_shapes",
     "pasted_text": "frontends.code_source",
     "piped": "frontends.code_source",
+    "positional_names": "report.one_layer",
     "read_own_layers": "frontends.own_layers",
     "torch_types": "layers.registry",
     "training_types": "layers.registry",

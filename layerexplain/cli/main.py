@@ -22,7 +22,10 @@ SECTIONS = {
 
 COMMANDS = tuple([name for names in SECTIONS.values() for name in names])
 
-_HELP_ENDS_WITH = ("format", "output_file", "color", "width", "ascii", "timeout", "retries", "max_download")
+_HELP_ENDS_WITH = (
+    *("inputs", "code", "settings", "all_models", "recursive", "jobs"),
+    *("format", "output_file", "color", "width", "ascii", "timeout", "retries", "max_download"),
+)
 """Options that most commands have, which help lists behind a command's own."""
 
 PROGRAM = "layerexplain"

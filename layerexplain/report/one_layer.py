@@ -9,6 +9,7 @@ from layerexplain.call_signature import CallSignature
 from layerexplain.errors import ArgumentError, UnknownType, raise_any
 from layerexplain.frontends.model_builder import ModelBuilder, layers_among
 from layerexplain.frontends.own_layers import Code, read_own_layers
+from layerexplain.keras_code import is_code, read_call
 from layerexplain.layers import registry
 from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import (
@@ -168,6 +169,12 @@ def typed_layer(name: str, code: Code = (), shape: Sequence[int | None] | None =
     return as_typed(name, types)
 
 
+def positional_names(type_: str, code: Code = (), shape: Sequence[int | None] | None = None) -> tuple[str, ...]:
+    """Return the arguments of a layer as typed that may be given without a name."""
+    known, implied = typed_layer(type_, code, shape)
+    return tuple([name for name in layer_type(known, code).positional if name not in implied])
+
+
 def is_layer(type_: str, code: Code = ()) -> bool:
     """Return whether a type is one of layers, and not a loss, an optimizer or another part of training."""
     return declared(type_, read_own_layers(code)).kind == "layer"
@@ -235,15 +242,18 @@ def build_layer(
 def as_called(
     type_: str, positional: Sequence[Any], named: Mapping[str, Any], code: Code
 ) -> tuple[str, Mapping[str, Any]]:
-    """Return the type that a name stands for, and its arguments by name; a mapping in front has some of them. Raises
-    ArgumentError for too many, and for one that is there twice."""
+    """Return the type that a name stands for, and its arguments by name; a mapping in front has some of them, as has a
+    call in place of a name, `Dense(10)`. Raises ArgumentError for too many, and for one that is there twice."""
+    written: Mapping[str, Any] = {}
+    if is_code(type_):
+        type_, written = read_call(type_, lambda name: positional_names(name, code))
     known, implied = typed_layer(type_, code)
     first = positional[0] if positional and isinstance(positional[0], Mapping) else {}
     values = positional[bool(first or positional[:1] == ({},)) :]
-    names = [name for name in layer_type(known, code).positional if name not in implied]
-    if wrong := CallSignature(tuple(names), any_name="**").misfit(len(values), {**first, **named}):
+    names = positional_names(type_, code)
+    if wrong := CallSignature(tuple(names), any_name="**").misfit(len(values), {**written, **first, **named}):
         raise ArgumentError(f"{type_} {wrong.words}")
-    return known, {**implied, **first, **dict(zip(names, values, strict=False)), **named}
+    return known, {**implied, **written, **first, **dict(zip(names, values, strict=False)), **named}
 
 
 def as_asked(

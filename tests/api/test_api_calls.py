@@ -1,10 +1,13 @@
 """What the public functions refuse, and what their arguments change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import layerexplain
 from layerexplain import api
 from layerexplain.errors import ArgumentError, LayerExplainError
 
@@ -36,3 +39,44 @@ def test_arguments_that_do_not_go_together_raise(call: Callable[[], object], wor
         call()
     assert str(caught.value).removeprefix("<bytes>: ") == words.removeprefix("<bytes>: ")
     assert isinstance(caught.value, ArgumentError)
+
+
+def _parameters(name: str) -> Mapping[str, Parameter]:
+    call = getattr(layerexplain, name)
+    return signature(call).parameters if callable(call) and not isinstance(call, type) else {}
+
+
+# What they take -----------------------------------------------------------------------------------------------------
+
+SOURCES = [name for name in layerexplain.__all__ if next(iter(_parameters(name)), "") == "source"]
+
+
+@pytest.mark.parametrize("name", sorted({*SOURCES} - {"verify"}))
+def test_every_function_takes_one_of_several_models_in_a_file(name: str, tmp_path: Path) -> None:
+    """Also those that read weights, of which a program stores none."""
+    file = tmp_path / "train.py"
+    file.write_text(
+        "import keras\nfirst = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\nfirst.compile('sgd', 'mse')\n"
+        "second = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])\n"
+    )
+    source, inputs = f"{file}:first", {"input_layer": np.ones((2, 4), "f4")}
+    given = {
+        "target": tmp_path / "model.yaml",
+        "model": api.read(source),
+        "inputs": inputs,
+        "path": "dense",
+        "index": (1, 2),
+        "targets": {"dense": np.ones((2, 3), "f4")},
+        "loss": "mse",
+        "of": "y",
+    }
+    required = [key for key, value in _parameters(name).items() if value.default is value.empty and key != "source"]
+    getattr(layerexplain, name)(source, **{key: given[key] for key in required})
+
+
+@pytest.mark.parametrize("call", ["Conv2D(16, 3)", "layers.Conv2D(filters=16, kernel_size=3)", "conv2d(16, 3)"])
+def test_a_layer_is_its_name_or_a_call_of_it(call: str) -> None:
+    assert api.explain_layer(call).layers == api.explain_layer("Conv2D", 16, 3).layers
+    assert str(api.layer_page(call)) == str(api.layer_page("Conv2D", 16, 3))
+    with pytest.raises(ArgumentError, match="twice"):
+        api.explain_layer("Dense(3)", 4)

@@ -17,7 +17,7 @@ from typing import IO, Any
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.files.zip_members import DAMAGE, members_by_name, read_member
-from layerexplain.frontends.code_source import named_source, place_of
+from layerexplain.frontends.code_source import code_source, named_source, place_of
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import config_bytes, member_target
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
@@ -120,6 +120,8 @@ def content_of(source: Any) -> str | bytes | None:
         return place_of(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
+    if isinstance(source, str):
+        source = code_source(source)  # `train.py:build_model` is in a file, too
     content: bytes | None = getattr(source, "content", None)  # of code that was read from a pipe
     if content is not None:
         return content

@@ -76,7 +76,9 @@ def first_line(report: Report) -> tuple[doc.Prose, ...]:
         return ()
     active = [f"{count_text(model.active)} active"] if model.active != model.params else []
     cache = [f"cache {model.cache_bytes:,} bytes a token"] if model.cache_bytes else []
-    stored = f"weights {bytes_text(model.params * bits_of(model.dtype) // 8)} in {model.dtype}"
+    of_file = (model.params * bits_of(model.dtype) // 8, model.dtype)
+    size, dtype = of_file if report.serving is None else (report.serving.weights, report.serving.weights_dtype)
+    stored = f"weights {bytes_text(size)} in {dtype}"
     numbers = doc.Prose((", ".join([f"{count_text(model.params)} parameters", *active, *cache, stored]) + ".",))
     assumed = "; ".join([note.message for note in report.notes if note.code == ASSUMED])
     return (numbers, doc.Prose((f"Assumed: {assumed}.",))) if assumed else (numbers,)
