@@ -8,7 +8,7 @@ from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.failures import note
 from layerexplain.cli.options import SOURCE, code_option, input_option, renamed_option
-from layerexplain.cli.output import fetching
+from layerexplain.cli.output import fetching, tell_written
 from layerexplain.model import InputShapesOf
 
 FORMS = ("keras", "py", "yaml", "json")
@@ -69,5 +69,7 @@ def command(
         )  # fmt: skip
     if target == "-":
         click.echo(said.text, nl=False)
+    else:
+        tell_written(target)
     for words in said.notes:
         note(words)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
     from layerexplain.layers.keras.meant_types import CHAIN as CHAIN
+    from layerexplain.layers.registry import find_named as find_named
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.report.asked_numbers import asked_numbers as asked_numbers
@@ -45,6 +46,7 @@ _HOMES = {
     "code_source": "frontends.code_source",
     "copy_standard_input": "sources.regular_file",
     "each_model": "frontends.code_source",
+    "find_named": "layers.registry",
     "holds_no_model": "frontends.not_a_model",
     "input_names": "frontends.input_shapes",
     "is_layer": "report.one_layer",

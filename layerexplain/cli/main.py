@@ -58,10 +58,11 @@ class CommandGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        words = args[1:] if name == "explain" else [] if name in COMMANDS else args
+        if words and not ctx.resilient_parsing and _is_layer(words[0]):
+            return super().resolve_command(ctx, ["layer", *words])
         if name not in COMMANDS and _is_source(name):
             return super().resolve_command(ctx, ["summary", *args])
-        if name == "explain" and len(args) > 1 and _is_layer_call(args[1]):
-            return super().resolve_command(ctx, ["layer", *args[1:]])
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             from layerexplain.errors import did_you_mean
 
@@ -107,16 +108,22 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
 
 
-def _is_layer_call(word: str) -> bool:
-    """Return whether a word is one layer in Keras's code, and no file.
+def _is_layer(word: str) -> bool:
+    """Return whether a word is a type of layers, or one layer in Keras's code, and no file.
 
-    >>> _is_layer_call("layers.Dense(5)"), _is_layer_call("train.py:build(5)")
-    (True, False)
+    >>> [_is_layer(word) for word in ("layers.Dense(5)", "lstm", "train.py:build(5)", "model")]
+    [True, True, False, False]
     """
     import os
 
     name, bracket, _ = word.partition("(")
-    return bool(bracket) and name.replace(".", "").isidentifier() and not os.path.exists(word)
+    if not name.replace(".", "").isidentifier() or os.path.exists(word):
+        return False
+    if bracket:
+        return True
+    from layerexplain.cli import library
+
+    return library.find_named(library.typed_layer(name)[0]) is not None
 
 
 def _is_source(word: str) -> bool:

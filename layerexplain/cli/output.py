@@ -53,13 +53,13 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
         _must_be_another(output.file)
         with replacing(output.file) as file, writing(output.file):
             file.writelines(piece.encode("utf-8") for piece in every)
-        return _tell_written(output.file)
+        return tell_written(output.file)
     for piece in every:
         sys.stdout.write(piece)
     sys.stdout.flush()
 
 
-def _tell_written(path: str) -> None:
+def tell_written(path: str) -> None:
     """Say on stderr which file was written, and how large it is; nothing of a device."""
     if os.path.isfile(path):
         from layerexplain.render.quantities import bytes_text
@@ -118,7 +118,7 @@ def write_picture(path: str, picture: str | bytes, faults: Sequence[LayerExplain
         _must_be_another(path)
         with replacing(path) as file, writing(path):
             file.write(picture.encode("utf-8") if isinstance(picture, str) else picture)
-        _tell_written(path)
+        tell_written(path)
     if faults:
         tell_lines([line for fault in faults for line in lines_of(fault)])
         click.get_current_context().exit(1)

@@ -269,9 +269,11 @@ class Declaration:
         return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
 
     def _missing(self, name: str, argument: Argument) -> ArgumentError:
-        return ArgumentError(
-            f"{self.type} needs '{name}': {argument.check.words}; give {name}={argument.check.example}"
-        )
+        first, *others = self.arguments
+        is_second = others[:1] == [name] and first.startswith(("in_", "input_"))
+        after = f", after {first}, the size of the input" if is_second else ""
+        example = f"{name}={argument.check.example}{after}"
+        return ArgumentError(f"{self.type} needs '{name}': {argument.check.words}; give {example}")
 
     def trace(
         self,

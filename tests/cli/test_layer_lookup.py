@@ -93,3 +93,25 @@ def test_a_layer_has_the_sections_that_are_asked_for(file: str, options: list[st
     assert labels(file, "edges", *options) == shown
     named = invoke("explain", file, "edges", *options, "--format", "json").stdout
     assert named == invoke("explain", file, "edges", "--format", "json").stdout
+
+
+@pytest.mark.parametrize("words", ["Dense 5", "dense", "nn.GRU", "relu", "layers.Dense(5)", "lstm 4 --input 5,3"])
+def test_a_type_of_layers_is_explained_with_and_without_the_command_for_it(words: str) -> None:
+    wanted = invoke("layer", *words.split()).stdout
+    assert wanted and [invoke(*before, *words.split()).stdout for before in ([], ["explain"])] == [wanted] * 2
+
+
+def test_a_file_with_the_name_of_a_type_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dense").write_text(SPEC)
+    assert "edges" in invoke("dense").stdout and "edges" in invoke("explain", "dense").stdout
+
+
+@pytest.mark.parametrize(("words", "hint"), [
+    ("Linear 10 --input 784", "give out_features=16, after in_features, the size of the input"),
+    ("nn.LSTM 8 --input 5,8", "give hidden_size=16, after input_size, the size of the input"),
+    ("nn.Conv2d 3 8 --input 3,9,9", "give kernel_size=3"),
+])  # fmt: skip
+def test_what_a_module_lacks_is_named_with_what_stands_before_it(words: str, hint: str) -> None:
+    result = invoke("layer", *words.split())
+    assert result.exit_code == 2 and result.stderr.rstrip().endswith(hint)
