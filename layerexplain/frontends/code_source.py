@@ -38,11 +38,7 @@ class CodeSource(str):
     content: bytes | None
 
     def __new__(
-        cls,
-        path: str,
-        request: str = "",
-        given: Mapping[str, str] = MappingProxyType({}),
-        content: bytes | None = None,
+        cls, path: str, request: str = "", given: Mapping[str, str] = MappingProxyType({}), content: bytes | None = None
     ) -> CodeSource:
         """Make one of a path."""
         source = super().__new__(cls, path)

@@ -16,16 +16,11 @@ from layerexplain.frontends.code.fragments import as_module
 from layerexplain.frontends.code.library.torch_modules import BuiltIn
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.printed import compared, holds_summary, model_of_summary
-from layerexplain.frontends.code.recorder.grade import (
-    with_others,
-)
+from layerexplain.frontends.code.recorder.grade import with_others
 from layerexplain.frontends.code.repairs import mend
 from layerexplain.frontends.code.sources import Lender, Modules, package_of, text_of, text_of_question
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import (
-    Place,
-    Unknown,
-)
+from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.model import Model
 

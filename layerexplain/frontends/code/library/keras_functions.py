@@ -99,11 +99,7 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasPa
     return result._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else result
 
 
-tensorflow.add(
-    {
-        "Variable": lambda args, kwargs, keras: keras.operations.variable(args, kwargs),
-    }
-)
+tensorflow.add({"Variable": lambda args, kwargs, keras: keras.operations.variable(args, kwargs)})
 
 
 @tensorflow("ensure_shape")

@@ -115,10 +115,7 @@ def fitting(
 
 
 def in_order(
-    path: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    is_tensor: Callable[[Any], bool] | None = None,
+    path: str, args: Sequence[Any], kwargs: Mapping[str, Any], is_tensor: Callable[[Any], bool] | None = None
 ) -> tuple[list[Any], dict[str, Any]]:
     """Return the arguments of a call in the order of the function, as `CallSignature.in_order` does; as they are where
     the function is not known or the call does not fit.

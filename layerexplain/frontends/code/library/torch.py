@@ -344,14 +344,7 @@ def _compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: In
         return result
     if (unknown := next((item for item in given if isinstance(item, Unknown)), None)) is not None:
         return unknown
-    if name in (
-        "set_grad_enabled",
-        "manual_seed",
-        "device",
-        "save",
-        "compile",
-        "set_default_dtype",
-    ):
+    if name in ("set_grad_enabled", "manual_seed", "device", "save", "compile", "set_default_dtype"):
         return args[0] if name == "compile" and args else None
     if name in MODES:
         return GradientMode(MODES[name])

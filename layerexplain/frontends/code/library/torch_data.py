@@ -11,15 +11,7 @@ from layerexplain.frontends.code.library.keras_datasets import IMAGES
 from layerexplain.frontends.code.library.torch import LIBRARY as LIBRARY
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.values.array import Array, in_a_tuple
-from layerexplain.frontends.code.values.base import (
-    Alike,
-    Arguments,
-    Evaluator,
-    Keywords,
-    ProgramValue,
-    Unknown,
-    Value,
-)
+from layerexplain.frontends.code.values.base import Alike, Arguments, Evaluator, Keywords, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.operators import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.reading import numbered

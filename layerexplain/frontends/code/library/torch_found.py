@@ -11,12 +11,7 @@ from typing import Any, Protocol
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_emit import asked_shapes
 from layerexplain.frontends.code.library.torch_graph import DataCalls, Run, batch_axis
-from layerexplain.frontends.code.library.torch_modules import (
-    BuiltIn,
-    is_module,
-    module_type,
-    named_modules,
-)
+from layerexplain.frontends.code.library.torch_modules import BuiltIn, is_module, module_type, named_modules
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss

@@ -102,11 +102,7 @@ class TensorRun(Protocol):
         """Call a part of a module that calls its parts itself."""
 
     def built_in(
-        self,
-        owner: Instance,
-        module: ProgramValue,
-        args: Sequence[ProgramValue],
-        kwargs: Mapping[str, ProgramValue],
+        self, owner: Instance, module: ProgramValue, args: Sequence[ProgramValue], kwargs: Mapping[str, ProgramValue]
     ) -> ProgramValue:
         """Call the module of PyTorch that a user-defined class is made of."""
 

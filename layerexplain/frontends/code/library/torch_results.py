@@ -10,14 +10,7 @@ from typing import Any
 from layerexplain.frontends.code.library.torch_modules import BuiltIn
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram, run_of
-from layerexplain.frontends.code.library.torch_tensors import (
-    ALIASES,
-    DTYPES,
-    OPERATORS,
-    SAME,
-    VIEWS,
-    bound_row,
-)
+from layerexplain.frontends.code.library.torch_tensors import ALIASES, DTYPES, OPERATORS, SAME, VIEWS, bound_row
 from layerexplain.frontends.code.values.array import Array, in_a_tuple
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Evaluator, Unknown

@@ -11,10 +11,7 @@ from layerexplain.call_signature import CallSignature
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.signatures import overloads
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
-from layerexplain.frontends.code.library.torch_modules import (
-    BuiltIn,
-    module_type,
-)
+from layerexplain.frontends.code.library.torch_modules import BuiltIn, module_type
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor

@@ -13,14 +13,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.signatures import Declared, declared, fitting, in_order
 from layerexplain.frontends.code.library.torch_program import TensorRun
 from layerexplain.frontends.code.values.array import Array, in_a_tuple
-from layerexplain.frontends.code.values.base import (
-    Evaluator,
-    Identity,
-    ProgramError,
-    ProgramValue,
-    Symbol,
-    Unknown,
-)
+from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.reading import numbered
 from layerexplain.lang.axes import BATCH, Batch, Shape, has_batch

@@ -7,12 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.code.library.signatures import fitting
-from layerexplain.frontends.code.library.torch_modules import (
-    BuiltIn,
-    ModuleParameters,
-    is_module,
-    named_modules,
-)
+from layerexplain.frontends.code.library.torch_modules import BuiltIn, ModuleParameters, is_module, named_modules
 from layerexplain.frontends.code.library.torch_program import Parameter, run_of
 from layerexplain.frontends.code.library.torch_results import Origin, marked, origin_of, plain_arguments
 from layerexplain.frontends.code.library.torch_tensors import Tensor

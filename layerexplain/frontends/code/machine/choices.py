@@ -13,15 +13,7 @@ from layerexplain.frontends.code.values.base import Alike, ProgramValue, Symbol,
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, creation_counter
 from layerexplain.frontends.code.values.objects import Imported, Module
 from layerexplain.frontends.code.values.operators import each_in, is_plain, truth
-from layerexplain.frontends.code.values.program import (
-    Bound,
-    Class,
-    Function,
-    Instance,
-    Partial,
-    Super,
-    layer_of,
-)
+from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, Partial, Super, layer_of
 from layerexplain.frontends.code.values.reading import Assumption, Frame, children, fits, kept_with_tree, walk
 
 # Choices ------------------------------------------------------------------------------------------------------------

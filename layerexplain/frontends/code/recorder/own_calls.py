@@ -298,11 +298,7 @@ class OwnCalls:
         return self._data_of(shape, [*args, *kwargs.values()], "the result of a layer on data")
 
     def on_arrays(
-        self,
-        layer: LayerValue,
-        args: Arguments,
-        kwargs: Keywords,
-        results: Callable[[LayerValue, Node], ProgramValue],
+        self, layer: LayerValue, args: Arguments, kwargs: Keywords, results: Callable[[LayerValue, Node], ProgramValue]
     ) -> ProgramValue:
         """Return what a layer of Keras gives that is called on arrays outside of any model, by the `results` of a call:
         arrays of their shapes; tensors where arrays stand for inputs, in a text whose only calls these are."""

@@ -145,10 +145,7 @@ def mirrored(value: ProgramValue, change: _Leaf, kinds: _Kinds) -> ProgramValue:
 
 
 def mirrored_call(
-    args: Sequence[ProgramValue],
-    kwargs: Mapping[str, ProgramValue],
-    change: _Leaf,
-    kinds: _Kinds,
+    args: Sequence[ProgramValue], kwargs: Mapping[str, ProgramValue], change: _Leaf, kinds: _Kinds
 ) -> tuple[Arguments, Keywords]:
     """Return the arguments of a call with each value of some kinds replaced, one that is too large Unknown: those by
     position first, since `change` may count."""
