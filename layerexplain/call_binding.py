@@ -145,8 +145,8 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
         raise ArgumentError("a mask is known as a tensor, got an array of numbers")
     if not isinstance(value, list | tuple):
         return {}
-    given = [*value, *[None] * (count - len(value))]
-    return {i: ref if isinstance(ref, TensorRef) else None for i, ref in enumerate(given)}
+    listed = [*value, *[None] * (count - len(value))]
+    return {i: ref if isinstance(ref, TensorRef) else None for i, ref in enumerate(listed)}
 
 
 def _is_number(value: Any) -> bool:

@@ -45,7 +45,7 @@ class CallSignature(NamedTuple):
         """Return all names."""
         return (*self.positional, *self.keywords)
 
-    def misfit(self, count: int, given: Collection[str]) -> Misfit | None:
+    def misfit(self, count: int, names: Collection[str]) -> Misfit | None:
         """Return what does not fit of `count` arguments without a name and the names of others; None where all fits."""
         takes = ", ".join(self.names) or "no arguments"
         if count > len(self.positional) and not self.any_count:
@@ -56,17 +56,17 @@ class CallSignature(NamedTuple):
             return Misfit(f"{words}, got {count}", most)
         first = self.positional[:count]
         named = self.names[self.nameless :]
-        twice = next((name for name in given if name in first and name in named), None)
+        twice = next((name for name in names if name in first and name in named), None)
         if twice is not None:
             return Misfit(f"is given {twice} twice; give it once", twice)
         if not self.any_name:
             known = (*named, *self.common)
-            wrong = next((name for name in given if name not in known), None)
+            wrong = next((name for name in names if name not in known), None)
             if wrong is not None:
                 hint = did_you_mean(wrong, sorted(known)) or f"it takes {takes}"
                 return Misfit(f"has no argument '{wrong}'; {hint}", wrong)
-        given = [name for name in given if name in named]
-        missing = next((name for name in self.required if name not in first and name not in given), None)
+        names = [name for name in names if name in named]
+        missing = next((name for name in self.required if name not in first and name not in names), None)
         return None if missing is None else Misfit(f"is given no {missing}; it takes {takes}")
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

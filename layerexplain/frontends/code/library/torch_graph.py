@@ -242,36 +242,18 @@ class Run:
         interpreter = self.interpreter
         if run_of(interpreter) is not self:
             return interpreter.unknown("what is computed from a tensor of a run that has ended")
-        given = [self.stored(tensor) if isinstance(tensor, Parameter | Array) else tensor for tensor in tensors]
-        inside = next((item for item in given if is_module(item)), None)
-        if inside is not None:
-            type_ = module_type(inside)
-            raise self.refused(
-                f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
-            )
-        unknown = next((item for item in given if isinstance(item, Unknown)), None)
-        if unknown is not None:
-            self.opened.append(unknown)
-            raise Stopped
-        if any(isinstance(tensor, Tensor) and tensor.run is not self for tensor in given):
-            raise self.unknown("a tensor that an earlier call of the model left behind")
-        interpreter.budget.call(len(given))
-        interpreter.effects.record_model_event()
-        for tensor in given:
-            if isinstance(tensor, Tensor):
-                tensor.changes.catch_up(tensor)
-        given = [self.gradients.seen(tensor) if isinstance(tensor, Tensor) else tensor for tensor in given]
-        specs = [tensor.spec if isinstance(tensor, Tensor) else None for tensor in given]
+        operands = self._operands(tensors)
+        specs = [tensor.spec if isinstance(tensor, Tensor) else None for tensor in operands]
         place = interpreter.locate(place or interpreter.place())
         config, missing = without_unknowns(layer.type, layer.config)
         layer = layer._replace(config=config, missing=names_of_unknowns(layer.config) if missing else ())
         self.gaps += [(item, layer.name) for item in missing]
-        constants = {i: item for i, item in enumerate(given) if isinstance(item, int | float | bool)}
+        constants = {i: item for i, item in enumerate(operands) if isinstance(item, int | float | bool)}
 
         try:
             found = self._results(declaration, config, specs, constants, missing)
         except LayerExplainError as error:
-            error.fact += cure(self, layer.type, given)
+            error.fact += cure(self, layer.type, operands)
             self.refused_calls.append((layer.type, config, specs))
             if layer.line not in (None, place.line) and layer.file == place.file:
                 error.fact += f"; the module is made in line {layer.line}"
@@ -279,21 +261,49 @@ class Run:
             raise Stopped from None
         if len(found) > 1:
             interpreter.budget.make(len(found) * RESULT)
-        refs = tuple([tensor.ref if isinstance(tensor, Tensor) else tensor for tensor in given])
+        refs = tuple([tensor.ref if isinstance(tensor, Tensor) else tensor for tensor in operands])
         if layer.name not in self.builder.counts:
             self.builder.layers.append(layer)
         callers = tuple([interpreter.where(caller) for caller in interpreter.callers[: self.depth : -1][:3]])
         ref = self.builder.call(layer.name, refs, callers=callers, **place.row_fields)
-        self.sources[ref.key] = (layer.type, [tensor.now for tensor in given if isinstance(tensor, Tensor)])
+        self.sources[ref.key] = (layer.type, [tensor.now for tensor in operands if isinstance(tensor, Tensor)])
         self.gradients.note_call(ref.key, self.sources[ref.key][1])
+        return self._as_tensors(layer.type, ref, found, [item for item in operands if isinstance(item, Tensor)])
+
+    def _operands(self, tensors: Sequence[Any]) -> list[Any]:
+        """Return what a layer is called on as it is now, parameters and arrays as rows. Raises Stopped for what is no
+        tensor, or not known."""
+        operands = [self.stored(tensor) if isinstance(tensor, Parameter | Array) else tensor for tensor in tensors]
+        inside = next((item for item in operands if is_module(item)), None)
+        if inside is not None:
+            type_ = module_type(inside)
+            raise self.refused(
+                f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
+            )
+        unknown = next((item for item in operands if isinstance(item, Unknown)), None)
+        if unknown is not None:
+            self.opened.append(unknown)
+            raise Stopped
+        if any(isinstance(tensor, Tensor) and tensor.run is not self for tensor in operands):
+            raise self.unknown("a tensor that an earlier call of the model left behind")
+        interpreter = self.interpreter
+        interpreter.budget.call(len(operands))
+        interpreter.effects.record_model_event()
+        for tensor in operands:
+            if isinstance(tensor, Tensor):
+                tensor.changes.catch_up(tensor)
+        return [self.gradients.seen(tensor) if isinstance(tensor, Tensor) else tensor for tensor in operands]
+
+    def _as_tensors(self, type_: str, ref: TensorRef, found: Mapping[str, Spec], operands: Sequence[Tensor]) -> Any:
+        """Return the results of a call: one tensor, which may lie in the memory of its input, or a tuple."""
         results = [Tensor(self, ref._replace(output=i), spec) for i, spec in enumerate(found.values())]
         for result, result_name in zip(results, found, strict=True):
             result.result_name = result_name
-        tensors_in = [tensor for tensor in given if isinstance(tensor, Tensor)]
-        if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
-            results[0].order = tensors_in[0].order
-            if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
-                results[0].lies_in(tensors_in[0])
+        name = type_.rpartition(".")[2].lower()
+        if len(operands) == 1 and name in KEEPS_MEMORY:
+            results[0].order = operands[0].order
+            if name in SAME_MEMORY:
+                results[0].lies_in(operands[0])
         return results[0] if len(results) == 1 else tuple(results)
 
     def _results(
@@ -329,11 +339,11 @@ class Run:
         declaration = find(type_)
         if declaration is None:
             raise self.unknown(f"layerexplain cannot read {type_}(…)")
-        given = {key: value for key, value in config.items() if key in declaration.arguments}
+        own = {key: value for key, value in config.items() if key in declaration.arguments}
         free = self.builder.names.take(self.inside(row or name.rpartition(".")[2]))
-        if name == "dropout" and given.get("training", True) is True:
+        if name == "dropout" and own.get("training", True) is True:
             self.notes.append(Note("dropout-always", free, _DROPS))
-        return self.call(self.layer(free, type_, given), declaration, tensors)
+        return self.call(self.layer(free, type_, own), declaration, tensors)
 
     def function(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
         """Return what `torch.name(x, …)` or `x.name(…)` gives; `path` is the function whose arguments these are."""
@@ -416,8 +426,8 @@ class Run:
         if unread:
             raise self.unknown(f"layerexplain cannot read the argument {unread[0]} of nn.{type_}(…)")
         last = max([place for place, name in enumerate(names) if name in bound], default=-1)
-        given = [*[bound.get(name) for name in names[: last + 1]], *bound["more"]]
-        return [item for value in given for item in (value if isinstance(value, list | tuple) else [value])], own
+        placed = [*[bound.get(name) for name in names[: last + 1]], *bound["more"]]
+        return [item for value in placed for item in (value if isinstance(value, list | tuple) else [value])], own
 
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call any module: the program's own by its `forward`."""
@@ -543,7 +553,7 @@ class Run:
     def _leave_out_rows(self) -> None:
         """Leave out what leads to the targets of losses alone, which training gives, and unread detached tensors."""
         targets = {key for ref in self.targets for key in self.before(ref)} if self.losses else set()
-        read = {tensor.ref.key for _, given in self.sources.values() for tensor in given}
+        read = {tensor.ref.key for _, operands in self.sources.values() for tensor in operands}
         kept = {key for key, (type_, _) in self.sources.items() if type_ == "torch.detach" and key not in read}
         alone = (targets | kept) - {key for ref in self.outputs for key in self.before(ref)}
         builder = self.builder

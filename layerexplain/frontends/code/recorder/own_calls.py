@@ -47,8 +47,8 @@ class OwnCalls:
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
         with_masks = self.recorder.in_call or model.is_own_layer
-        given = [(name, value) for name, value in kwargs.items() if name != "training"]
-        key = (training, self._key(args, with_masks), self._key(given, with_masks))
+        named = [(name, value) for name, value in kwargs.items() if name != "training"]
+        key = (training, self._key(args, with_masks), self._key(named, with_masks))
         known = model.traces.get(key)
         if known is not None:
             return known
@@ -289,8 +289,8 @@ class OwnCalls:
 
         effects, is_built = self.interpreter.effects, layer.traced
         mark = effects.mark()
-        given, named = mirrored_call(args, kwargs, self._input_for, (Array, Unknown))
-        trace = self.trace(layer, given, named)
+        listed, named = mirrored_call(args, kwargs, self._input_for, (Array, Unknown))
+        trace = self.trace(layer, listed, named)
         effects.model_events = mark.model_events
         if not is_built:
             effects.record_model_event()
@@ -303,11 +303,11 @@ class OwnCalls:
         """Return what a layer of Keras gives that is called on arrays outside of any model, by the `results` of a call:
         arrays of their shapes; tensors where arrays stand for inputs, in a text whose only calls these are."""
         before = list(layer.nodes)
-        given, named = mirrored_call(args, kwargs, self._input_for, Array)
+        listed, named = mirrored_call(args, kwargs, self._input_for, Array)
         if self.interpreter.arrays_are_inputs and not self.recorder.in_call:
-            return self.noted(results(layer, self.recorder.node(layer, tuple(given), named)))
+            return self.noted(results(layer, self.recorder.node(layer, tuple(listed), named)))
         self.interpreter.calls_arrays = True
-        node = self.recorder.bare_node(layer, tuple(given), named)
+        node = self.recorder.bare_node(layer, tuple(listed), named)
         tensors = results(layer, node)
         shapes = [self.shape_tuple(tensor) for tensor in flat_tensors(tensors)]
         layer.nodes[:] = before
@@ -331,11 +331,11 @@ class OwnCalls:
             self.inputs_for[id(data)] = data, self.recorder.new_input("x", shape)
         return self.inputs_for[id(data)][1]
 
-    def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
+    def _data_of(self, shape: object, arguments: list[ProgramValue], words: str) -> ProgramValue:
         """Return the result of a layer on data: an array with as many examples, or in `words` what is not known."""
         if type(shape) is not tuple or not shape:
             return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
-        first = next((item for item in flat(given) if isinstance(item, Array)), None)
+        first = next((item for item in flat(arguments) if isinstance(item, Array)), None)
         return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
 
     def _run(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -434,8 +434,8 @@ class OwnCalls:
         instance = model.instance
         if instance is not None and not all(mask is not None for mask in masks) and passes_masks(instance):
             first = args[0] if args else next(iter(kwargs.values()), None)
-            given = kwargs.get("mask")
-            previous = given if tensors_in(given) else mirrored(first, self.mask_of, Tensor)
+            stated = kwargs.get("mask")
+            previous = stated if tensors_in(stated) else mirrored(first, self.mask_of, Tensor)
             result = previous
             method = instance.cls.find("compute_mask")
             if isinstance(method, Function):
