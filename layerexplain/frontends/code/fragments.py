@@ -74,14 +74,8 @@ def _is_of_self(target: ast.expr) -> bool:
 
 
 def _init(cls: ast.ClassDef) -> ast.FunctionDef | None:
-    return next(
-        (
-            statement
-            for statement in cls.body
-            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__"
-        ),
-        None,
-    )
+    methods = [statement for statement in cls.body if isinstance(statement, ast.FunctionDef)]
+    return next((method for method in methods if method.name == "__init__"), None)
 
 
 def _lacks(cls: ast.ClassDef, statement: ast.stmt) -> bool:

@@ -409,21 +409,15 @@ class LayerAttributes:
             self._check_weight(shape)
             if any(size is None or isinstance(size, Size | float | str) for size in shape):
                 shape = self.interpreter.unknown("the shape of a weight depends on an unknown size")
-        name = given.get("name")
-        dtype = given.get("dtype")
+        name, dtype = given.get("name"), given.get("dtype")
+        name, dtype = name if isinstance(name, str) else "variable", dtype if isinstance(dtype, str) else "float32"
         trainable = given.get("trainable", True)
         trainable = trainable.operand(self.interpreter) if isinstance(trainable, Symbol) else trainable
         if isinstance(trainable, Unknown):
             layer.trains_unknown = True
             self.interpreter.effects.mark_incomplete(trainable)
-        variable = Variable(
-            self.recorder.framework,
-            name if isinstance(name, str) else "variable",
-            shape,
-            dtype if isinstance(dtype, str) else "float32",
-            trainable is not False,
-            self.interpreter.place(),
-        )
+        framework, place = self.recorder.framework, self.interpreter.place()
+        variable = Variable(framework, name, shape, dtype, trainable is not False, place)
         if layer.instance is not None:
             layer.instance.attributes.setdefault("__weights__", []).append(variable)
             if not layer.trainable:

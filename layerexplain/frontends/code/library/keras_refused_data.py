@@ -346,11 +346,8 @@ def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
         results = [data.get(name) for name in names]
     else:
         results = list(data) if type(data) in (list, tuple) else [data]
-    return (
-        [item for item in results if isinstance(item, Array)]
-        if all(isinstance(item, Array) for item in results)
-        else None
-    )
+    arrays = [item for item in results if isinstance(item, Array)]
+    return arrays if len(arrays) == len(results) else None
 
 
 def _differ(item: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:

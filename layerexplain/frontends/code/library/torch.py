@@ -183,14 +183,8 @@ def _torch(name: str) -> Implementation:
 
     def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
         package = name.rpartition(".")[0]
-        if (
-            args
-            and isinstance(args[0], Instance)
-            and package.startswith("nn")
-            and is_module(args[0])
-            and len(parts := name.split(".")) >= 3
-            and parts[-2][:1].isupper()
-        ):
+        is_method = package.startswith("nn.") and package.rpartition(".")[2][:1].isupper()
+        if is_method and args and isinstance(args[0], Instance) and is_module(args[0]):
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
         if last == "generate_square_subsequent_mask":
             size = args[0] if args else kwargs.get("sz")

@@ -218,14 +218,7 @@ def _of_tensors(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> 
     """Tensors whose rows are the examples."""
 
     def example(evaluator: Evaluator) -> ProgramValue:
-        return tuple(
-            [
-                argument._replace(shape=argument.shape[1:], cells=None)
-                if isinstance(argument, Array) and argument.shape
-                else argument
-                for argument in args
-            ]
-        )
+        return tuple([_row(argument) for argument in args])
 
     rows = [argument.shape[0] for argument in args if isinstance(argument, Array) and argument.shape]
     return DataSet(example, rows[0] if rows else None)
@@ -255,11 +248,13 @@ def _example(of: ProgramValue, evaluator: Evaluator) -> ProgramValue:
         return evaluator.call(evaluator.attribute(of, "__getitem__"), [0])
     if type(of) is list and of:
         return of[0]
-    return (
-        of._replace(shape=of.shape[1:], cells=None)
-        if isinstance(of, Array) and of.shape
-        else evaluator.unknown("the examples of a data set")
-    )
+    has_rows = isinstance(of, Array) and bool(of.shape)
+    return _row(of) if has_rows else evaluator.unknown("the examples of a data set")
+
+
+def _row(data: ProgramValue) -> ProgramValue:
+    """Return an example of an array of examples; anything else as it is."""
+    return data._replace(shape=data.shape[1:], cells=None) if isinstance(data, Array) and data.shape else data
 
 
 # Batches --------------------------------------------------------------------------------------------------------------

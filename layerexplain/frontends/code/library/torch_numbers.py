@@ -157,11 +157,7 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     run, arrays = run_of(evaluator), _arrays([*args, *kwargs.values()])
     if run is None or all(map(_is_known, arrays)):
         result = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator, path or f"torch.{name}"))
-        if (
-            isinstance(result, Array)
-            and result.is_known
-            and count_of(result.shape) > sum(count_of(array.shape) for array in arrays)
-        ):
+        if _is_known(result) and count_of(result.shape) > sum(count_of(array.shape) for array in arrays):
             evaluator.budget.look_at(result)
         if type(result) is tuple:
             evaluator.budget.make(len(result) * RESULT)

@@ -100,19 +100,10 @@ def _given(
         at = axes.get(name, 0)
         first = next(iter(whole), "")
         batch = whole[first][0][axes[first]] if first else None
-        if (
-            "mask" in name
-            and isinstance(value, Array)
-            and value.shape
-            and batch is not None
-            and value.shape[at] != batch
-        ):
+        has_axes = isinstance(value, Array) and bool(value.shape)
+        if has_axes and "mask" in name and batch is not None and value.shape[at] != batch:
             others[name] = value
-        elif (
-            isinstance(value, Array)
-            and value.shape
-            and all(i == at or isinstance(n, int) for i, n in enumerate(value.shape))
-        ):
+        elif has_axes and all(i == at or isinstance(n, int) for i, n in enumerate(value.shape)):
             whole[name] = (value.shape, str(value.dtype))
             shapes[name] = ((*value.shape[:at], *value.shape[at + 1 :]), str(value.dtype))
         elif value is None or type(value) in (bool, int, float, str):

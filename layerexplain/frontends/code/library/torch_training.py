@@ -239,12 +239,8 @@ def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> st
     every = [] if model is None else named_modules(model).items()
     convolutions = [(name, item) for name, item in every if isinstance(item, BuiltIn) and "Conv" in item.type]
     lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
-    if (
-        not convolutions
-        or not convolutions[-1][1].type.startswith("ConvTranspose")
-        or len(got) != len(wanted)
-        or len(lacks) != 1
-    ):
+    is_last = bool(convolutions) and convolutions[-1][1].type.startswith("ConvTranspose")
+    if not is_last or len(got) != len(wanted) or len(lacks) != 1:
         return ""
     (name, module), less = convolutions[-1], lacks.pop()
     own, stride = module.config.get("output_padding", 0), module.config.get("stride", 1)

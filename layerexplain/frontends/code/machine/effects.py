@@ -174,14 +174,8 @@ class Effects:
 
     def mark(self) -> Mark:
         """Return this moment of the reading."""
-        return Mark(
-            len(self.entries),
-            self.model_events,
-            self.state_changes,
-            len(self.assumptions),
-            len(self.skipped_tests),
-            len(self.faults),
-        )
+        counts = len(self.assumptions), len(self.skipped_tests), len(self.faults)
+        return Mark(len(self.entries), self.model_events, self.state_changes, *counts)
 
     def since(self, mark: Mark) -> Since:
         """Return what has happened from a mark on."""

@@ -343,12 +343,8 @@ class Attributes(InterpreterPart):
         if isinstance(result, Unknown) and not result.name:
             return result._replace(name=dotted(node))
         if isinstance(of, Array) and type(result) is tuple:
-            return tuple(
-                [
-                    unknown._replace(name=setting_name(node)) if isinstance(unknown, Unknown) else unknown
-                    for unknown in result
-                ]
-            )
+            part = setting_name(node)
+            return tuple([size._replace(name=part) if isinstance(size, Unknown) else size for size in result])
         return result
 
     def attribute(self, of: object, name: str) -> ProgramValue:

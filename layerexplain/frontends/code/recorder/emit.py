@@ -151,11 +151,8 @@ class Emitter:
         lacks = call_trace is not None and any(
             self.library.shapes.spec_of(tensor) is None for tensor in call_trace.inputs
         )
-        inputs = (
-            tuple([TensorRef(names.take(tensor.node.layer.name)) for tensor in call_trace.inputs])
-            if call_trace and lacks
-            else ()
-        )
+        unshaped = call_trace.inputs if call_trace is not None and lacks else []
+        inputs = tuple([TensorRef(names.take(tensor.node.layer.name)) for tensor in unshaped])
         return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 
     def _wired(self, value: ModelValue, graph: Graph) -> Model:

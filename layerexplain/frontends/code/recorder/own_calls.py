@@ -364,12 +364,8 @@ class OwnCalls:
     def has_no_call(self, model: ModelValue) -> bool:
         """Return whether a model of the program only holds layers, as one does that has its `train_step` alone."""
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
-        order = [] if cls is None else cls.order()
-        return (
-            cls is not None
-            and cls.find(self.call_name) is None
-            and not any(isinstance(item, Unknown) for item in order)
-        )
+        is_read = cls is not None and not any(isinstance(item, Unknown) for item in cls.order())
+        return cls is not None and is_read and cls.find(self.call_name) is None
 
     def _given_masks(
         self, names: Sequence[str], positional: set[str], args: Arguments, kwargs: Keywords

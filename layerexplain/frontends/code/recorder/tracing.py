@@ -269,11 +269,7 @@ class Graphs:
             return list(layer.layers)
         if layer.form == "functional":
             graph = self.graph(layer)
-            return (
-                []
-                if graph is None
-                else [inner_layer for inner_layer in graph.layers if inner_layer.kind != "operation"]
-            )
+            return [] if graph is None else [inner for inner in graph.layers if inner.kind != "operation"]
         if layer.instance is None:
             return []
         results: dict[int, LayerValue] = {}
