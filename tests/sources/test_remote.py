@@ -107,7 +107,8 @@ def test_saved_models_and_unzipped_archives_are_read_by_their_folders(server: Se
     with zipfile.ZipFile(SAMPLES / "digits.keras") as archive:
         for name in archive.namelist():
             (folder / name).write_bytes(archive.read(name))
-    for source in (server.url("unzipped/"), server.url("unzipped/config.json")):
+    for source in ("unzipped/", "unzipped/config.json", "unlisted/unzipped/"):
+        source = server.url(source)
         assert len(api.read(source).layers) == 10
     rows = api.list_weights(server.url("unzipped/"), stats=True).weights
     assert [row.statistics for row in rows] == [

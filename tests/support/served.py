@@ -120,6 +120,10 @@ class Handler(BaseHTTPRequestHandler):
         self.head(200, len(page), {"Content-Type": "text/html"})
         self.write(page)
 
+    def as_unlisted(self, name: str) -> None:
+        """Files alone: no page lists a folder."""
+        self.as_status("404") if (self.server.root / name).is_dir() else self.as_usual(name)
+
     def as_whole(self, name: str) -> None:
         """No ranges: whoever asks for one gets everything."""
         self.as_usual(name, ranges=False)
