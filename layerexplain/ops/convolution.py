@@ -184,7 +184,7 @@ def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
     off = f"2 × {before}" if before == after else f"{before} - {after}"
     added = "" if more is None or (not more and not isinstance(w.padding, str)) else str(more)
     rule = w.transposed_rule(
-        "unknown" if w.n is None else f"{w.n}", f"{w.stride}", f"{w.reach}", off if before or after else "", added
+        "in" if w.n is None else f"{w.n}", f"{w.stride}", f"{w.reach}", off if before or after else "", added
     )
     return f"{rule}{equals}{f' (output_padding {more})' if added else ''}"
 

@@ -42,7 +42,7 @@ def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
     spatial = []
     times = each(attrs["times"], 2)
     for role, factor, (before, after) in zip(("rows", "columns"), times, _target(x, attrs), strict=True):
-        n = before if isinstance(before, int) else "unknown"
+        n = before if isinstance(before, int) else "in"
         text = f"{n} resized to {after}" if factor is None else f"{n} × {factor}"
         spatial.append((role, after, f"{text} = {after}" if factor is not None and isinstance(after, int) else text))
     return laid_out(x, attrs, spatial)

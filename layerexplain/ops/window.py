@@ -126,18 +126,16 @@ class Window(NamedTuple):
 
     def arithmetic(self) -> str:
         """Return the arithmetic of the number of windows as text."""
-        s, n = self.stride, "unknown" if self.n is None else self.n
+        s, n = self.stride, "in" if self.n is None else self.n
         before, after = self.pads or (0, 0)
-        if self.reach == s == 1 and n != "unknown" and not any(self.fixed or ()):
-            return "kept"
-        if self.fixed is None and s == 1 and n != "unknown":
+        if self.fixed is None and s == 1:
             return f"kept; {self.padding!r} pads {before} before and {after} after" if before + after else "kept"
-        text = "unknown"
-        if self.fixed is not None or n != "unknown" or s != 1:
-            first, last = self.fixed or (0, 0)
-            added = "" if not first and not last else f"2 × {first}" if first == last else f"{first} + {last}"
-            text = self.rule(f"{n}", f"{s}", f"{self.reach}", added)
-        if n == "unknown":
+        if self.reach == s == 1 and not any(self.fixed or ()):
+            return "kept"
+        first, last = self.fixed or (0, 0)
+        added = "" if not first and not last else f"2 × {first}" if first == last else f"{first} + {last}"
+        text = self.rule(f"{n}", f"{s}", f"{self.reach}", added)
+        if self.n is None:
             return f"{text}, known at run time"
         text = f"{text} = {self.number}"
         if self.fixed is not None:
