@@ -153,8 +153,8 @@ class AxesError(ShapeError):
 class WindowError(ShapeError):
     """A window does not fit into its input. The `advice` ends its fact, unless a likelier cause is found."""
 
-    def __init__(self, fact: str, advice: str, edits: Sequence[Edit] = ()) -> None:
-        super().__init__(f"{fact}; {advice}", edits=edits)
+    def __init__(self, fact: str, advice: str = "", edits: Sequence[Edit] = ()) -> None:
+        super().__init__(f"{fact}; {advice}" if advice else fact, edits=edits)
         self._without_advice = fact
 
     def because(self, cause: str) -> None:

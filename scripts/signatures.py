@@ -16,7 +16,8 @@ A line of signatures.txt is a name and its overloads; `:T` marks parameters that
 
 A default that is no plain value is left out behind `=`. Names that end in `.call` are what a layer is called with;
 `Layer.`, `Model.` and `Sequential.` are their methods. The lines `members of …` are the attributes of objects of these
-classes: of a layer those that not every layer has.
+classes: of a layer those that not every layer has. What a base of a class or the module around a module has with the
+same arguments stands there alone; `names of …` are those of the module.
 """
 
 from __future__ import annotations
@@ -299,7 +300,30 @@ def text() -> str:
     lines += [
         f"members of layers.{name} | {' '.join(sorted(of))}" for name, of in members_of_layers(keras, tf_keras).items()
     ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*once(lines), ""])
+
+
+def once(lines: list[str]) -> list[str]:
+    """The lines without those of methods that a base has and of names that the module around has, as they are there;
+    `names of` has the latter in a row."""
+    from layerexplain.frontends.code.library.signatures import BASES
+
+    entries = dict(line.split(" | ", 1) for line in lines)
+    shared: dict[str, list[str]] = {}
+    for path, taken in list(entries.items()):
+        place, _, name = path.rpartition(".")
+        home = BASES.get(place, place.rpartition(".")[0])
+        if home and f"{home}.{name}" in entries and entries[f"{home}.{name}"] == taken != "module":
+            shared.setdefault(place, []).append(path)
+    for paths in shared.values():
+        for path in paths:
+            del entries[path]
+    rows = {
+        f"names of {place}": " ".join([path.rpartition(".")[2] for path in paths])
+        for place, paths in shared.items()
+        if place not in BASES
+    }
+    return [f"{path} | {taken}" for path, taken in {**entries, **rows}.items()]
 
 
 def main() -> None:

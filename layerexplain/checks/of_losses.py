@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from layerexplain.checks.calls import (
+    CompiledLoss,
     are_products,
     argument_of,
     derived,
@@ -20,7 +21,6 @@ from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.fit_data import ACCURACY_COUNTS, METRIC_TARGETS, accuracy_at, is_accuracy, is_of_logits
-from layerexplain.layers.keras.losses import Loss
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 
@@ -81,13 +81,24 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
 def logits_of_probabilities(network: Network) -> Iterator[Found]:
     for compiled in losses_of(network):
         if compiled.takes == "logits" and compiled.ends_with in _PROBABILITIES:
-            message = f"{compiled.words}, and {compiled.loss_words}"
-            yield compiled.call, message + _on_tensorflow(compiled.loss, compiled.ends_with)
+            of_logits = _on_tensorflow(compiled)
+            message = f"{compiled.words}, and {compiled.loss_words}{of_logits}"
+            yield compiled.call, message, _severity(compiled, of_logits)
 
 
-def _on_tensorflow(loss: Loss, activation: str) -> str:
-    """Return from which values Keras computes a loss on TensorFlow, where that is not the output; else ""."""
-    return f"; on TensorFlow Keras takes the values before the {activation}" if is_of_logits(loss, activation) else ""
+def _severity(compiled: CompiledLoss, of_logits: str) -> str:
+    """Return how severe an activation before a loss is: a loop with a tape runs on TensorFlow, where the loss may be
+    that of the logits."""
+    return "hint" if of_logits and compiled.setting.line is not None else "wrong"
+
+
+def _on_tensorflow(compiled: CompiledLoss) -> str:
+    """Return from which values Keras computes a loss on TensorFlow, where that is not the output; else "". It knows
+    what its own activations made, as long as nothing else is applied to that."""
+    applied, last = compiled.setting.applied, compiled.ends_with
+    is_known = not applied or (len(compiled.functions) > 1 and not applied[-1].name.startswith("tf."))
+    of_logits = is_known and is_of_logits(compiled.loss, last)
+    return f"; on TensorFlow Keras takes the values before the {last}" if of_logits else ""
 
 
 @rule(
@@ -210,7 +221,7 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     for compiled in losses_of(network):
         call, shape, loss = compiled.call, compiled.shape, compiled.loss
         if loss.of == "probabilities" and _several(shape) and compiled.ends_with == "softmax":
-            yield call, f"{loss.name} gets a softmax over {_units(shape)} classes{_on_tensorflow(loss, 'softmax')}"
+            yield call, f"{loss.name} gets a softmax over {_units(shape)} classes{_on_tensorflow(compiled)}"
 
 
 @rule(
@@ -231,7 +242,8 @@ def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
             message = (
                 f"{loss.name} gets {_units(shape)} sigmoids, which do not sum to 1; on JAX and PyTorch Keras divides"
             )
-            yield call, f"{message} them by their sum{_on_tensorflow(loss, 'sigmoid')}, and their softmax"
+            of_logits = _on_tensorflow(compiled)
+            yield call, f"{message} them by their sum{of_logits}, and their softmax", _severity(compiled, of_logits)
 
 
 def _several(shape: Shape | None) -> bool:

@@ -7,13 +7,9 @@ from collections.abc import Iterator
 from layerexplain.checks.calls import at_line, config_of, losses_of, noted, weights_of
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.errors import in_a_row
-from layerexplain.network.gradient_paths import End, end_words, lost_weights
+from layerexplain.network.gradient_paths import UNUSED, End, end_words, lost_weights
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
-
-_LOGITS = frozenset({"linear"})
-_PROBABILITIES = frozenset({"softmax", "sigmoid"})
-_KERAS_LOSSES = "keras/src/losses/losses.py"
 
 
 @rule(
@@ -99,15 +95,33 @@ def gradients_add_up(network: Network) -> Iterator[Found]:
 
 @rule(
     "optimizer-of-another-model",
-    "An optimizer that changes another model",
+    "An optimizer that does not change the model",
     "wrong",
     "likely",
-    why="An optimizer changes only the parameters that it was given: this model gets gradients and never changes.",
-    fix="Give the optimizer the parameters() of the model that the loop trains.",
-    source="torch.optim.Optimizer.step",
+    why="An optimizer changes only the variables that it is given with their gradients: this model never changes.",
+    fix="Give tape.gradient() and optimizer.apply_gradients() the trainable_variables of the model.",
+    source="keras/src/optimizers/base_optimizer.py, apply_gradients",
+    torch=Torch(
+        "An optimizer changes only the parameters that it was given: this model gets gradients and never changes.",
+        "Give the optimizer the parameters() of the model that the loop trains.",
+    ),
 )
 def optimizer_of_another_model(network: Network) -> Iterator[Found]:
     return noted(network, "optimizer-of-another-model")
+
+
+@rule(
+    "training-flag",
+    "A loop of training that calls the model as predict() does",
+    "wrong",
+    "certain",
+    why="Outside of fit() a model computes as at inference unless it is told: Dropout drops nothing, and "
+    "BatchNormalization neither uses the batch's mean and variance nor updates its own.",
+    fix="Write model(x, training=True) under the tape.",
+    source="https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow",
+)
+def training_flag(network: Network) -> Iterator[Found]:
+    return noted(network, "training-flag")
 
 
 @rule(
@@ -150,8 +164,13 @@ def no_gradient(network: Network) -> Iterator[Found]:
             message = " and ".join(dict.fromkeys(at_line(*end) for end in compiled.ends))
             yield compiled.call, f"{message} stands between the output and {compiled.loss.name} and passes no gradient"
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
+    training = network.model.training
+    # A loop of Keras's with a tape may call the parts of a model itself, as distillation calls its teacher.
+    is_whole = network.model.framework == "torch" or training is None or training.are_all
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})
+        if not is_whole and any(end.op == UNUSED for end in ends):
+            continue
         verb = "are" if len(weights) > 1 else "is"
         names = in_a_row(lost.weight for lost in weights)
         # Whoever writes no_grad, detach or stop_gradient means it: freezing the weights would only say so.

@@ -267,7 +267,7 @@ def _of_one(refusal: Refusal) -> Cures:
     sibling = _of_rank(declaration.type, len(sizes) - 1)
     other = None if sibling is None else find(sibling)
     takes_it = other is not None and refusal.attempt(layer._replace(type=other.type), other, [spec]) is not None
-    if layer.type == "TimeDistributed" and sizes[-1] in (1, 3, 4) and fits(1, *sizes):
+    if layer.type == "TimeDistributed" and sizes[-1:] in ((1,), (3,), (4,)) and fits(1, *sizes):
         steps = f"(steps, {', '.join(map(str, sizes))})"
         yield Cure(f"it lacks the axis of the steps: an input of {steps}; `X = X[:, None]` makes each image one step")
         return

@@ -182,7 +182,11 @@ def _program(
         outputs = wiring.run()
         forms = wiring.forms._replace(data=tuple(wiring.table.data))
         notes = tuple([note.message for note in weights.notes]) if wiring.arrays else ()
-        if precision == "half" and not keeps_outputs(network, weights, [entry.array for entry in given]):
+        if (
+            precision == "half"
+            and wiring.arrays
+            and not keeps_outputs(network, weights, [entry.array for entry in given])
+        ):
             precision = "f32"
         parts = (tuple(inputs), tuple(wiring.calls), tuple(wiring.same), outputs, tuple(wiring.arrays))
         return CompiledProgram(*parts, weights.origin, forms, notes, precision)

@@ -350,6 +350,9 @@ TRIED_MACS = 100_000_000
 MOST_MACS = 1_000_000_000
 """More would take long to try: the weights of such a model stay as they are."""
 
+_MACS_OF_NUMBER = 60
+"""Each number that is computed and compared takes as long as so many products."""
+
 _LARGEST_HALF = 60_000.0
 
 
@@ -397,9 +400,12 @@ def keeps_outputs(network: Network, weights: WeightSource, given: Sequence[Any])
     costs = Costs()
     definitions = [call.definition for call in network.calls if call.definition is not None]
     macs = sum([costs.cost_of(definition).macs or 0 for definition in definitions])
-    if macs > MOST_MACS:
+    shapes = [spec.shape[1:] for call in network.calls for spec in call.outputs if spec is not None]
+    numbers = sum([math.prod([size for size in shape if isinstance(size, int)]) for shape in shapes])
+    work = macs + _MACS_OF_NUMBER * numbers
+    if work > MOST_MACS:
         return False
-    count = max(1, min(EXAMPLES, TRIED_MACS // max(macs, 1)))
+    count = max(1, min(EXAMPLES, TRIED_MACS // max(work, 1)))
     try:
         inputs = [item[:count] for item in given]
         if not any([tensor.any() for tensor in inputs]):

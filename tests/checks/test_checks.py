@@ -33,7 +33,7 @@ SCHEMA = json.loads((ROOT / "docs" / "check.schema.json").read_text("utf-8"))
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
-OF_CODE = ("unregistered", "gradients-add-up", "optimizer-of-another-model", "example-for-step",
+OF_CODE = ("unregistered", "gradients-add-up", "optimizer-of-another-model", "training-flag", "example-for-step",
            "trainable-after-compile", "dropout-always", "older-keras", "pasted-error", "watches-nothing",
            "shuffled-states")  # fmt: skip
 """The rules on what only the reader of code knows; test_torch_training.py, test_torch_rules.py,

@@ -73,6 +73,7 @@ SPECS = {
     "a million power iterations": SPECTRAL.format(10**6),
     "10^18 power iterations": SPECTRAL.format(10**18),
     "331 rows of unknown shape": "input: [4]\nlayers:\n  - Lambda: f\n    name: a0\n  - Dense: 3\n    name: a1\n" + ADDED,
+    "16 million numbers": "input: [1000000, 16]\nlayers:\n  - ReLU\n  - Dense: 3\n",
     "40 branches": joined(40),
     "99 branches": joined(99),
     "5,000 layers that are alike": "input: [4]\nlayers:\n" + "  - Flatten\n" * 5000,
@@ -116,7 +117,7 @@ def test_a_spec(name: str, tmp_path: Path) -> None:
         assert len(lines) <= 110 and all(line.startswith("layerexplain: error: ") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["10^18 power iterations", "40 branches", "99 branches"])
+@pytest.mark.parametrize("name", ["10^18 power iterations", "16 million numbers", "40 branches", "99 branches"])
 @pytest.mark.parametrize("command", [["explain", "--gradient"], ["summary", "--training"], ["page"]])
 def test_a_spec_in_training_and_as_a_page(name: str, command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "large.yaml"

@@ -1,12 +1,15 @@
 """A number → a program that asks one call for a thousand million tensors, layers, weights or items.
 
-Each whole number that a module of PyTorch or a layer of Keras takes is such a number once, over all signatures; the
-functions that make several of something stand below.
+Each whole number that a module, a layer or an operation takes is such a number once, over all signatures, and so is
+each argument of a function of NumPy; the functions that make several of something stand below.
 """
 
 from functools import cache
 
+from layerexplain.frontends.code.library.keras_names import names_in, operation_type
+from layerexplain.frontends.code.library.signatures import overloads, text_of
 from layerexplain.layers.arguments import Argument
+from layerexplain.layers.index import types
 from layerexplain.layers.registry import find, layer_types, of_torch, torch_types
 from tests.support.nested_programs import KERAS, TORCH
 
@@ -42,10 +45,40 @@ def _calls(start: str, types: list[tuple[str, str]], many: int) -> list[str]:
         declaration = find(type_)
         arguments = {} if declaration is None else declaration.arguments
         examples = {key: one.check.example for key, one in arguments.items() if one.default is Argument.REQUIRED}
+        tensors = ["x"] * len(declaration.tensors) if declaration is not None and "." in name else []
         for key, one in arguments.items():
             if one.check.words.startswith("an integer"):
-                given = ", ".join(f"{name}={value}" for name, value in {**examples, key: str(many)}.items())
-                found.append(f"{start}{name}({given})")
+                given = [f"{name}={value}" for name, value in {**examples, key: str(many)}.items()]
+                found.append(f"{start}{name}({', '.join([*tensors, *given])})")
+    return found
+
+
+def _of_operations(many: int) -> list[str]:
+    """Return programs that call each operation of keras.ops, TensorFlow and PyTorch with such a number."""
+    keras = [(f"ops.{name}", f"ops.{operation_type(name)}") for name in names_in("ops") if operation_type(name)]
+    keras += [(name, name) for name in types() if name.startswith("tf.")]
+    torch = [(name, name) for name in types() if name.startswith("torch.") and name.count(".") == 1]
+    own = "class L(layers.Layer):\n    def call(self, x):\n        return {}\nm = keras.Sequential([keras.Input((8, 8)), L()])\n"
+    found = [KERAS + own.format(call) for call in _calls("", keras, many)]
+    return found + [TORCH + FORWARD.format("nn.ReLU()", call, "4, 16") for call in _calls("", torch, many)]
+
+
+def _of_numpy(many: int) -> list[str]:
+    """Return a program for each function of NumPy that has each of its arguments once as such a number."""
+    paths = [line.partition(" | ")[0] for line in text_of("signatures.txt").splitlines()]
+    found = []
+    for path in [path for path in paths if path.startswith("numpy.") and path.count(".") == 1]:
+        signature = overloads(path)[0]
+        names = dict.fromkeys([*signature.required, *signature.positional[:4]])
+        calls = [
+            ", ".join(
+                f"{name}={many if name == key else '[1, 2]'}" for name in {**dict.fromkeys(signature.required), key: 0}
+            )
+            for key in names
+        ]
+        found.append(
+            "import numpy as np\n" + "".join(f"a = np.{path[6:]}({given})\n" for given in calls) + "import keras\n"
+        )
     return found
 
 
@@ -63,7 +96,7 @@ def programs(many: int = MANY) -> list[str]:
     found += [
         f"{KERAS}x = keras.Input(({many},))\na = {one.format(n=many)}\nm = keras.Model(x, a)\n" for one in OF_KERAS
     ]
-    return found
+    return found + _of_operations(many) + _of_numpy(many)
 
 
 def counting_program(number: int) -> str:

@@ -16,6 +16,7 @@ from layerexplain.errors import LayerExplainError, SourceError, did_you_mean, in
 from layerexplain.frontends.code import pasted_errors
 from layerexplain.frontends.code.library.keras_cloning import source_inputs
 from layerexplain.frontends.code.library.keras_framework import keras_of
+from layerexplain.frontends.code.library.keras_loops import TapeLoops, has_tape, with_loops
 from layerexplain.frontends.code.library.keras_names import base_of
 from layerexplain.frontends.code.library.registry import libraries
 from layerexplain.frontends.code.library.torch_program import TorchProgram
@@ -91,6 +92,7 @@ class Program:
         lazy: bool = False,
         arrays_are_inputs: bool = False,
         stand_ins: frozenset[str] = frozenset(),
+        for_loops: bool = False,
     ) -> None:
         self.given = given
         self.shapes = shapes
@@ -119,6 +121,8 @@ class Program:
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.is_excerpt = not (path or "").endswith(".py")
         self.interpreter.lazy = lazy
+        loops = self.interpreter.kept(TapeLoops)
+        loops.are_followed, loops.has_tape = for_loops, has_tape(text.tree)
         self.interpreter.arrays_are_inputs = arrays_are_inputs
         self.file = self.interpreter.program = File("", self.folder, text.tree)
         frame = Frame(self.file)
@@ -171,12 +175,13 @@ class Program:
 
     def main(self, models: list[FoundModel]) -> FoundModel:
         """Return the one of several models that is meant where none is named: the one that holds all others, else the
-        last that is fitted, that is compiled, or that is made."""
+        last that is fitted, that is compiled, that a loop trains, or that is made."""
         if (whole := self.whole(models)) is not None:
             return whole
         fitted = [other for other in models if other.value.fitted is not None]
         compiled = [other for other in models if other.value.compiled is not None]
-        return (fitted or compiled or models)[-1]
+        trained = [other for other in models if not fitted and self._is_in_loop(other)]
+        return (fitted or compiled or trained or models)[-1]
 
     def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
@@ -407,7 +412,33 @@ class Program:
         code = SourceCode(self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values)
         model = model._replace(fit_data=result.value.fitted, source_code=code)
         compiled = result.value.compiled
-        return model if compiled is None else with_training(model, settings(compiled))
+        model = model if compiled is None else with_training(model, settings(compiled))
+        return self._with_loops(model, result) if self.interpreter.kept(TapeLoops).has_tape else model
+
+    def _is_in_loop(self, model: FoundModel) -> bool:
+        """Return whether a loop of training gives an output of a model a loss."""
+        if not self.interpreter.kept(TapeLoops).has_tape:
+            return False
+        loops = self.for_loops.interpreter.kept(TapeLoops)
+        return any(loops.has_loss(same.value) for same in self.for_loops.same_models(model))
+
+    @cached_property
+    def for_loops(self) -> Program:
+        """Return the program read once more for its loops of training with a tape, with those that nothing calls."""
+        from layerexplain.frontends.code.library.torch_found import follow_training
+
+        program = self._again(for_loops=True)
+        with suppress(SourceError, Exhausted):
+            models = [other.value for other in program.models()]
+            follow_training(program, models[0].instance or models[0] if len(models) == 1 else None)
+        return program
+
+    def _with_loops(self, model: Model, result: FoundModel) -> Model:
+        """Return a model with what the loops do that train it."""
+        with suppress(SourceError, Exhausted):
+            for other in self.for_loops.same_models(result):
+                return with_loops(model, other.value, self.for_loops.interpreter.kept(TapeLoops), self.text.tree)
+        return model
 
     def notes_of_text(self, assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
         """Return notes on the text beside a model that hangs on these choices and gaps: names that it does not define,
@@ -521,9 +552,13 @@ class Program:
 
     def same_model(self, model: FoundModel) -> Model | None:
         """Return the model that another reading of the program has found; None where this one has none."""
-        models = [self.requested(model.asked)] if model.asked else self.models()
-        same = [other for other in models if other.name == model.name and other.value.place == model.value.place]
+        same = self.same_models(model)
         return self.model(same[0]) if same else None
+
+    def same_models(self, model: FoundModel) -> list[FoundModel]:
+        """Return the model that another reading of the program has found, if this one has it."""
+        models = [self.requested(model.asked)] if model.asked else self.models()
+        return [other for other in models if other.name == model.name and other.value.place == model.value.place]
 
     def results_inside(self) -> list[PlacedResult]:
         """Return what each statement inside of the `call` of a layer or a model of the program gives, in order."""

@@ -5,7 +5,8 @@ signatures.py     the order of the arguments of functions, from signatures.txt a
 keras_*.py        Keras, which builds models, in parts each of which knows those before it (`KerasParts`)
                   framework: what a call of a name makes; names: which name is which class; making: layers, models
                   operations: keras.ops and operators; functions: keras.backend, keras.utils, TensorFlow's; attributes
-                  datasets; cloning; refused_calls, refused_data: what Keras does not take
+                  datasets; cloning; loops: loops of training with a tape
+                  refused_calls, refused_data: what Keras does not take
 torch_*.py        PyTorch: torch.py: modules by their names; framework: what a program does with it, and its data
                   program: what is kept of it, and weights; modules: modules and their names
                   tensors: tensors and functions of them; numbers: known numbers; graph: the calls of a run

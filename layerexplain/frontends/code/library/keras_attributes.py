@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library.keras_loops import TapeLoops
 from layerexplain.frontends.code.library.keras_making import Calling, shapes_of_data
 from layerexplain.frontends.code.library.keras_names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras_operations import Operations
@@ -88,6 +89,8 @@ class LayerAttributes:
             return getattr(layer, name)
         if name in layer.attributes:
             return layer.attributes[name]
+        if (loops := self.interpreter.kept(TapeLoops)).are_followed and name in loops.ATTRIBUTES:
+            return loops.attribute(layer, name)
         if name == "__class__":
             return Namespace({"__name__": layer.type})
         if name in ("output", "input", "outputs", "inputs", "layers"):

@@ -14,6 +14,7 @@ from layerexplain.errors import ArgumentError, did_you_mean
 from layerexplain.frontends.code.library import keras_datasets as datasets
 from layerexplain.frontends.code.library import keras_names
 from layerexplain.frontends.code.library.keras_functions import KerasParts, call_backend, call_tensorflow, call_utility
+from layerexplain.frontends.code.library.keras_loops import GradientTape, TapeLoops
 from layerexplain.frontends.code.library.keras_names import KerasName, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras_refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras_refused_data import Callback, callback
@@ -190,6 +191,9 @@ class Keras:
         if what is not None:
             return self._keras(what, symbol, args, kwargs)
         root, _, path = symbol.path.partition(".")
+        loops = self.interpreter.kept(TapeLoops)
+        if loops.are_followed and symbol.last == "GradientTape":
+            return GradientTape(loops)
         return call_tensorflow(path, args, kwargs, self.parts) if root == "tensorflow" and path else NotImplemented
 
     def _keras(self, what: KerasName, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:

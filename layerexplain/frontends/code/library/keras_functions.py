@@ -6,6 +6,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library import keras_datasets as datasets
 from layerexplain.frontends.code.library.keras_attributes import LayerAttributes
 from layerexplain.frontends.code.library.keras_cloning import Cloning, source_inputs
+from layerexplain.frontends.code.library.keras_loops import TapeLoops
 from layerexplain.frontends.code.library.keras_making import Calling, LayerFactory
 from layerexplain.frontends.code.library.keras_names import KerasName, tensorflow_function
 from layerexplain.frontends.code.library.keras_operations import SIZES, Operations
@@ -71,7 +72,8 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasPa
     tensors = tensors_in([*args, *kwargs.values()])
     if any(isinstance(tensor, GraphTensor) for tensor in tensors) and path not in _OF_ANY_OBJECT:
         words = f"Keras 3 refuses tf.{path} on a tensor of Keras"
-        if "keras" in keras.interpreter.import_roots and not keras.recorder.is_older:
+        is_of_today = "keras" in keras.interpreter.import_roots and not keras.recorder.is_older
+        if is_of_today and not keras.interpreter.kept(TapeLoops).has_tape:
             keras.interpreter.fault(
                 ArgumentError(f"{words} outside of a layer: use keras.ops, or tf.keras before 2.16")
             )

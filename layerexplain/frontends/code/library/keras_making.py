@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from layerexplain.call_signature import CallSignature, Misfit
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.library import keras_names
+from layerexplain.frontends.code.library.keras_loops import LoopSetting, TapeLoops
 from layerexplain.frontends.code.library.keras_names import MERGES, resolve_keras_name
 from layerexplain.frontends.code.library.keras_refused_calls import Refusals
 from layerexplain.frontends.code.library.keras_refused_data import DataChecks
@@ -391,11 +392,15 @@ class LayerFactory:
         for model in self.recorder.models:
             self.set_trainable(model, unknown)
 
-    def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
+    def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
         names = keras_names.arguments(path) or (("learning_rate",) if path.startswith("optimizers.") else ())
         config = {**dict(zip(names, () if "y_true" in names else args, strict=False)), **kwargs}
-        return Setting(name, {key: value for key, value in config.items() if key != "**"}, path)
+        config = {key: value for key, value in config.items() if key != "**"}
+        loops = self.interpreter.kept(TapeLoops)
+        if loops.are_followed and "y_true" in names and tensors_in([args, kwargs]):
+            return self.recorder.opaque_call(path, args, kwargs)
+        return LoopSetting(name, config, path, loops=loops) if loops.are_followed else Setting(name, config, path)
 
 
 def stands_for(value: Unknown) -> str:
@@ -465,11 +470,13 @@ class Calling:
             return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
         if isinstance(layer, ModelValue):
             layer.built_alone = False
-        args = [self._as_tensor(argument) for argument in args]
-        kwargs = {
-            key: self._as_tensor(value) if key in ("inputs", "query", "value") else value
-            for key, value in kwargs.items()
-        }
+        # A program with a tape calls its models on data, whatever is not known of them.
+        if not isinstance(layer, ModelValue) or layer.is_own_layer or not self.interpreter.kept(TapeLoops).has_tape:
+            args = [self._as_tensor(argument) for argument in args]
+            kwargs = {
+                key: self._as_tensor(value) if key in ("inputs", "query", "value") else value
+                for key, value in kwargs.items()
+            }
         declaration = declaration_of(layer) if layer.kind == "layer" and len(args) > 1 else None
         if declaration is not None:  # what stands behind the tensors, masks and flags, has its name in Keras
             names = keras_names.arguments(f"layers.{layer.type}.call")
@@ -546,6 +553,9 @@ class Calling:
 
     def _on_data(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of a layer for numbers, which builds a model."""
+        loops = self.interpreter.kept(TapeLoops)
+        if loops.are_followed and isinstance(layer, ModelValue) and not layer.is_own_layer:
+            return loops.call_on_data(layer, args, kwargs)
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.recorder.in_call and isinstance(first, Array) and first.values is not None:
             return self.graphs.results(layer, self.recorder.node(layer, tuple(args), kwargs))

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from layerexplain.call_signature import Misfit
-from layerexplain.frontends.code.library.signatures import entry, read_signature, text_of
+from layerexplain.frontends.code.library.signatures import entry, read_signature, shared_names, text_of
 from layerexplain.frontends.model_builder import known_types
 from layerexplain.layers.registry import class_name, facts_of
 from layerexplain.records import NamedTuple
@@ -246,7 +246,9 @@ def names_in(module: str, *, only_today: bool = False) -> list[str]:
     start = f"{module}." if module else ""
     lines = [line.split(" | ") for line in _text().splitlines() if line.startswith(start)]
     paths = [columns[0] for columns in lines if not only_today or columns[1:2] != ["-"]]
-    return [name for path in paths if "." not in (name := path[len(start) :]) and name and " " not in name]
+    names = [name for path in paths if "." not in (name := path[len(start) :]) and name and " " not in name]
+    shared = shared_names(module, _FILE) if module else []
+    return names + [name for name in shared if is_known(f"{module}.{name}", only_today=only_today)]
 
 
 @lru_cache(1000)

@@ -21,6 +21,9 @@ from layerexplain.records import NamedTuple
 REQUIRED = Argument.REQUIRED
 
 
+BASES = {"Sequential": "Model", "Model": "Layer"}
+"""Classes whose methods are those of another one, where they have no line of their own."""
+
 _OF_NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """Names that PyTorch takes in place of its own, as NumPy has them."""
 
@@ -73,7 +76,20 @@ def entry(path: str, file: str = "signatures.txt") -> tuple[str, ...]:
     names."""
     text, start = text_of(file), f"\n{path} | "
     at = text.find(start)
-    return tuple(text[at + len(start) : text.index("\n", at + 1)].split(" | ")) if at >= 0 else ()
+    if at >= 0:
+        return tuple(text[at + len(start) : text.index("\n", at + 1)].split(" | "))
+    place, _, name = path.rpartition(".")
+    is_shared = place in BASES or (place and name in shared_names(place, file))
+    return entry(f"{BASES.get(place, place.rpartition('.')[0])}.{name}", file) if is_shared else ()
+
+
+def shared_names(module: str, file: str) -> list[str]:
+    """Return the names of a module that the module around it has too, where their lines are.
+
+    >>> "absolute" in shared_names("ops.numpy", "keras_signatures.txt")
+    True
+    """
+    return [] if module.startswith("names of ") else " ".join(entry(f"names of {module}", file)).split()
 
 
 def overloads(path: str) -> list[CallSignature]:

@@ -151,8 +151,8 @@ def follow_training(program: ReadProgram, module: Any) -> None:
     functions = [item for item in names.values() if isinstance(item, Function) and item.frame.file is program.file]
     for owner, function in [*[(None, function) for function in functions], *_methods([*names.values(), module])]:
         nodes = [node for node in walk(function.node) if isinstance(node, ast.Attribute)]
-        is_step = owner is module and function.name in _OF_LIGHTNING
-        if not is_step and (owner is module or not any(node.attr == "backward" for node in nodes)):
+        is_step = owner is module and function.name in _STEPS
+        if not is_step and (owner is module or not any(node.attr in _DESCENTS for node in nodes)):
             continue
         models = {node.value.id for node in nodes if node.attr in _OF_MODELS and isinstance(node.value, ast.Name)}
         required = function.signature.required[owner is not None :]
@@ -181,8 +181,10 @@ def _methods(values: Sequence[Any]) -> list[tuple[Instance, Function]]:
     return [(instance, method) for instance, method in each if not method.kind]
 
 
-_OF_LIGHTNING = ("training_step", "configure_optimizers")
-_OF_MODELS = ("train", "eval", "parameters", "named_parameters")
+_STEPS = ("training_step", "configure_optimizers", "train_step")
+"""Methods of modules of Lightning and of models of Keras that are a step of training."""
+_DESCENTS = ("backward", "GradientTape")
+_OF_MODELS = ("train", "eval", "parameters", "named_parameters", "trainable_variables", "trainable_weights")
 """Attributes that tell a model from other arguments."""
 
 _LISTS = ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict")

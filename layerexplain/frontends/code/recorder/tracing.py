@@ -387,7 +387,7 @@ def models_in(result: ProgramValue) -> list[ModelValue]:
 # Choices and errors of a program that affect a model: those before the line that builds it.
 
 
-def parts_of(model: ModelValue) -> dict[int, LayerValue]:
+def parts_of(model: LayerValue) -> dict[int, LayerValue]:
     """Return all layers and models inside a model, by their identities."""
     return {id(layer): layer for layer in graphs_of(model).all_layers(model) if layer is not model}
 
