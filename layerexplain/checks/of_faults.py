@@ -118,7 +118,7 @@ def pasted_error(network: Network) -> Iterator[Found]:
     "Code of an older Keras",
     "hint",
     "hint",
-    why="Keras 3, which TensorFlow has from 2.16 on, stops there or reads it otherwise.",
+    why="Keras 3, which TensorFlow has from 2.16 on, rejects it or interprets it differently.",
     fix="Write it as Keras 3 has it, or install tf_keras and set the environment variable TF_USE_LEGACY_KERAS=1.",
     source="keras/src/layers/layer.py, Layer.__init__",
 )

@@ -221,11 +221,14 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
         if value is None:
             return None
         chosen = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
-        try:
-            for name in chosen:
+        wrong = []
+        for name in chosen:
+            try:
                 must_be_known("column", name, names)
-        except ArgumentError as error:
-            raise click.BadParameter(error.fact, ctx, parameter) from None
+            except ArgumentError as error:
+                wrong.append(error.fact)
+        if wrong:
+            raise click.BadParameter("; ".join(sorted(wrong, key=len)), ctx, parameter)
         return chosen
 
     return click.option(

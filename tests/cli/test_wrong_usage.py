@@ -85,6 +85,7 @@ ROWS = [
     ('catalogue m.yaml --to a.jsonl --resume --overwrite', 2, '--resume continues a table and --overwrite replaces it; give one of the two'),
     ('catalogue m.yaml --to a.txt', 1, 'a.txt: needs to end with .parquet, .jsonl or .csv'),
     ('catalogue --from-file nowhere.txt --to a.jsonl', 1, 'nowhere.txt: cannot be read: No such file or directory'),
+    ('summary m.yaml --columns prams,layer,output_shape', 2, "Invalid value for '--columns': no column 'prams'; did you mean 'params'?; no column 'output_shape'; did you mean 'output_shapes'?"),
     ('weights m.yaml --columns rech', 2, "Invalid value for '--columns': no column 'rech'; did you mean 'reach'?"),
     ('layer Dense 3 --vs LSTM 4 --format json', 2, 'Dense needs the shape of its input; add for example --input 784'),
     ('layer Dense(3,input_shape=(5,)) --vs Nothing', 2, "there is no layer type 'Nothing'; did you mean 'Hinge'?"),

@@ -233,7 +233,7 @@ def four_per_channel(at: LayerInModel) -> str | None:
     learned = not at.trained.isdisjoint(("gamma", "beta"))
     kept = "μ and v are running statistics, updated in training and not trainable."
     if not own:
-        kept = "μ and v are stored. Frozen (trainable=False): not updated in training, which uses them too."
+        kept = "μ and v are stored. Frozen (trainable=False): training uses them and does not update them."
     words = {"gamma": "γ scales" + " and is trainable" * learned, "beta": "β shifts" + " and is trainable" * learned}
     channels = at.definition.weights[0].shape[0]
     meanings = "; ".join(words[name] for name in names if name in words)

@@ -42,7 +42,7 @@ def _smoothed(y_true: Expr, smoothing: float, share: float | None) -> Expr:
 def categorical_crossentropy(
     y_true: Expr, y_pred: Expr, *, from_logits: Bool = False, label_smoothing: Share = 0.0, axis: Int = -1
 ) -> Expr:
-    """Minus the logarithm of the probability that the model gives to the right class; targets are one-hot."""
+    """Negative log-probability of the correct class; targets are one-hot."""
     target = _smoothed(y_true, label_smoothing, None)
     return operation("CategoricalCrossentropy", target, y_pred, from_logits=from_logits, axis=axis)
 
@@ -51,7 +51,7 @@ def categorical_crossentropy(
 def sparse_crossentropy(
     y_true: Expr, y_pred: Expr, *, from_logits: Bool = False, ignore_class: Int | None = None, axis: Int = -1
 ) -> Any:
-    """Minus the logarithm of the probability that the model gives to the right class; targets are class numbers."""
+    """Negative log-probability of the correct class; targets are class numbers."""
     if ignore_class is None:
         return operation("SparseCategoricalCrossentropy", y_true, y_pred, from_logits=from_logits, axis=axis)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
