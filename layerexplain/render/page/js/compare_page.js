@@ -1,4 +1,5 @@
 /** Two models side by side: their graphs move together, what differs is marked, and a table tells it. */
+import { nextSlice } from "./bytes.js";
 import { pageKeys, printsAs, themeButton } from "./document.js";
 import { divider } from "./divider.js";
 import { button, count, make, points, table } from "./dom.js";
@@ -19,8 +20,8 @@ function callsOf(data, layer) {
 
 /** @typedef {{element: HTMLElement, differences: (choose: (layer: number) => void) => HTMLElement, pictures: (before: number, after: number) => HTMLElement}} Running what runs both models: their inputs and outputs, how far all layers differ, and one layer in pictures */
 
-/** @param {Compared} data @param {Running} [running] */
-export function startComparison(data, running) {
+/** Builds the page, in steps that are short enough not to hold it up. @param {Compared} data @param {Running} [running] */
+export async function startComparison(data, running) {
   const pane = make("aside", "pane");
   pane.id = "pane";
   pane.tabIndex = 0;
@@ -44,6 +45,7 @@ export function startComparison(data, running) {
     view.look.found = view.rest = changed.size ? changed : null;
     return view;
   });
+  await nextSlice();
   /** @param {number} side @param {number} layer */
   function chooseQuietly(side, layer) {
     const [call] = callsOf(sides[side], layer);
@@ -114,12 +116,14 @@ export function startComparison(data, running) {
     view.picture.readColours();
     view.redraw();
   });
+  await nextSlice();
   const lower = sheet(pane, views, chosen);
   const right = running ? make("div", "beside", running.element, lower) : pane;
   const left = make("div", "sides", make("div", "two-graphs", ...frames), graphTools(views));
   document.body.append(make("header", "bar", make("h1", "", data.title), search(views, (layer) => data.pairs.indexOf(layer)), themeButton(recoloured), button("Print", () => window.print(), "print")),
     make("main", "sheeted", left, divider(left, right), running ? right : lower));
   pageKeys(views);
+  await nextSlice();
   views.forEach((view) => view.fit());
   moved = state(0) + state(1);
   printsAs(() => make("div", "printed", make("h1", "", data.title), ...[...pane.childNodes].map(printedPart), ...sides.flatMap((own, side) => [make("h2", "", data.names[side]), printedGraph(own)])));
