@@ -115,8 +115,9 @@ def unread_input(network: Network) -> Iterator[Found]:
     source="torch/nn/parallel/distributed.py, find_unused_parameters",
 )
 def uncalled_module(network: Network) -> Iterator[Found]:
+    in_training = {name for name, _ in noted(network, "called-in-training")}
     for layer in network.model.layers:
-        if layer.config.get("uncalled") is True:
+        if layer.config.get("uncalled") is True and layer.name not in in_training:
             yield layer.name, f"the model makes '{layer.name}' and never calls it"
 
 

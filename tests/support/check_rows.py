@@ -341,7 +341,8 @@ ROWS = {
     ),
     "uncalled-module": Row(
         {TORCH % ("", "self.a(x)"): ["b"], TORCH % ("self.p = nn.Parameter(torch.zeros(4))", "self.b(self.a(x))"): ["p"]},
-        (TORCH % ("", "self.b(self.a(x))"), TORCH % ("self.r = nn.ReLU()", "self.b(self.a(x))")),
+        (TORCH % ("", "self.b(self.a(x))"), TORCH % ("self.r = nn.ReLU()", "self.b(self.a(x))"),
+         TORCH % ("", "(self.a(x), self.b(x)) if self.training else self.a(x)")),
     ),
     "selu-without-its-conditions": Row(
         {flat("Dense: {units: 3, activation: selu, kernel_initializer: he_normal}"): ["dense"],

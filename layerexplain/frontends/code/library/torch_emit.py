@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed
@@ -40,7 +41,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import asked_inputs, traced_alone
-from layerexplain.model import Layer, Model, SharedObject, StoredGroup, StoredVariable, TensorRef
+from layerexplain.model import Layer, Model, Note, SharedObject, StoredGroup, StoredVariable, TensorRef
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_graph import Run
@@ -127,6 +128,21 @@ class RunEmitter:
             ]
             if variables:
                 self._add_row(name, module.type, variables, module.place, mark)
+            if variables and any(f"{name}.".startswith(f"{path}.") for path in self._called_in_training):
+                words = f"'{name}' is called in training alone, where self.training is true"
+                self.run.notes.append(Note("called-in-training", name, words))
+
+    @cached_property
+    def _called_in_training(self) -> set[str]:
+        """Return the attributes that modules use where their code asks for `self.training`, by their paths."""
+        paths: set[str] = set()
+        for path, module in named_modules(self.run.model).items():
+            methods = module.cls.attributes.values() if isinstance(module, Instance) else ()
+            for node in [node for method in methods if isinstance(method, Function) for node in walk(method.node)]:
+                if isinstance(node, ast.If | ast.IfExp) and "self.training" in ast.unparse(node.test):
+                    names = [part.attr for part in walk(node) if isinstance(part, ast.Attribute)]
+                    paths |= {f"{path}.{name}".lstrip(".") for name in names}
+        return paths
 
     def _add_row(
         self,
