@@ -68,6 +68,20 @@ class Check(NamedTuple):
         except RefusedValue:
             return False
 
+    def takes(self, value: Any) -> bool:
+        """Return whether it accepts a value, as `padding` of PyTorch takes 'same' beside numbers."""
+        try:
+            self.normal(value)
+        except RefusedValue:
+            return False
+        return True
+
+    def takes_sizes(self, value: Any = 2) -> bool:
+        """Return whether an argument of this value is a size: it is tried with whole numbers, and takes none below
+        0."""
+        tries = self.tried(value)
+        return bool(tries) and all([is_int(item) for item in tries]) and not self.takes(-1)
+
     def tried(self, value: Any) -> tuple[Any, ...]:
         """Return what to try in place of a value."""
         return self.tries(value) if callable(self.tries) else self.tries  # type: ignore[no-any-return]

@@ -191,7 +191,9 @@ def parse_equation(eq: str, ndims: list[int]) -> tuple[list[list[str]], list[str
     """
     left, arrow, right = eq.replace(" ", "").partition("->")
     inputs = left.split(",")
-    if not arrow or len(inputs) != len(ndims):
+    if not arrow:  # the axes of the result are those whose letter occurs once, in alphabetical order
+        right = "..." * ("..." in left) + "".join(sorted(c for c in left if left.count(c) == 1 and c not in ",."))
+    if len(inputs) != len(ndims):
         raise ShapeError(f"einsum needs an equation 'ab,bc->ac' with {len(ndims)} inputs, got {eq!r}")
     free = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in eq]
     extras = [ndim - len(term.replace("...", "")) for term, ndim in zip(inputs, ndims, strict=True)]

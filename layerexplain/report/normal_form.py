@@ -363,14 +363,11 @@ def _one_form(declaration: Declaration | None, name: str, value: Any, rank: int)
         return parts[0] if len(parts) == 1 else parts
     argument = None if declaration is None else declaration.arguments.get(name)
     if argument is not None and PER_AXIS in argument.check.words and isinstance(value, tuple) and value:
-        sizes = tuple([part[0] if _is_pair(part) else part for part in value])
+        pairs = [isinstance(part, tuple) and len(part) == 2 and is_same(*part) for part in value]
+        sizes = tuple([part[0] if is_pair else part for is_pair, part in zip(pairs, value, strict=True)])
         is_one = len(sizes) == 1 or not isinstance(sizes[0], tuple)
         return sizes[0] if is_one and all(is_same(size, sizes[0]) for size in sizes) else sizes
     return value
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and is_same(*value)
 
 
 def plain(value: Any) -> Any:

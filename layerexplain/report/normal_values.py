@@ -155,7 +155,7 @@ def differing(before: Normal, after: Normal, prefix: str = "", in_formula: bool 
 def _between(name: str, before: Any, after: Any, in_formula: bool) -> Iterator[Differing]:
     if _are_alike(before, after) and not is_setting(name.rpartition(".")[2]):
         yield from differing(before, after, f"{name}.", in_formula)
-    elif _are_lists(before, after) and (places := _places(before, after)):
+    elif isinstance(before, tuple) and isinstance(after, tuple) and (places := _places(before, after)):
         for place in places:
             yield from _between(f"{name}[{place}]", before[place], after[place], in_formula)
     elif not is_same(before, after):
@@ -172,14 +172,12 @@ _FEW = 3
 
 def _places(before: tuple[Any, ...], after: tuple[Any, ...]) -> list[int]:
     """Return where two lists differ, if their entries are to be named: those of layers, and a few of many numbers."""
-    places = [place for place, pair in enumerate(zip(before, after, strict=True)) if not is_same(*pair)]
+    places = [place for place, pair in enumerate(zip(before, after, strict=False)) if not is_same(*pair)]
+    if len(before) != len(after):
+        return []
     if all(_are_alike(before[place], after[place]) for place in places):
         return places
     return places if len(places) <= _FEW < len(before) // 2 else []
-
-
-def _are_lists(before: Any, after: Any) -> bool:
-    return isinstance(before, tuple) and isinstance(after, tuple) and len(before) == len(after)
 
 
 def is_same(before: Any, after: Any) -> bool:

@@ -20,7 +20,6 @@ from layerexplain.lang.axes import Need, batch_of_all
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
 from layerexplain.lang.size_terms import Rest, Terms, rest_in, without_floor
-from layerexplain.layers.arguments import Check, RefusedValue, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer
@@ -257,32 +256,11 @@ def names_in_arguments(declaration: Declaration, arguments: Mapping[str, Any]) -
         if isinstance(value, Layer):
             inner = find(value.type)
             results.update(dict.fromkeys(names_in_arguments(inner, value.config) if inner is not None else ()))
-        elif argument is not None and takes_sizes(argument.check):
+        elif argument is not None and argument.check.takes_sizes():
             parts = value if isinstance(value, tuple | list) else (value,)
             words = [part for part in parts if isinstance(part, str) and part.isidentifier()]
-            results.update(dict.fromkeys([word for word in words if not _is_word(word, argument.check)]))
+            results.update(dict.fromkeys([word for word in words if not argument.check.takes(word)]))
     return tuple(results)
-
-
-def _is_word(value: str, check: Check) -> bool:
-    """Return whether an argument takes a word as it is, as `padding` of PyTorch takes 'same' beside numbers."""
-    try:
-        check.normal(value)
-    except RefusedValue:
-        return False
-    return True
-
-
-def takes_sizes(check: Check) -> bool:
-    """Return whether an argument is a size: it takes whole numbers, and none below 0."""
-    tried = check.tried(2)
-    if not tried or not all([is_int(value) for value in tried]):
-        return False
-    try:
-        check.normal(-1)
-    except RefusedValue:
-        return True
-    return False
 
 
 def with_named_arguments(value: Any, sizes: Mapping[str, int]) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import Code, read_own_layers
 from layerexplain.lang.open_sizes import Condition, Node, Recording, Sizes, marked
-from layerexplain.layers.arguments import Activation, Check, RefusedValue, is_int
+from layerexplain.layers.arguments import Activation, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import IN_FILES_ONLY
 from layerexplain.ops.sizes import default_roles
@@ -317,9 +317,9 @@ class _Layer:
         for name, value in self.bound.items():
             argument = self.declaration.arguments[name]
             parts = list(_parts(1 if value is None else value))
-            if not parts or not all([is_int(part) for _, part in parts]) or not _takes_sizes(argument.check, value):
+            if not parts or not all([is_int(part) for _, part in parts]) or not argument.check.takes_sizes(value):
                 continue
-            low = 0 if _accepts(argument.check, 0) else 1
+            low = 0 if argument.check.takes(0) else 1
             for steps, part in parts:
                 # Of a pair in a tuple, the first number is for what is before, the second for what is behind.
                 sides = ["before", "after"] if len(steps) == 2 else []
@@ -363,7 +363,7 @@ class _Layer:
                 continue
             check = self.declaration.arguments[name].check
             others = [item for item in check.tried(value) if item != value]
-            if check is Activation and _gives_maps(self.base):
+            if check is Activation and any([shape is not None and len(shape) > 2 for shape in self.base.output_shapes]):
                 others = [item for item in others if item not in _OF_VECTORS]
             rows = {repr(item): self.row({name: item}, {}) for item in others}
             taken = [item for item in others if not isinstance(rows[repr(item)], str)]
@@ -417,27 +417,8 @@ def _replaced(value: Any, steps: Sequence[int], number: int) -> Any:
     return (*value[:at], _replaced(value[at], rest, number), *value[at + 1 :])
 
 
-def _accepts(check: Check, value: Any) -> bool:
-    try:
-        check.normal(value)
-    except RefusedValue:
-        return False
-    return True
-
-
-def _takes_sizes(check: Check, value: Any) -> bool:
-    """Return whether an argument is a size: it is tried with other numbers, and takes none below 0."""
-    tries = check.tried(value)
-    return bool(tries) and all([is_int(item) for item in tries]) and not _accepts(check, -1)
-
-
 _OF_VECTORS = ("softmax", "log_softmax")
 """Activations that belong behind a layer that gives a vector: over the channels of a picture they mean little."""
-
-
-def _gives_maps(row: LayerReport) -> bool:
-    """Return whether a layer gives more axes than a batch of vectors has."""
-    return any([shape is not None and len(shape) > 2 for shape in row.output_shapes])
 
 
 def _comparable(row: LayerReport | str) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 import layerexplain
 from layerexplain.errors import LayerExplainError
 from layerexplain.report.one_layer import declared
-from layerexplain.report.size_names import takes_sizes
 from tests.cases import CASES, Case
 
 
@@ -28,7 +27,7 @@ def named(case: Case) -> tuple[dict[str, Any], list[tuple[Any, ...]], dict[str, 
     arguments = {}
     for key, value in case.config.items():
         argument = declaration.arguments.get(declaration.renamed.get(key, key))
-        arguments[key] = name(key, value) if argument is not None and takes_sizes(argument.check) else value
+        arguments[key] = name(key, value) if argument is not None and argument.check.takes_sizes() else value
     shapes = [
         (None, *[name(f"x{tensor + 1}_{shape.index(size)}", size) for size in shape])
         for tensor, shape in enumerate(case.shapes)

@@ -258,7 +258,7 @@ def _program(text: str, chain: Sequence[_Mention], declaration: Declaration) -> 
     said, taken = _values(rest, mention, call, declaration)
     values = {**said, **taken}
     is_torch = mention.type.startswith(TORCH)
-    written = _written(mention.type, call, _keywords(values))
+    written = _written(mention.type, call, [ast.keyword(name, _tree(repr(value))) for name, value in values.items()])
     if others:
         written = ", ".join([written, *[_written(item.type, item.call) for item in others if item.call is not None]])
         written = f"nn.Sequential({written})" if is_torch else written
@@ -310,10 +310,6 @@ def _written(type_: str, call: ast.Call, more: Sequence[ast.keyword] = ()) -> st
 
 def _tree(written: str) -> ast.expr:
     return ast.parse(written, mode="eval").body
-
-
-def _keywords(values: Mapping[str, object]) -> list[ast.keyword]:
-    return [ast.keyword(name, _tree(repr(value))) for name, value in values.items()]
 
 
 def _said(name: str, text: str) -> tuple[int | str | bool | tuple[int, ...], str] | None:

@@ -25,7 +25,9 @@ def with_classes(tree: ast.Module) -> tuple[str, ...]:
     class Net(nn.Module):
     """
     read = {node.id for node in walk(tree) if isinstance(node, ast.Name)}
-    loose = [item for item in tree.body if _is_attribute(item) or (_is_method(item) and _name(item) not in read)]
+    methods = [item for item in tree.body if isinstance(item, ast.FunctionDef) and _name(item) not in read]
+    own = [item for item in methods if [argument.arg for argument in item.args.args[:1]] == ["self"]]
+    loose = [item for item in tree.body if _is_attribute(item) or item in own]
     if not any(_is_attribute(item) or _name(item) in (*_BASES, "__init__") for item in loose):
         return ()
     kept: list[ast.stmt] = []
@@ -49,10 +51,6 @@ def with_classes(tree: ast.Module) -> tuple[str, ...]:
 
 def _name(statement: ast.stmt) -> str:
     return str(getattr(statement, "name", ""))
-
-
-def _is_method(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.FunctionDef) and [argument.arg for argument in statement.args.args[:1]] == ["self"]
 
 
 def _is_attribute(statement: ast.stmt) -> bool:

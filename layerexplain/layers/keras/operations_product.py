@@ -127,12 +127,7 @@ def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
 @layer("ops.Einsum")
 def einsum(*xs: Expr, subscripts: Anything) -> Expr:
     """Sums products by the equation '{subscripts}', over the letters missing in its result."""
-    equation = str(subscripts).replace(" ", "")
-    if "->" not in equation:
-        names = equation.replace(",", "").replace("...", "")
-        once = "".join(sorted(c for c in set(names) if names.count(c) == 1))
-        equation = f"{equation}->{'...' if '...' in equation else ''}{once}"
-    return contract.einsum(*xs, eq=equation)
+    return contract.einsum(*xs, eq=str(subscripts).replace(" ", ""))
 
 
 # Windows --------------------------------------------------------------------------------------------------------

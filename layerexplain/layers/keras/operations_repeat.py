@@ -81,9 +81,9 @@ def tiled(x: Expr, repeats: Any) -> Expr:
     """The whole tensor several times behind itself along each axis; missing axes come first."""
     times = tuple(repeats) if isinstance(repeats, list | tuple) else (repeats,)
     # A count that the model computes is given as the name of its tensor; it is not known.
-    times = tuple([None if hasattr(t, "layer") else t for t in times])
-    if not all(t is None or (is_int(t) and t >= 0) for t in times):
+    if not all(hasattr(t, "layer") or (is_int(t) and t >= 0) for t in times):
         raise ArgumentError(f"tile needs an integer ≥ 0 for each axis, got {repeats!r}")
+    times = tuple([None if hasattr(t, "layer") else t for t in times])
     times = (1,) * (x.ndim - len(times)) + times
     if len(times) > x.ndim:
         x = x[(None,) * (len(times) - x.ndim)]

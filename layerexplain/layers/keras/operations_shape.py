@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.axes import BATCH, Size, batch_of, has_batch
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, is_int, short
@@ -173,8 +173,10 @@ def nearly_equal_parts(x: Expr, at: Any, axis: int) -> dict[str, Expr]:
     size = x.shape[normalize_axis(axis, x.ndim)]
     if not is_int(at):
         return parts(x, [*at, None], axis)
+    if at == 1:
+        return {"y": x}
     if not isinstance(size, int):
-        raise ShapeError(f"array_split needs the size of axis {axis}, got {size_text(size)}")
+        raise NotKnown(f"how array_split divides axis {axis}, whose size is not known")
     whole, longer = divmod(size, few(at))
     ends = [whole * i + min(i, longer) for i in range(1, at + 1)]
     return parts(x, [*ends[:-1], None], axis)

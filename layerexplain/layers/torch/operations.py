@@ -38,7 +38,7 @@ from layerexplain.ops.sizes import FLOATS, INTS, normalize_axis, shape_text
 USES = (
     Amounts,
     arrange, elementwise, functions, joining, numbers, order, reduce, cosine_similarity, expanded, flatten,
-    flipped, local_response_norm, moved, permuted, pixel_shuffle, place, sliced, squeezed, swapped, unflatten,
+    flipped, local_response_norm, moved, permuted, place, sliced, squeezed, swapped, unflatten,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
 ROWS = """
@@ -155,7 +155,7 @@ torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p:
     scale: Number = None): attention(...)
     | Each query attends to all keys and sums the values, weighted by attention.
 
-torch.pixel_shuffle(x, upscale_factor: PositiveInt): pixel_shuffle(...)
+torch.pixel_shuffle(x, upscale_factor: PositiveInt): shuffled(...)
     | Rearranges {upscale_factor} × {upscale_factor} channels of each pixel into a block of pixels.
 torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode: Text = 'nearest',
     align_corners: Bool = None, recompute_scale_factor: Bool = None, antialias: Bool = False): resized_as(...)
@@ -393,8 +393,10 @@ def resized_as(x: Expr, *, scale_factor: Any, recompute_scale_factor: Any, **how
     return resized(x, scale=scale_factor, recompute=recompute_scale_factor, **how)
 
 
-def _of_rank(rank: int, formula: Any) -> Any:
-    """A module's formula as a function: of signals, images or volumes with a batch or of one alone."""
+def _of_rank(rank: int, formula: Any, *, any_rank: bool = True) -> Any:
+    """A module's formula as a function: of signals, images or volumes with a batch or of one alone. One of `any_rank`
+    takes the rank."""
+    of_rank = {"rank": rank} if any_rank else {}
 
     def function(x: Expr, *weights: Expr | None, **arguments: Any) -> Any:
         if x.ndim not in (rank + 1, rank + 2):
@@ -402,7 +404,7 @@ def _of_rank(rank: int, formula: Any) -> Any:
             raise AxesError(
                 f"needs an input of (batch, channels, {axes}), or without a batch, got {shape_text(x.shape)}"
             )
-        function = formula(x if x.ndim == rank + 2 else x[None], *weights, rank=rank, **arguments)
+        function = formula(x if x.ndim == rank + 2 else x[None], *weights, **of_rank, **arguments)
         if x.ndim == rank + 2:
             return function
         return {name: value[0] for name, value in function.items()} if isinstance(function, Mapping) else function[0]
@@ -416,7 +418,8 @@ few_averages_1, few_averages_2, few_averages_3 = (_of_rank(rank, adaptive_averag
 few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in (1, 2))
 
 
-patches, image_of_patches = unfold_module, fold_module
+patches, shuffled = (_of_rank(2, formula, any_rank=False) for formula in (unfold_module, pixel_shuffle))
+image_of_patches = _of_rank(1, fold_module, any_rank=False)
 softmax_module, log_softmax_module, softmin_module = activations.softmax, activations.log_softmax, activations.softmin
 softplus_module, bell = activations.softplus, activations.gelu
 

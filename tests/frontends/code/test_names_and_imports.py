@@ -197,6 +197,37 @@ def test_every_name_that_python_has_is_defined() -> None:
     assert older.grade == "complete" and "a name of Python 2" in older.notes[0].message
 
 
+BODIES = [
+    "h = n\nn = 3", "if False: n = 3\nh = n", "n = 3\nh = n", "h = n", "for n in []: pass\nh = n", "n += 1\nh = n",
+    "for n in [3, 4]: pass\nh = n", "h = [n for n in [3]][0]\nh += n", "global n\nh = n\nn = 3", "n = 3\ndel n\nh = n",
+    "try: n = int('')\nexcept ValueError: pass\nh = n", "try: h = n\nexcept NameError: h = 2\nn = 3", "import n\nh = n",
+    "def f():\n    return n\nh = f()", "def f():\n    n = 2\n    return n\nh = n + f()", "h = (lambda n: n)(2) + n",
+    "h = [(n := 2) for _ in [1]][0] + n", "class C: n = 2\nh = n", "with open(os.devnull) as n: pass\nh = 2", "n: int\nh = n",
+    "while False: n = 3\nh = n", "h = max(n for n in [2]) + n", "def f():\n    global n\n    n = 2\nf()\nh = n",
+]  # fmt: skip
+"""What a function does with a name that the module has too."""
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_name_of_a_function_is_used_before_it_has_a_value_where_python_says_so(body: str) -> None:
+    body = body.replace("import n", "import os as n\nn = 3")
+    lines = "\n".join(f"    {line}" for line in body.split("\n"))
+    code = f"import os\nn = 5\ndef build():\n{lines}\n    return MODEL(h)\nm = build()\n"
+    raised = False
+    try:
+        exec(code, {"MODEL": lambda size: None})
+    except UnboundLocalError:
+        raised = True
+    keras = "keras.Sequential([keras.Input((8,)), keras.layers.Dense(h)])"
+    try:
+        report = layerexplain.explain(("import keras\n" + code.replace("MODEL(h)", keras)).encode())
+    except layerexplain.LayerExplainError as error:
+        assert raised and "UnboundLocalError" in str(error)
+    else:
+        assert any("UnboundLocalError" in fault.fact for fault in report.faults) == raised
+        assert raised or report.grade == "complete"
+
+
 LACKING = "keras.engine", "keras.layers.core", "keras.engine.topology", "keras.initializations"
 PRESENT = "keras.layers", "keras.applications.resnet50", "keras.utils", "keras.src.backend", "keras.preprocessing.image"
 
@@ -254,8 +285,27 @@ def test_imports_of_modules_are_errors_where_they_are_errors(root: str) -> None:
             if root == "keras" or module not in MODULES:
                 assert bool(wrong) == bool(raised), (form, raised, report.faults)
             assert raised or not wrong, form
+            lacks = f"Keras 3 has no module '{root}.{module.partition('.')[0]}"
+            said = [note.message for note in report.notes if lacks in note.message]
+            assert bool(raised) == bool(wrong or said), form
             caught = f"try:\n    {form}\nexcept ImportError:\n    pass\n{HEAD}{MODEL}"
             assert not layerexplain.explain(caught.encode()).faults, form
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("root", ["keras", "tf.keras"])
+def test_modules_that_keras_lacks_are_said_where_a_program_uses_them_as_attributes(root: str) -> None:
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    for module in [*MODULES, "layers.core", "engine", "engine.topology", "layers.convolutional", "utils.np_utils"]:
+        value: Any = keras if root == "keras" else tensorflow.keras
+        for part in module.split("."):
+            value = getattr(value, part, None)
+        code = f"import keras\nimport tensorflow as tf\nprint({root}.{module}.Name)\n{HEAD}{MODEL}"
+        report = layerexplain.explain(code.encode())
+        said = [*[fault.fact for fault in report.faults], *[note.message for note in report.notes]]
+        public = f"{root.replace('tf', 'tensorflow')}.{module.partition('.')[0]}"
+        assert any(f"Keras 3 has no module '{public}" in words for words in said) == (value is None), module
 
 
 @pytest.mark.parametrize("greeting", ["Hello", "Hello,", "Hi, all", "Hello\n\nThanks"])

@@ -20,6 +20,8 @@ KERAS = {
     "keras.config.set_image_data_format('channels_last')",
     "numpy": "x = keras.Input((4,))\ny = layers.Dense(int(np.minimum(5, 7)))(x)\ny = layers.Dense(int(np.cumsum([1, 2, 3])[-1]))(y)\n"
     "model = keras.Model(x, layers.Dense(int(np.maximum(np.array([3, 9]), 5)[0]))(y))",
+    "a batch that is said": "x = keras.Input(batch_shape=(2, 4, 3))\nmodel = keras.Model(x, layers.Dense(5)(ops.reshape(x, (2, -1))))",
+    "one part": "x = keras.Input((4,))\nmodel = keras.Model(x, layers.Dense(3)(ops.array_split(x, 1)[0]))",
     "a tuple made whole": "from keras.src.utils.argument_validation import standardize_tuple\nx = keras.Input((8, 8, 3))\n"
     "model = keras.Model(x, layers.Conv2D(4, standardize_tuple(3, 2, 'kernel_size'))(x))",
 }
@@ -30,6 +32,10 @@ TORCH = {
     "result, _ = model(x, y, y, attn_mask=torch.zeros(5, 7))",
     "_conv_forward": "class Own(nn.Conv2d):\n    def forward(self, x):\n        w = self.weight - self.weight.mean()\n"
     "        return self._conv_forward(x, w, self.bias)\nmodel = Own(3, 8, 3, stride=2, padding=1)\nresult = model(torch.ones(2, 3, 9, 9))",
+    "axes as numbers": "class Net(nn.Module):\n    def forward(self, x):\n        y = torch.einsum(x, [0, 1, 2], x, [0, 3, 2])\n"
+    "        return torch.einsum(y, (1, 3), x, (0, 1, 2), (0, 3, 2))\nmodel = Net()\nresult = model(torch.ones(2, 3, 5))",
+    "images alone": "class Net(nn.Module):\n    def forward(self, x):\n        y = F.pixel_shuffle(x[0], 2)\n"
+    "        return F.fold(F.unfold(y, 3), (6, 8), 3)\nmodel = Net()\nresult = model(torch.ones(2, 8, 3, 4))",
     "a transformer": "model = nn.Transformer(32, 4, 2, 2, 64, batch_first=True)\n"
     "result = model(torch.ones(2, 10, 32), torch.ones(2, 7, 32))",
     "unpooling modules": "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
@@ -167,3 +173,26 @@ def test_a_fixed_batch_and_a_list_in_place_of_a_tensor_are_read_as_keras_reads_t
         assert all(size in (None, of_keras) for size, of_keras in pairs)
     assert batch is None or any(word in call for word in ("conc", "stack", "tile")) or report.grade == "complete"
     keras.backend.clear_session()
+
+
+OPERATIONS = {
+    "ops.where(x)": None, "ops.array_split(x, 2)": None, "ops.tile(x, (1, None))": TypeError, "ops.zeros((None, 3)) + x": ValueError,
+    "ops.tile(x, (1, 2))": None,
+}  # fmt: skip
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("call", OPERATIONS)
+def test_a_call_is_refused_where_keras_refuses_it(call: str) -> None:
+    """What Keras takes is read or left open; what it refuses is never complete."""
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    error = OPERATIONS[call]
+    space = {"x": keras.Input((3,)), "ops": keras.ops}
+    if error is None:
+        eval(call, space)
+    else:
+        with pytest.raises(error):
+            eval(call, space)
+    code = f"import keras\nfrom keras import ops\nx = keras.Input((3,))\nmodel = keras.Model(x, {call})\n"
+    report = layerexplain.explain(code.encode())
+    assert report.grade == "open" if error is not None else not report.faults

@@ -145,7 +145,10 @@ class Keras:
             words = f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError{cure}"
             self.fault(ArgumentError(words))
         elif is_lacking and self.parts.refusals.is_older_module(path) and not self.lacks(module):
-            self.fault(ArgumentError(f"Keras 3 has no module '{path}': its import raises ImportError"))
+            of_import = isinstance(self.interpreter.node, ast.alias | ast.stmt)
+            raised = "its import raises ImportError" if of_import else "an AttributeError"
+            if not any(f"'{path}" in fault.fact for fault in self.interpreter.effects.faults):
+                self.fault(ArgumentError(f"Keras 3 has no module '{path}': {raised}"))
         elif not is_lacking or name:
             self.parts.refusals.check_name(path)
 
@@ -172,7 +175,7 @@ class Keras:
             return None
         if path.startswith("tensorflow.") and symbol.path == "tensorflow" and name in DTYPES:
             return name
-        self.parts.refusals.check_name(path)
+        self.check_import(symbol.path, name)
         if name == "__version__":
             return self.interpreter.unknown("the version of a library", path)
         supplied = self.interpreter.supplied_definition(path)

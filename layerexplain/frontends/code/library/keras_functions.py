@@ -215,7 +215,7 @@ def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: KerasParts
         signature, layer = fitting(path, args, kwargs), find(_LAYERS.get(name, ""))
         if signature is not None and layer is not None:
             tensors, config, unread = declared(layer, signature, args, kwargs)
-            if not unread:
+            if not unread and not any(type(item) in (list, tuple) for item in tensors):
                 return keras.calling.call_layer(keras.factory.make_layer(layer.type, [], config), tensors, {})
         if name in _OF_TENSORFLOW:
             return call_tensorflow(_OF_TENSORFLOW[name], args, {}, keras)
@@ -318,7 +318,7 @@ def _relu(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
 def _batch_flatten(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `K.batch_flatten(x)`: the layer Flatten, but Keras knows its sizes only where it knows the batch, or the
     layer around it says its shape."""
-    is_known = keras.own_calls.states_shape() or keras.recorder.fixed_batches == {True}
+    is_known = keras.own_calls.states_shape() or keras.recorder.has_fixed_batches
     if is_known or not args or not isinstance(args[0], Tensor):
         return NotImplemented
     return keras.sizes.run_time_operation(BATCH_FLATTEN, args[:1], {})

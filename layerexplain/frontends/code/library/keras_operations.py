@@ -165,8 +165,12 @@ class Operations:
         signature = fitting(path or f"ops.{name}", args, kwargs)
         if declaration is not None and signature is not None and not signature.any_count:
             args, kwargs, unread = declared(declaration, signature, args, kwargs)
-            if unread:
-                why = self.interpreter.unknown(f"{unread[0]} of {shown}")
+            if (
+                unread
+                or sum(len(tensors_in(item)) or item is not None for item in args)
+                < len(declaration.tensors) - declaration.optional
+            ):
+                why = self.interpreter.unknown(f"{unread[0] if unread else 'fewer tensors'} of {shown}")
                 return self.recorder.opaque_call(shown, args, kwargs, why)
         args = [self._table(argument) if type_ in _OF_TENSORS or is_large(argument) else argument for argument in args]
         unknown = next((argument for argument in args if isinstance(argument, Unknown)), None)
@@ -208,6 +212,8 @@ class Operations:
             if isinstance(value[0], Unknown) and spec is not None and is_shape(value[1:]):
                 is_batch = product(spec.shape) in (None, product(value[1:]))
                 return value if is_batch else (Size(), *value[1:])
+            if type(value[0]) is int and self.recorder.fixed_batches == {value[0]} and -1 in value:
+                value = (None, *value[1:])
             if not any(isinstance(item, Size) or item is None for item in value):
                 return value
             is_open = [isinstance(item, Size) or item in (None, -1) for item in value]
@@ -239,7 +245,7 @@ class Operations:
             return len(shape)
         if name == "size":
             return Size() if None in shape else math.prod(shape)
-        if name == "int_shape" and self.recorder.fixed_batches != {True}:
+        if name == "int_shape" and not self.recorder.has_fixed_batches:
             return shape
         spec = self.shapes.spec_of(value)
         known = shape if spec is None else spec.shape
@@ -261,7 +267,7 @@ class Operations:
         if name in _GIVEN_SHAPE:
             shape: ProgramValue = args[0] if args else kwargs.get("shape")
             is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
-            if self.recorder.in_call and is_drawn and all(isinstance(length, int | Size | None) for length in shape):
+            if self.recorder.in_call and is_drawn and all(isinstance(length, int | Size) for length in shape):
                 return self.constant_tensor(self.sizes.filled_at_run_time(shape), name, drawn)
             result = name if name in ("zeros", "ones") else "empty"
             return numpy_functions.call_numpy(result, args[:1], kwargs, self.interpreter)

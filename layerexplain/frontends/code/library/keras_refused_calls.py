@@ -139,6 +139,10 @@ class Refusals:
         module, _, name = inside.rpartition(".")
         if name in ("get_custom_objects", "custom_object_scope", "CustomObjectScope", "register_keras_serializable"):
             self.recorder.has_custom_objects = True
+        today = keras_names.is_known(inside, only_today=True) or inside.startswith("preprocessing.")
+        if keras_names.is_module(inside) and not today:
+            missing = path if keras_names.is_known(module, only_today=True) else path.rpartition(".")[0]
+            self.recorder.older(f"Keras 3 has no module '{missing}'")
         if name.startswith("_") or name in _OLD_MODULES or keras_names.is_known(inside) or module.startswith("backend"):
             return
         if any(part in _OLD_MODULES for part in module.split(".")) or not keras_names.is_module(module):

@@ -14,7 +14,7 @@ from typing import Any
 
 from layerexplain.call_signature import NOT_WRITTEN, OF_NO_VALUE, CallSignature
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.layers.arguments import Argument, RefusedValue
+from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
 from layerexplain.records import NamedTuple
 
@@ -163,14 +163,6 @@ def declared_names(declaration: Declaration, names: tuple[str, ...], required: t
     return {**{name: name for name in own if name in names}, **renamed}
 
 
-def _takes(argument: Argument, value: Any) -> bool:
-    try:
-        argument.check.normal(value)
-    except RefusedValue:  # one that the formula has in its own words
-        return False
-    return True
-
-
 def _tensor_names(declaration: Declaration) -> list[str]:
     return [*declaration.tensors, *([] if declaration.variadic is None else [declaration.variadic])]
 
@@ -208,7 +200,9 @@ def declared(
         argument = declaration.arguments.get(names.get(name, ""))
         if name == "data_format" or argument is None or name in given:  # a setting of Keras
             continue
-        if default not in (None, NOT_WRITTEN, argument.default) and _takes(argument, default):
+        if default not in (None, NOT_WRITTEN, argument.default) and argument.check.takes(
+            default
+        ):  # else the formula has it in its own words
             config[names[name]] = default
     order = _tensor_names(declaration)
     last = max([place for place, name in enumerate(order) if name in tensors], default=-1)

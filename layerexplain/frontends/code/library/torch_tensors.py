@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
+from string import ascii_letters
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -479,6 +480,11 @@ def _function(run: TensorRun, name: str, args: list[Any], kwargs: dict[str, Any]
         if name in ("max", "min") and rest and isinstance(rest[0], Tensor | Array):
             return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
     if name == "einsum":
+        lists = [] if isinstance(args[0], str) else args[1::2] + args[2 * (len(args) // 2) :: 2]
+        if lists and {*range(52), ...}.issuperset([i for item in lists for i in in_a_tuple([item])]):
+            letters = ["".join(["..." if i is ... else ascii_letters.swapcase()[i] for i in item]) for item in lists]
+            pairs = len(args) // 2  # of a tensor and the numbers of its axes; those of the result may follow
+            args = ["->".join([",".join(letters[:pairs]), *letters[pairs:]]), *args[: 2 * pairs : 2]]
         return run.operation("einsum", in_a_tuple(args[1:]), {"equation": args[0]})
     return _row(run, name, args, kwargs, path)
 

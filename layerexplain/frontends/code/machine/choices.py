@@ -330,6 +330,8 @@ def _assigned(body: Sequence[ast.AST]) -> set[str]:
             results.add(node.id)
         elif isinstance(node, ast.alias):
             results.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.comprehension):  # its own name is not the function's
+            waiting += [node.iter, *node.ifs]
         elif not isinstance(node, ast.Lambda):
             waiting += children(node)
     return results

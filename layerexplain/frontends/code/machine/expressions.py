@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
-from layerexplain.frontends.code.machine.choices import CHANGES_MODEL
+from layerexplain.frontends.code.machine.choices import CHANGES_MODEL, assigned_names
 from layerexplain.frontends.code.machine.definitions import names_of
 from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array, array_of
@@ -77,6 +77,8 @@ class Expressions(InterpreterPart):
     def on_name(self, node: ast.Name, frame: Frame) -> ProgramValue:
         name = node.id
         holder = frame.holder(name)
+        if holder is not frame and frame.body is not None and self._is_unbound(name, frame):
+            raise ProgramError("UnboundLocalError", f"'{name}' has no value yet in this function", self.place(node))
         if holder is None:
             return self._undefined(node, frame)
         value = holder.names[name]
@@ -94,6 +96,12 @@ class Expressions(InterpreterPart):
             return shaped
         option = value.option if value.option or value.lacks != "name" else None
         return value if (value.name, value.option) == (name, option) else value._replace(name=name, option=option)
+
+    def _is_unbound(self, name: str, frame: Frame) -> bool:
+        """Return whether a function uses a name of its own for sure before it gives it a value."""
+        is_sure = self.effects.is_certain and not (self.choosing or self.effects.unknown_loops or name in self.settings)
+        is_other = name in frame.globals or name in frame.nonlocals
+        return is_sure and not is_other and name in assigned_names(frame.body or [])
 
     def _of_given_shape(self, name: str) -> Array | None:
         """Return data whose shape `--set NAME.shape=…` gives; None for a name that has none."""
@@ -377,6 +385,8 @@ class Expressions(InterpreterPart):
 
     def on_namedexpr(self, node: ast.NamedExpr, frame: Frame) -> ProgramValue:
         value = self.value(node.value, frame)
+        while frame.outer is not None and frame.body is None and not frame.is_class:  # of a comprehension
+            frame = frame.outer
         self.assign(node.target, value, frame)
         return value
 

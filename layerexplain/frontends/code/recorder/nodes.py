@@ -42,8 +42,8 @@ class Recorder:
         self.number_of_nodes = 0
         self.nodes_inside: list[Node] = []
         """The calls that a `call` of the program makes, in order."""
-        self.fixed_batches: set[bool] = set()
-        """Whether the inputs that were made say how many examples a batch has."""
+        self.fixed_batches: set[int | None] = set()
+        """How many examples a batch has, as the inputs that were made say; None for one that does not."""
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
@@ -161,8 +161,14 @@ class Recorder:
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
         layer = self.layer("InputLayer", "layer", name, {"batch_shape": shape, "dtype": dtype})
-        self.fixed_batches.add(isinstance(shape, list | tuple) and len(shape) > 0 and isinstance(shape[0], int))
+        size = shape[0] if isinstance(shape, list | tuple) and shape else None
+        self.fixed_batches.add(size if isinstance(size, int) else None)
         return self.node(layer, (), {}).result()
+
+    @property
+    def has_fixed_batches(self) -> bool:
+        """Return whether all inputs that were made say how many examples a batch has."""
+        return bool(self.fixed_batches) and None not in self.fixed_batches
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
         """Return the tensor of an input of a shape and a dtype as formulas have them."""
