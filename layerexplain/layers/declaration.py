@@ -270,7 +270,7 @@ class Declaration:
 
     def _missing(self, name: str, argument: Argument) -> ArgumentError:
         first, *others = self.arguments
-        is_second = others[:1] == [name] and first.startswith(("in_", "input_"))
+        is_second = others[:1] == [name] and first.startswith(("in_", "input_size"))
         after = f", after {first}, the size of the input" if is_second else ""
         example = f"{name}={argument.check.example}{after}"
         return ArgumentError(f"{self.type} needs '{name}': {argument.check.words}; give {example}")
