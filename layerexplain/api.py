@@ -426,7 +426,7 @@ def draw(
     path = os.fspath(form)
     form = path.rpartition(".")[2].lower()
     must_be_drawn(form, depth, shown, theme)
-    report = _report_of(source, inputs=inputs, detail=False, code=code)
+    report = source if isinstance(source, Report) else explain(source, inputs=inputs, detail=False, code=code)
     picture = drawn(report.layers, form, fold, depth, shown, theme, horizontal)
     return _written(picture, path) if path != form else picture
 
@@ -442,10 +442,6 @@ def _written(content: _Text, path: str | os.PathLike[str] | None) -> _Text:
         with replacing(os.fspath(path)) as file, writing(os.fspath(path)):
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
     return content
-
-
-def _report_of(source: Any, **how: Any) -> Report:
-    return source if isinstance(source, Report) else explain(source, **how)
 
 
 def _refuse_with_report(source: Any, **given: Any) -> None:

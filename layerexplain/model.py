@@ -95,12 +95,15 @@ class Note(NamedTuple):
 
 
 class ForeignFunction(NamedTuple):
-    """A function that a configuration names and that is not one of today's Keras. It is never looked up or run."""
+    """A function that a configuration names and that is not one of today's Keras. It is never looked up or run.
+    `code` is a checksum of the code that a file stores, "" where it stores none."""
 
     name: str
+    code: str = ""
 
     def __repr__(self) -> str:
-        return "a lambda" if self.name == "<lambda>" else self.name  # as messages show it
+        shown = "a lambda" if self.name == "<lambda>" else self.name  # as messages show it
+        return f"{shown}, code {self.code}" if self.code else shown
 
 
 KERAS_2_HARD_SIGMOID = ForeignFunction("hard_sigmoid_keras2")
@@ -401,7 +404,7 @@ class Model(Record):
         if model is None:
             return self
         code = model.source_code
-        again = None if code is None else SourceCode(code.results, needs=code.needs)
+        again = None if code is None else SourceCode(code.results, needs=code.needs, tree=code.tree)
         return model._replace(source=self.source, source_code=again, weights_file=self.weights_file)
 
     def on(self, given: Any) -> Model:
@@ -482,8 +485,8 @@ Missing: TypeAlias = Literal["size", "rounds", "shape"]
 class SourceCode:
     """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
     inputs, where its code computes with them. `missing` names what the code leaves open, as `--set` does, and
-    `with_values` is the model with values for some. `needs` is what its own arithmetic needs of the batch. Two of them
-    are equal: it is the models that are compared, not where they come from."""
+    `with_values` is the model with values for some. `needs` is what its own arithmetic needs of the batch, `tree` the
+    syntax of the program. Two of them are equal: it is the models that are compared, not where they come from."""
 
     def __init__(
         self,
@@ -492,12 +495,14 @@ class SourceCode:
         missing: Mapping[str, Missing] = MappingProxyType({}),
         with_values: Callable[[Mapping[str, int]], Model | None] = lambda values: None,
         needs: Iterable[Need] = (),
+        tree: Any = None,
     ) -> None:
         self.results = results
         self.at = at
         self.missing = dict(missing)
         self.with_values = with_values
         self.needs = tuple(needs)
+        self.tree = tree
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SourceCode)

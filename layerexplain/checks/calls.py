@@ -216,11 +216,8 @@ def is_linear(call: TracedCall) -> bool:
 
 def _is_weighted_sum(definition: Definition) -> bool:
     inner = [node for node in nodes(definition) if node.op not in (INPUT, CONSTANT) and node.args]
-    return all(node.op.name in _LINEAR or node.op.name in MOVES or _is_bias(node) for node in inner)
-
-
-def _is_bias(node: Expr) -> bool:
-    return node.op.name == "add" and any(moved(arg).op.name == "weight" for arg in node.args)
+    others = [node for node in inner if node.op.name not in _LINEAR and node.op.name not in MOVES]
+    return all(node.op.name == "add" and any(moved(arg).op.name == "weight" for arg in node.args) for node in others)
 
 
 # Training -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from layerexplain.lang.latex import TALL, Node, items
+from layerexplain.lang.latex import Node, is_tall, items
 from layerexplain.render.escape import clean, escaped
 
 _LONG = 26
@@ -74,7 +74,7 @@ def _sign(parts: Sequence[Node]) -> str:
 
 def _fence(parts: Sequence[Node]) -> str:
     opened, closed, *inside = parts
-    grows = "" if any([_is_tall(item) for item in inside]) else ' stretchy="false"'
+    grows = "" if any([is_tall(item) for item in inside]) else ' stretchy="false"'
     ends = [_element("mo", text, grows) if text else "" for text in (opened, closed)]
     return f"<mrow>{ends[0]}{''.join(map(_written, inside))}{ends[1]}</mrow>"
 
@@ -113,10 +113,6 @@ _WRITERS: Mapping[str, Callable[[Sequence[Node]], str]] = {
     "cases": _cases,
 }
 """How each kind of node is written; others are rows."""
-
-
-def _is_tall(node: Node) -> bool:
-    return isinstance(node, tuple) and (node[0] in TALL or any([_is_tall(item) for item in node[1:]]))
 
 
 def _width(node: Node) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
@@ -129,6 +131,8 @@ class Comparison(Rows[Change]):
     changes: tuple[Change, ...]
     renumbered: Mapping[str, str]
     loading: Loading
+    not_compared: str = ""
+    """The lines of code that differ, "" where none does: what no formula, argument or shape shows is not compared."""
 
     _row_noun = "changed layer"
 
@@ -162,6 +166,7 @@ class Comparison(Rows[Change]):
             "changes": to_jsonable(self.changes),
             "renumbered": to_jsonable(self.renumbered),
             "loading": self.loading.to_dict(),
+            "not_compared": self.not_compared,
         }
 
 
@@ -211,10 +216,23 @@ def compare(
     renumbered = {change.layer: change.layer_after for change in changes if change.kind == _RENUMBERED}
     shown_changes = tuple([change for change in changes if change.kind != _RENUMBERED])
     taken = loading(before[1].layers, after[1].layers)
-    return Comparison(_side(before[1]), _side(after[1]), shown_changes, renumbered, taken)
+    sides = _side(before[1]), _side(after[1])
+    return Comparison(*sides, shown_changes, renumbered, taken, _differing_lines(before[0], after[0]))
 
 
 _RENUMBERED = "renumbered"
+_LONG_TEXT = re.compile(r"'[^']{12,}'")
+
+
+def _differing_lines(*models: Model) -> str:
+    """Return the words for the lines in which the code of two models differs, in one form; "" where it does not."""
+    trees = [None if model.source_code is None else model.source_code.tree for model in models]
+    texts = [[] if tree is None else [line.strip() for line in ast.unparse(tree).split("\n")] for tree in trees]
+    sides = []
+    for own, other in zip(texts, map(frozenset, reversed(texts)), strict=True):
+        lines = [_LONG_TEXT.sub("'…'", line)[:100] for line in own if line not in other]  # it may be a password
+        sides.append("; ".join(lines[:3]) + "; …" * (len(lines) > 3) or "nothing")
+    return f"the code differs: {' → '.join(sides)}" if all(texts) and texts[0] != texts[1] else ""
 
 
 def _side(report: Report) -> Side:
@@ -326,7 +344,9 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
         yield Difference("parameters", count if before else "", "" if before else count, True)
 
 
-_BEYOND_THE_FORMULA = frozenset({"mask_zero", "zero_output_for_mask", "return_state", "training"})
+_BEYOND_THE_FORMULA = frozenset(
+    ["mask_zero", "zero_output_for_mask", "return_state", "training", "function", "arguments"]
+)
 """Arguments that the formula of one output without a mask does not show: what other layers compute depends on them."""
 
 _FOR_TRAINING = frozenset({"trainable", "frozen", "seed", "unit_forget_bias"})

@@ -383,7 +383,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, ConstantArray):
         return plain(value.value)
     if isinstance(value, ForeignFunction):
-        return value.name
+        return value if value.code else value.name
     if isinstance(value, TrainingSetting):
         return Normal(value.name, {name: plain(item) for name, item in value.config.items()})
     if isinstance(value, Mapping):

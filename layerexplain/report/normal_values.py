@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from layerexplain.layers.registry import PARTS_OF_TRAINING, find
+from layerexplain.model import ForeignFunction
 from layerexplain.records import NamedTuple, Record
 from layerexplain.report.settings import default_initializer, is_setting
 
@@ -191,6 +192,10 @@ def is_same(before: Any, after: Any) -> bool:
         item, other = waiting.pop()
         if item is other:
             continue
+        if ForeignFunction in (type(item), type(other)) and not all(
+            getattr(value, "code", "") for value in (item, other)
+        ):
+            item, other = (getattr(value, "name", value) for value in (item, other))
         if isinstance(item, list | tuple) and isinstance(other, list | tuple):
             if len(item) != len(other):
                 return False

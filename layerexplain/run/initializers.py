@@ -44,7 +44,7 @@ class Beginning(NamedTuple):
             given = "".join(f" with {name}={value!r}" for name, value in self.setting.config.items())
             raise ArgumentError(f"{self.setting.name}{given} cannot initialize a weight of {sizes}") from None
         if self.forgets:
-            values[_forget_gate(shape[-1])] = 1
+            values[shape[-1] // 4 : shape[-1] // 2] = 1  # of the gates i, f, c and o
         return values
 
 
@@ -71,11 +71,6 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
 def _has_forget_bias(owner: Layer) -> bool:
     declaration = declaration_of(owner)
     return declaration is not None and "unit_forget_bias" in declaration.ignores
-
-
-def _forget_gate(size: int) -> slice:
-    """Return where the biases of the forget gate are among those of the gates i, f, c and o."""
-    return slice(size // 4, size // 2)
 
 
 def _arguments(setting: TrainingSetting) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from layerexplain.weights.assign import in_keras_order
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
 from layerexplain.weights.shared_weights import shared_weights
-from layerexplain.weights.weighted_layers import LiveWeights, WeightedLayer, module_weights, weighted_layers
+from layerexplain.weights.weighted_layers import LiveWeights, module_weights, weighted_layers
 
 # Weight source ------------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,8 @@ class _Drawn:
         names = list(dict.fromkeys(_unknown_initializers(network)))
         more = f". Of {in_a_row(names)} the values are not known: the layers' defaults replace them" if names else ""
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
-        rows = [layer.layer.name for layer in weighted_layers(network) if _is_of_numbers(layer)]
+        computed = [layer for layer in weighted_layers(network) if layer.layer.type == f"{TORCH}Buffer"]
+        rows = [layer.layer.name for layer in computed if layer.weights]
         if rows:
             words = (
                 f"the program computes the values of {in_a_row(rows)}, which layerexplain does not: random "
@@ -204,11 +205,6 @@ class _Drawn:
         beginning = beginning_of(self.layers[path], weight)
         values = drawn_weight(name, shape, rng) if beginning is None else beginning.values(shape, rng)
         return (abs(values) if attrs["positive"] else values).astype(np.float32)
-
-
-def _is_of_numbers(layer: WeightedLayer) -> bool:
-    """Return whether a row is of numbers that a program of PyTorch makes, whose values are not known."""
-    return layer.layer.type == f"{TORCH}Buffer" and bool(layer.weights)
 
 
 def _unknown_initializers(network: Network) -> Iterator[str]:

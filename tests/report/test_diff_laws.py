@@ -3,6 +3,7 @@
 The values are drawn from the checks of the signatures themselves, so that a new layer is under the law without a row.
 """
 
+import ast
 import inspect
 import json
 import random
@@ -467,3 +468,88 @@ def test_a_list_of_cells_is_one_stack_of_them() -> None:
     stacks = [(CELL, CELL), Layer("s", "StackedRNNCells", "layer", {"cells": (CELL, CELL)})]
     forms = [normal_form(Layer("r", "RNN", "layer", {"cell": one})) for one in stacks]
     assert list(differing(*forms)) == []
+
+
+UNSEEN = {
+    "keras": """
+import keras, numpy as np
+from keras import layers, ops
+class L(layers.Layer):
+    '''A layer.'''
+    def __init__(self):
+        super().__init__()
+        self.d = layers.Dense(3, kernel_initializer='ones', bias_regularizer=keras.regularizers.L2(0.1))
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1],), initializer='ones')
+    def call(self, x):
+        self.add_loss(0.1 * ops.sum(x))
+        return self.d(x * self.w) + np.arange(2001)[:3]
+class R(keras.regularizers.Regularizer):
+    def __call__(self, w):
+        return 0.1 * ops.sum(w)
+def start(shape, dtype=None):
+    return 0.5 * ops.ones(shape)
+def loss(y, p):
+    return 0.5 * ops.mean(y - p)
+x = keras.Input((4,))
+y = layers.Dense(3, kernel_regularizer=R(), bias_initializer=start)(L()(x))
+y = y[:, :1] * np.arange(2000.0).reshape(1, 2000) * 3
+model = keras.Model(x, y)
+model.compile(keras.optimizers.Adam(0.25), loss=loss)
+""",
+    "torch": """
+import torch
+from torch import nn
+class L(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.l = nn.Linear(3, 4)
+        self.register_buffer('b', torch.arange(2000.0)[:4])
+        self.p = nn.Parameter(0.5 * torch.ones(4))
+        nn.init.uniform_(self.l.weight, 0.25, 0.75)
+    def forward(self, x):
+        return self.l(x) * self.b + self.p
+model = L()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(3):
+    optimizer.zero_grad()
+    loss = nn.MSELoss()(model(torch.randn(2, 3)), torch.randn(2, 4)) * 0.5
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+""",
+}
+
+
+@pytest.mark.parametrize("library", UNSEEN)
+def test_no_constant_of_a_program_changes_in_silence(library: str) -> None:
+    """It is a difference, or the line is said to differ, unless the changed program is refused."""
+    tree = ast.parse(UNSEEN[library])
+    code = ast.unparse(tree)
+    inert = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in inert]
+    for constant in constants:
+        value, line = constant.value, constant.lineno - 1
+        constant.value = value * 2 if type(value) is float else "zeros" if type(value) is str else 5
+        changed = ast.unparse(tree)
+        constant.value = value
+        if changed == code:
+            continue
+        with suppress(layerexplain.LayerExplainError):
+            report = layerexplain.diff(code.encode(), changed.encode())
+            assert not report.alike or report.not_compared, (line, value)
+            assert "the code differs: " in report.not_compared, (line, value)
+    same = layerexplain.diff(code.encode(), UNSEEN[library].encode() + b"# an end")
+    assert same.alike and same.not_compared == "" and "nothing differs" in str(same)
+
+
+@pytest.mark.keras
+def test_the_code_of_a_lambda_in_a_file_is_compared(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    paths = [str(tmp_path / f"{name}.keras") for name in "ab"]
+    for path, function in zip(paths, [lambda x: x * 2, lambda x: x * 3], strict=True):
+        x = keras.Input((4,), name="x")
+        keras.Model(x, keras.layers.Lambda(function, name="f")(x), name="m").save(path)
+    (change,) = layerexplain.diff(paths[0], paths[1]).changes
+    assert [(item.what, item.is_training) for item in change.differences] == [("function", False)]
+    assert layerexplain.diff(paths[0], paths[0]).alike

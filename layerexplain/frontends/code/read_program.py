@@ -409,7 +409,9 @@ class Program:
         if any(unknown.lacks == "shape" for unknown, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
         again, with_values = partial(self._read_again, result, names), partial(self._read_with, result)
-        code = SourceCode(self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values)
+        code = SourceCode(
+            self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values, (), self.text.tree
+        )
         model = model._replace(fit_data=result.value.fitted, source_code=code)
         compiled = result.value.compiled
         model = model if compiled is None else with_training(model, settings(compiled))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any
+from zlib import crc32
 
 from layerexplain.errors import SpecError
 from layerexplain.files.limits import MAX_AXES
@@ -177,7 +178,7 @@ def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: st
         return tuple(plain_value(item, key, layer, context) for item in items) if isinstance(items, list) else ()
     # Keras 2.13 put the code of a Lambda into the configuration of a function.
     if class_name == "__lambda__" or (class_name == "function" and isinstance(config, dict)):
-        return code_in_file(layer, context)
+        return code_in_file(layer, context, config)
     if class_name == "function":
         return function_value(config, value.get("module"))
     if class_name == "__ellipsis__":
@@ -238,10 +239,11 @@ def _count(values: Sequence[Any]) -> int:
     return count
 
 
-def code_in_file(layer: str, context: ConfigContext) -> ForeignFunction:
+def code_in_file(layer: str, context: ConfigContext, stored: Any) -> ForeignFunction:
     """Return what stands for code that a file carries; a note says so."""
     context.note("code-in-file", layer, "contains Python code, which is not decoded or executed")
-    return ForeignFunction("<lambda>")
+    parts = list(stored.values() if isinstance(stored, Mapping) else stored or ())
+    return ForeignFunction("<lambda>", format(crc32(repr(parts).encode()), "08x"))
 
 
 def _is_layer(value: Mapping[str, Any], config: Any, key: str) -> bool:

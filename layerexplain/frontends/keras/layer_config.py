@@ -248,7 +248,7 @@ def _without_code(config: Mapping[str, Any], name: str, context: ConfigContext) 
     for key in ("function", "output_shape", "mask"):
         value = plain.get(key)
         if config.get(f"{key}_type") == "lambda" or (key == "function" and isinstance(value, (list, tuple))):
-            noted = noted or [code_in_file(name, context)]
+            noted = noted or [code_in_file(name, context, config.get("function"))]
             plain[key] = noted[0]
         elif isinstance(value, str):
             plain[key] = ForeignFunction(value)

@@ -189,15 +189,10 @@ def _with_graphs(document: Any, model: Any) -> Any:
         document = {**document, "module": None, "registered_name": None, "class_name": "Functional", "config": graph}
         config = graph
     items = [
-        _with_graphs(item, layer) if isinstance(item, dict) and _may_have_graph(layer) else item
+        _with_graphs(item, layer) if type(item) is dict and (hasattr(layer, "layers") or is_own_layer(layer)) else item
         for item, layer in _with_objects(config["layers"], _layers_of(model))
     ]
     return {**document, "config": {**config, "layers": items}}
-
-
-def _may_have_graph(layer: Any) -> bool:
-    """Return whether an object is a model, or a layer of a user-defined class whose call may be followed."""
-    return hasattr(layer, "layers") or is_own_layer(layer)
 
 
 def _layers_of(model: Any) -> list[Any]:

@@ -111,10 +111,13 @@ def _document(comparison: Comparison) -> doc.Document:
     layers = [f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count and kind != "model"]
     said = ["the model changed"] * bool(counts["model"]) + layers
     heading = doc.title(
-        f"{comparison.before.model_name} → {comparison.after.model_name}", (", ".join(said) or "nothing differs",)
+        f"{comparison.before.model_name} → {comparison.after.model_name}",
+        (", ".join(said) or f"nothing {'that is compared ' * bool(comparison.not_compared)}differs",),
     )
     origins = f"before: {_origin(comparison.before)}", f"after:  {_origin(comparison.after)}"
-    sides = doc.Prose((*origins, *_renumbered(comparison.renumbered)))
+    unseen = "what it does that no formula, argument or shape shows is not compared"
+    code = [f"{comparison.not_compared}; {unseen}"] if comparison.not_compared else []
+    sides = doc.Prose((*origins, *_renumbered(comparison.renumbered), *code))
     loaded = [doc.Prose(lines)] if (lines := tuple(_loading(comparison))) else []
     if comparison.alike:
         return doc.Document((heading, sides, *(loaded if comparison.renumbered else ())))

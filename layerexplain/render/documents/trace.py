@@ -218,17 +218,12 @@ def _line(line: WorkedLine, look: Look, terms: int) -> list[str]:
     lines += _labelled("here", f"{line.name} = {line.here}", look)
     for fold in line.folds:
         lines += _fold(fold, look, terms)
-    if _says_more(line):
+    if any(not (c.isdigit() or c in ".-e") for c in line.numbers):  # more than the value
         lines += _labelled("numbers", f"{line.name} = {line.numbers}", look)
     elif len(line.reads) > 1:
         lines += _labelled("reads", "; ".join(f"{text} = {_short(value)}" for text, value in line.reads), look)
     lines += _labelled("value", f"{line.name} = {_digits(line.value)}", look)
     return lines
-
-
-def _says_more(line: WorkedLine) -> bool:
-    """Return whether the line with numbers put in says more than its value."""
-    return any(not (c.isdigit() or c in ".-e") for c in line.numbers)
 
 
 def _result(report: ElementReport, look: Look) -> list[str]:

@@ -30,6 +30,7 @@ from layerexplain.frontends.code.library.torch_training import LossSum, TorchTra
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
+    Attributed,
     Evaluator,
     Identity,
     Keywords,
@@ -53,7 +54,7 @@ _PRIVATE = {"_BatchNorm": "BatchNorm2d", "_InstanceNorm": "InstanceNorm2d"}
 """Classes that programs derive theirs from, and one of those that have the same weights."""
 
 
-class GradientContext(Identity):
+class GradientContext(Attributed, Identity):
     """What forward of a torch.autograd.Function keeps for its backward."""
 
     def __init__(self) -> None:
@@ -61,10 +62,6 @@ class GradientContext(Identity):
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.attributes.get(name, Bound(self, name))
-
-    def set_attribute(self, evaluator: Evaluator, name: str, value: ProgramValue) -> None:
-        evaluator.effects.record_attribute_change(self, name)
-        self.attributes[name] = value
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return None

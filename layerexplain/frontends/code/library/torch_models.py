@@ -222,7 +222,9 @@ def read_model(program: ReadProgram, result: Found, shapes: InputShapes | None =
     ends = [PlacedResult(unknown.line, 0, unknown.file, (None,), reason=why) for unknown, why in whys if unknown.line]
     results = [*run.returned, *ends]
     again, with_values = partial(_again, program, result, wanted), partial(_with_values, program, result)
-    code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values, run.needs)
+    code = SourceCode(
+        lambda: results, again, missing_sizes(tree := program.text.tree, opened), with_values, run.needs, tree
+    )
     model = model._replace(source_code=code)
     if follows_call:
         emitted[result.name] = model

@@ -274,7 +274,8 @@ def with_torch_training(
         by_output = {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
         are_all = False
     if not training.descended:  # a loss that is only printed may well be of a detached output
-        by_output = {place: _without_detach(setting) for place, setting in by_output.items()}
+        kept = {place: [item for item in s.applied if item.name != "torch.detach"] for place, s in by_output.items()}
+        by_output = {place: s._replace(applied=tuple(kept[place])) for place, s in by_output.items()}
     if not by_output and optimizer is None:
         return model._replace(faults=(*model.faults, *faults))
     data = None
@@ -289,10 +290,6 @@ def with_torch_training(
         fit_data=data or model.fit_data,
         notes=(*model.notes, *[Note("open-setting", None, word) for word in words]),
     )
-
-
-def _without_detach(setting: TrainingSetting) -> TrainingSetting:
-    return setting._replace(applied=tuple([item for item in setting.applied if item.name != "torch.detach"]))
 
 
 _NEVER_UPDATED = "backward() gives this model its gradients, and every optimizer has the parameters of another model"

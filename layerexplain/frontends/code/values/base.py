@@ -298,6 +298,16 @@ class Value:
         return nullcontext()
 
 
+class Attributed(Value):
+    """A value that keeps the attributes that a program gives it."""
+
+    attributes: dict[str, ProgramValue]
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
+
+
 class Identity(Value):
     """A value that equals itself alone."""
 

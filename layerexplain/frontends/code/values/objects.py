@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from layerexplain.frontends.code.values.base import (
     Arguments,
+    Attributed,
     Evaluator,
     Identity,
     Keywords,
@@ -132,7 +133,7 @@ class NamesOf(Record, Value):
 # Objects of a program that have nothing but attributes.
 
 
-class Namespace(Value):
+class Namespace(Attributed):
     """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
 
     def __init__(self, attributes: dict[str, ProgramValue]) -> None:
@@ -143,10 +144,6 @@ class Namespace(Value):
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or hasattr(types.SimpleNamespace, name)
-
-    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
-        evaluator.effects.record_attribute_change(self, name)
-        self.attributes[name] = value
 
     def equals(self, other: object) -> ProgramValue:
         return self is other if isinstance(other, Namespace) else NotImplemented

@@ -10,6 +10,7 @@ from typing import Protocol
 from layerexplain.call_signature import CallSignature, Misfit
 from layerexplain.frontends.code.values.base import (
     Arguments,
+    Attributed,
     Evaluator,
     Identity,
     Keywords,
@@ -94,7 +95,7 @@ def signature_of(function: FunctionNode) -> CallSignature:
     )
 
 
-class Function(Identity):
+class Function(Attributed, Identity):
     """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
     which are `keywords`."""
 
@@ -153,10 +154,6 @@ class Function(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or hasattr(types.FunctionType, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
-        evaluator.effects.record_attribute_change(self, name)
-        self.attributes[name] = value
-
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call_function(self, args, kwargs, whole)
 
@@ -168,7 +165,7 @@ def _yields(node: FunctionNode) -> bool:
     return any(isinstance(child, ast.Yield | ast.YieldFrom) for child in own)
 
 
-class Class(Identity):
+class Class(Attributed, Identity):
     """A user-defined class. `bases` are classes, symbols and unknown values."""
 
     def __init__(self, name: str, bases: list[ProgramValue], frame: Frame | None, line: int) -> None:
@@ -216,10 +213,6 @@ class Class(Identity):
         if (objects := self.objects) is not None:
             return objects.has_attribute(self, name)
         return evaluator.framework_of(root.path).class_has(self, name)
-
-    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
-        evaluator.effects.record_attribute_change(self, name)
-        self.attributes[name] = value
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         is_member = len(args) == 1 and self.is_enum
