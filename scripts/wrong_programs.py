@@ -134,6 +134,7 @@ def torch_programs() -> Iterator[Wrong]:
     yield Wrong("gradients", net(linear, "return self.fc(x)", "print(model.fc.weight.grad.norm())"))
     yield Wrong("no parameters", net({"act": "ReLU()"}, "return self.act(x)", "torch.optim.SGD(model.parameters(), 0.1)"))
     yield Wrong("no init", net(linear, "return self.fc(x)").replace("        super().__init__()\n", ""))
+    yield Wrong("no parameters", net(linear, "return self.fc(x)", "torch.optim.SGD(model, 0.1)"))
     yield Wrong("checkpoints", net(linear, "return self.fc(x)", "state = {'fc.weight': torch.ones(11, 7), 'fc.bias': torch.ones(11)}", "model.load_state_dict(state)"))
     yield Wrong("checkpoints", net(linear, "return self.fc(x)", "state = {'module.' + k: v for k, v in model.state_dict().items()}", "model.load_state_dict(state)"))
     yield Wrong("checkpoints", net(linear, "return self.fc(x)", "model.load_state_dict({'fc.weight': torch.ones(5, 7)})"))
@@ -255,6 +256,9 @@ def keras_programs() -> Iterator[Wrong]:
     yield Wrong("channels", sequential(given.format((9, 9, 3)), "Conv2D(4, 3, groups=2)"))
     states = "y, h, c = layers.LSTM(6, return_state=True)(x)"
     yield Wrong("hidden", graph({"x": "(9, 3)"}, states, "z = layers.LSTM(5)(x, initial_state=[h, c])"))
+    yield Wrong("hidden", graph({"x": "(9, 3)"}, "y, h = layers.LSTM(6, return_state=True)(x)"))
+    yield Wrong("hidden", sequential(given.format((9, 3)), "LSTM(6, stateful=True)"))
+    yield Wrong("arguments", sequential("Dense(3, input_shape=10)"))
     yield Wrong("hidden", graph({"x": "(9, 3)"}, states, "z = layers.GRU(6)(x, initial_state=[h, c])"))
     both = "y, fh, fc, bh, bc = layers.Bidirectional(layers.LSTM(6, return_state=True))(x)"
     yield Wrong("hidden", graph({"x": "(9, 3)"}, both, "z = layers.LSTM(6)(x, initial_state=[layers.Concatenate()([fh, bh]), layers.Concatenate()([fc, bc])])"))

@@ -20,7 +20,7 @@ from layerexplain.frontends.code.values.reading import MOST_NESTED, MOST_PARSED,
 from layerexplain.records import NamedTuple
 
 CODE = re.compile(
-    r"^[ \t]*(>>> |In \[\d*\]: |\+ ?|\d+[:.|)]?[ \t]+(?:\| )?)?("
+    r"^[ \t]*(>{1,3} |In \[\d*\]: |\+ ?|\d+[:.|)]?[ \t]+(?:\| )?)?("
     r"import [\w.]+|from [\w.]+ import |(async )?def \w+\s*\(|class \w+\s*[(:]|@[\w.]+|#!.*python"
     r"|[\w.]+(\[\w+\])?(,\s*\w+)*\s*=\s*\(*[\w.]+\(|[\w.]+\.(add|compile|fit|build|summary)\s*\(|for \w+ in .*:\s*$"
     r"|[A-Z]\w+\(.*\)|[\w.]+\([^:]*\)\s*(\(|$))",
@@ -49,6 +49,8 @@ _PRINTED = re.compile(
     r"([┃│┏┡├└╞╘╒•]|\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})"
 )
 """What programs print: rows of an array, lines of a table, progress."""
+_IS_SHOWN = re.compile(r"\w+$|(?:array|tensor|torch\.Size|TensorShape)\(")
+"""A statement that is what a shell or a notebook shows of a value, or a word alone."""
 _QUOTED = re.compile(r"\"[^\"]*\"|`[^`]*`|(?<!\w)'[^']*'(?!\w)|\([^()]*\)|\[[^][]*\]")
 """What says nothing of a line as a whole: text in quotes, and what stands in brackets."""
 _WORDS_IN_A_ROW = re.compile(r"(?<![\w.])[A-Za-z0-9][\w']*[,;:]? (?=[A-Za-z][\w']*)")
@@ -71,7 +73,7 @@ _EXAMPLE = re.compile(r"```\n(?:x = Input\(\.\.\.\)|class MyLayer\(Layer\)).{,99
 _MOST_REPAIRS = 100
 _PROMPTED = re.compile(r"^\s*(>>>? |In \[\d*\]: )")
 _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u2033"), '"') | dict.fromkeys(map(ord, "\u2018\u2019\u2032"), "'")
-_QUOTATION = re.compile(r"^> ?(?!>)")
+_QUOTATION = re.compile(r"^>{1,2} ?(?!>)")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,6})(?:[ \t]*[:|.)](?=[ \t]|$))?(?: |$)(?=[ \t]*([\w\"'#@)\]}(>]|\[|\.\.\.|$))")
 _HUNK = re.compile(r"(@@ |diff --git |index [0-9a-f]+\.\.|--- \S|\+\+\+ \S)")
 _SIGNS = re.compile(r"\"\"\"|\'\'\'|\\.|[\"'#()\[\]{}]")
@@ -250,8 +252,8 @@ class _PastedStatements:
         lines, end = self.lines, self._end(at)
         error = _fault(lines[at:end])
         if error is None:
-            if re.fullmatch(r"\w+", lines[at].strip()) and lines[at].strip() not in kwlist:
-                lines[at] = ""  # a word alone does nothing, and may stand in the middle of a class
+            if _IS_SHOWN.match(lines[at].strip()) and lines[at].strip() not in kwlist:
+                lines[at:end] = [""] * (end - at)  # it does nothing, and may stand in the middle of a class
             return end
         if _is_noise(lines[at].strip()):
             lines[at] = ""
@@ -473,9 +475,12 @@ def _fenced(lines: list[str]) -> list[str]:
         if match is not None and (not inside or match[1].startswith(inside)):
             keep = tag in _PYTHON or (tag in _ANYTHING and _SURE.search("\n".join(block)) is not None)
             kept += textwrap.dedent("\n".join(block)).split("\n") if keep and block else [""] * len(block)
-            kept.append("")
+            rest = line[match.start(2) :]  # code may begin behind the fence, as chats have it
+            is_code = match[2].lower() not in _PYTHON and (CODE.match(rest) or rest.rstrip().endswith(":"))
+            tag, rest = ("", rest) if is_code else (match[2].lower(), "")
+            kept += [] if rest else [""]
             is_open = not inside or bool(match[2])
-            inside, tag, block = (match[1], match[2].lower(), []) if is_open else ("", "", [])
+            inside, block = (match[1], [rest] * bool(rest)) if is_open else ("", [])
         elif inside:
             block.append(line)
         else:

@@ -172,8 +172,28 @@ def traceback(code: str, draw: random.Random) -> str:
     return ERRORS + "\n" + code if draw.random() < 0.5 else code + "\n" + ERRORS
 
 
+SHOWN = ("array([[0.1, 0.2],\n       [0.3, 0.4]], dtype=float32)", "torch.Size([64, 1, 28, 28])", "(60000, 28, 28)",
+         "1875/1875 ━━━━━━━━━━ 5s 2ms/step - accuracy: 0.92", "<keras.src.callbacks.history.History at 0x7f3>")  # fmt: skip
+
+
+def cells(code: str, draw: random.Random) -> str:
+    """A notebook as a page shows it: what the cells give stands between them."""
+    parts = [line for part in _statements(code) for line in (*part, *draw.sample(SHOWN, draw.choice([0, 0, 1])))]
+    return "\n".join(["In [3]:", *parts]) + "\n"
+
+
+def mail(code: str, draw: random.Random) -> str:
+    mark = draw.choice(["> ", ">> "])
+    quoted = "".join([f"{mark}{line}".rstrip() + "\n" for line in code.splitlines()])
+    return f"Hi Tom,\n\nOn Tue, 3 Mar 2020, Ann wrote:\n{mark}my model:\n{quoted}{mark}Why?\n\nThe loss (I think).\n"
+
+
+def chat(code: str, draw: random.Random) -> str:
+    return f"alice  10:22 AM\nhey, why does this fail?\n```{code}```\nbob  10:23 AM\ndid you try model.summary()?\n"
+
+
 NOISES: list[Callable[[str, random.Random], str]] = [
-    prose, backticks, open_fence, prompts, ipython, numbers, diff, entities, curly, ellipsis, warned, traceback,
+    prose, backticks, open_fence, prompts, ipython, numbers, diff, entities, curly, ellipsis, warned, traceback, cells, mail, chat,
 ]  # fmt: skip
 """Marks of lines are put on before what surrounds them, as people paste."""
 MARKS = (prompts, ipython, numbers, diff, backticks)
@@ -191,11 +211,11 @@ def mixed(code: str, draw: random.Random) -> str:
 
 
 def meaning(tree: ast.Module) -> list[str]:
-    """The statements of a program without those that do nothing: names and numbers alone, and what is called with `...`"""
+    """The statements of a program without those that do nothing: names and numbers alone, also in a row, and what is called with `...`"""
     return [
         ast.dump(one)
         for one in tree.body
-        if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Name | ast.Constant))
+        if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Name | ast.Constant | ast.Tuple))
         and not re.match(
             r"Expr\(value=Call\(func=Attribute\(value=Name\(id='(model|warnings)'.*attr='(compile|fit)'", ast.dump(one)
         )
@@ -218,11 +238,11 @@ def test_the_program_in_the_noise_is_the_program(noise: Callable[[str, random.Ra
     assert not wrong, f"{len(wrong)} differ; the first, {next(iter(wrong))}:\n{next(iter(wrong.values()))}"
 
 
-@pytest.mark.parametrize("number", range(0, 200, 5))
+@pytest.mark.parametrize("number", [*range(0, 200, 5), *range(1, 200, 20), *range(2, 200, 20), *range(3, 200, 20)])
 def test_the_model_in_the_noise_is_the_model(number: int) -> None:
     """The noises in turn, so that each has three programs or more."""
     code = list(PROGRAMS.values())[number]
-    noise = [*NOISES, mixed][number // 5 % 13]
+    noise = [*NOISES[:12], mixed, *NOISES[12:]][number // 5 % 13 if number % 5 == 0 else 13 + number % 5 - 1]
     noisy = noise(code, random.Random(number))
     clean = noisy.replace(", ...", "") if noise is ellipsis else code
     assert _model(noisy) == _model(clean)
