@@ -158,8 +158,8 @@ class WindowError(ShapeError):
         self._without_advice = fact
 
     def because(self, cause: str) -> None:
-        """Say the likeliest cause in place of the advice."""
-        self.fact = f"{self._without_advice}; {cause}"
+        """Say the likeliest cause in place of the advice, or nothing."""
+        self.fact = self._without_advice + f"; {cause}" * bool(cause)
         self.edits = ()
 
 

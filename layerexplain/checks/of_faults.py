@@ -30,7 +30,7 @@ def code_of(fact: str) -> str:
 
 
 def _fault(
-    code: str, name: str, *, says: str = "", why: str, fix: str, source: str, torch: Torch | None = None
+    code: str, name: str, *, says: str = "", why: str, fix: str = IN_MESSAGE, source: str, torch: Torch | None = None
 ) -> None:
     """Declare a rule that finds the errors which say something."""
 
@@ -59,7 +59,6 @@ _fault(
     "A feature map that has become too small",
     says="the window needs to fit into",
     why="Each convolution without padding and each pooling makes the map smaller, until no window fits.",
-    fix="Use a larger input, padding='same' or fewer poolings.",
     source="keras/src/ops/operation_utils.py, compute_conv_output_shape",
 )
 
@@ -94,7 +93,6 @@ _fault(
     _GENERAL,
     "A layer that Keras refuses",
     why="Keras stops there with an error.",
-    fix=IN_MESSAGE,
     source="keras/src/layers/layer.py",
     torch=Torch("PyTorch stops there with an error.", IN_MESSAGE),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import BoundCall
 from layerexplain.errors import ShapeError, place_order
@@ -20,6 +20,9 @@ from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 from layerexplain.network.walk import Faults, NetworkTracer
+
+if TYPE_CHECKING:
+    from layerexplain.network.trials import Trials
 
 
 def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
@@ -40,7 +43,7 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
     specs = input_specs(model, inputs or {})
     if inputs and model.grade == "open" and None not in specs:
         model = _answered(model, inputs)
-    network = trace_at(model, specs)
+    network = trace_at(model, specs, trials=True)
     if model.strict and None in specs:
         network = _with_missing_input(network, specs)
     if inputs and None not in specs:
@@ -71,14 +74,19 @@ def _with_missing_input(network: Network, specs: Specs) -> Network:
     return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 
 
-def trace_at(model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False) -> Network:
+def trace_at(
+    model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False, trials: Trials | bool = False
+) -> Network:
     """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
 
     With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call. With
-    `training` each layer is traced as it computes in training. Returns and raises as `trace_model` does.
+    `training` each layer is traced as it computes in training. With `trials` faults say what would mend them. Returns
+    and raises as `trace_model` does.
     """
     in_code = model.format == "code" and model.grade == "complete"
     result = Faults(strict=model.strict, known=model.faults, code=in_code)
+    result.whole = (model, specs) if trials else None
+    result.trials = None if isinstance(trials, bool) else trials
     tracing = _Tracing(model.strict, result, training)
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}

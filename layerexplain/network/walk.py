@@ -12,20 +12,21 @@ from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, item, tensor
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.model import Call, CallKey, Layer, Note, TensorRef, tensor_refs
+from layerexplain.model import Call, CallKey, Layer, Model, Note, TensorRef, tensor_refs
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import Masks, as_keras_runs, mask_sources
 from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, Tensors, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs, input_count
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
-from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.stopping import ask
 
 if TYPE_CHECKING:
     from layerexplain.network.definitions import Define, Enter
     from layerexplain.network.faults import Guesses
     from layerexplain.network.recorded_shapes import ShapeValues
+    from layerexplain.network.trials import Trials
 
 
 class Faults:
@@ -38,6 +39,9 @@ class Faults:
         self.of_code = code
         self._known = frozenset([_without_cure(fault) for fault in known])
         self.found: list[LayerExplainError] = []
+        self.whole: tuple[Model, Specs] | None = None
+        self.trials: Trials | None = None
+        """The model, and the specs of its inputs, where faults say what mends them; and what was tried of that."""
 
     def keep(
         self, error: LayerExplainError, specs: Specs, kind: str, is_refused: Callable[[], bool] = lambda: False
@@ -280,6 +284,17 @@ class NetworkTracer:
         if len(known) != len(inner.model.inputs):
             raise ShapeError(input_count(layer.name, len(inner.model.inputs), len(known)))
         specs = tuple([t.spec for t in known])
+        for ref, spec in (
+            zip(inner.model.inputs, specs, strict=False) if self.scope.strict or self.faults.of_code else ()
+        ):
+            own = model_input(inner.model, ref)
+            if (
+                own is not None
+                and len(own.shape) == len(spec.shape)
+                and not all(map(agree, own.shape[1:], spec.shape[1:]))
+            ):
+                sizes = f"an input of {shape_text(own.shape)}, got {shape_text(spec.shape)}"
+                raise ShapeError(f"the model '{layer.name}' needs {sizes}")
         network = self.enter(inner, specs, [t.mask.spec for t in known])
         definition = network.definition
         if definition is None:

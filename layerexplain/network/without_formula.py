@@ -24,7 +24,7 @@ from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
     from layerexplain.layers.known_definitions import Outline
-    from layerexplain.network.faults import Cure
+    from layerexplain.network.trials import Cure
     from layerexplain.network.walk import NetworkTracer
 
 
@@ -131,11 +131,16 @@ def failed(
         if anyway is None:
             return unknown(walk, call, declaration, tuple(sources))
         return opaque_call(walk, call, layer, declaration, "a size of its input is not known", anyway)
-    if isinstance(error, WindowError):
-        _name_cause(walk, error, sources)
-    elif declaration is not None and isinstance(error, ShapeError):
-        results = _cures(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
-        error.fact += "; " * bool(results) + "; or ".join([cure.words for cure in results])
+    if declaration is not None and isinstance(error, ShapeError):
+        window = isinstance(error, WindowError)
+        results = _cures(walk, call, declaration, sources, [spec for spec in specs if spec is not None], window=window)
+        words = "; or ".join([cure.words for cure in results if cure.words])
+        if not window:
+            error.fact += "; " * bool(results) + words
+        elif (
+            isinstance(error, WindowError) and walk.faults.whole is not None and (words or not results)
+        ):  # without words its own advice was tried
+            error.because(words)
         if layer.kind != "custom":  # what a layer of the author's own takes may still not be what is meant
             error.edits = (*error.edits, *[cure.edit for cure in results if cure.edit is not None])
     if call.callers:
@@ -146,7 +151,7 @@ def failed(
             anyway = _outline(walk, layer, declaration, specs)
 
     def is_refused() -> bool:
-        from layerexplain.network.open_inputs import are_written
+        from layerexplain.network.cures import are_written
 
         if declaration is None or layer.kind != "layer" or not isinstance(error, ShapeError):
             return False
@@ -193,38 +198,27 @@ def _outline(
     return outline(declaration, layer.config, specs, define, has_open_sizes=walk.has_open_sizes)
 
 
-def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:
-    """Say of a window that does not fit what is likelier than that it is too large."""
-    from layerexplain.network.faults import images_with_channels_first
-
-    cause = next(filter(None, [images_with_channels_first(ref, walk.calls) for ref in sources]), "")
-    if cause:
-        error.because(cause)
-
-
 def _cures(
-    walk: NetworkTracer, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
+    walk: NetworkTracer,
+    call: Call,
+    declaration: Declaration,
+    sources: Sequence[TensorRef],
+    specs: Sequence[Spec],
+    *,
+    window: bool,
 ) -> list[Cure]:
-    """Return what would mend a layer that refuses its tensors; none where nothing is known."""
-    if not specs or len(specs) != len(sources):
+    """Return what would mend a call that refuses its tensors; none where nothing is known."""
+    layer = walk.scope.layers[call.layer]
+    if not specs or len(specs) != len(sources) or walk.faults.whole is None:
         return []
     if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
         return []  # each cure that is tried would check them all again
-    from layerexplain.network import open_inputs
-    from layerexplain.network.faults import Refusal, cures
+    from layerexplain.network.cures import Refusal, cures
+    from layerexplain.network.trials import Trials
 
-    def attempt(layer: Layer, of: Declaration, specs: Sequence[Spec]) -> Definition | None:
-        faults = len(walk.faults.found)
-        try:
-            definition = walk.define(of, layer, NOTHING_BOUND, specs, ())
-            return definition if walk.expression.has_weights_for(layer, definition) else None
-        except LayerExplainError:
-            return None
-        finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
-            del walk.faults.found[faults:]
-
-    refusal = Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls, attempt)
-    return [*open_inputs.cures(refusal)] if open_inputs.is_cause(refusal) else cures(refusal)
+    trials = walk.faults.trials = walk.faults.trials or Trials(*walk.faults.whole)
+    refusal = Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls)
+    return cures(refusal, lambda cure: trials.tried(walk.scope, call, cure), window=window)
 
 
 def unknown(
