@@ -161,6 +161,9 @@ def stated_numbers(text: str, tree: ast.Module) -> dict[str, int]:
     >>> text = f"{code}\nA vocab_size of 5,000, a max length of 40. I have 7 classes."
     >>> stated_numbers(text, ast.parse(code))
     {'vocab_size': 5000, 'num_classes': 7, 'max_length': 40}
+    >>> code = "LSTM(8, input_shape=(timesteps, features)); model(images)"
+    >>> stated_numbers(f"{code}\nI have 90 images of 30 time steps with 4 features.", ast.parse(code))
+    {'timesteps': 30, 'features': 4}
     """
     nodes = walk(tree)
     called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
@@ -170,28 +173,36 @@ def stated_numbers(text: str, tree: ast.Module) -> dict[str, int]:
     values |= {argument.arg for node in arguments for argument in node.args[len(node.args) - len(node.defaults) :]}
     names = [node.id for node in nodes if isinstance(node, ast.Name)]
     names += [argument.arg for node in arguments for argument in node.args]
+    keys = [
+        node.value for node in nodes if isinstance(node, ast.keyword) and re.search("shape|dim|len", node.arg or "")
+    ]
+    items = [item for value in keys for item in (value.elts if isinstance(value, ast.Tuple | ast.List) else [value])]
+    sizes = {item.id for item in items if isinstance(item, ast.Name)}
     text = text[:_LONGEST]
     prose = prose_beside(text, tree)
     numbers: dict[str, int] = {}
     for name in [item for item in dict.fromkeys(names) if len(item) > 2 and item not in called | values][:_MOST_NAMES]:
-        for expression in _expressions(name):
+        for expression in _expressions(name, is_size=name in sizes):
             if match := re.search(expression, text if expression.startswith("^") else prose, re.MULTILINE):
                 numbers[name] = int(match[1].replace(",", ""))
                 break
     return numbers
 
 
-def _expressions(name: str) -> list[str]:
-    """Return what finds the number of a name: by the name itself, by its words, and by what it counts."""
+def _expressions(name: str, *, is_size: bool) -> list[str]:
+    """Return what finds the number of a name: by the name itself, by its words, and by what it counts; the name of a
+    size is that of what it counts."""
     words = name.lower().split("_")
     expressions = [
-        rf"(?<![\w.]){re.escape(name)}{_SAYS}{_COUNT}",
+        rf"(?<![\w.]){re.escape(name)}{_SAYS}{_COUNT}".replace("|of", "" if name.endswith("s") else "|of"),
         rf"^[ \t]*{re.escape(name)} *= *[^#\n]*\)[ \t]*# *{_COUNT}[ \t]*$",
     ]
     if len(words) > 1:
         expressions.append(rf"(?i:\b{'[ -]'.join(map(re.escape, words))}(?:{_SAYS}| )){_COUNT}")
-    if len(words) > 1 and words[0] in ("num", "n", "nb", "number"):
-        expressions.append(rf"(?<![\w.]){_COUNT} (?:different |output )?{re.escape(words[-1])}\b")
+    counted = words[-1] if len(words) > 1 and words[0] in ("num", "n", "nb", "number") else "".join(words)
+    if counted != "".join(words) or (is_size and counted.endswith("s")):
+        counted = re.escape(counted).replace("timesteps", "time[ -]?steps")
+        expressions.append(rf"(?<![\w.]){_COUNT} (?:different |output )?{counted}\b")
     if "vocab" in name.lower():
         expressions.append(rf"(?i:\bvocab(?:ulary)?(?: size)?(?: (?:is|of|has|with|contains))*) {_COUNT}")
     return expressions

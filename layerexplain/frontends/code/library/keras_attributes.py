@@ -345,12 +345,12 @@ class LayerAttributes:
             if needed and layer.compiled is None and effects.is_certain and not effects.is_model_exposed:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
                 raise ProgramError("RuntimeError", words, self.interpreter.place())
+            if (shapes := shapes_of_data(data)) is not None:
+                self.calling.built(layer, shapes)
             self.data.check_data(layer, name, args, kwargs)
             # In Keras 3 each method has a function of its own.
             if name == "fit" or (self.recorder.keras_2 and name in _TRAINS):
                 self._compare_trained(layer)
-            if (shapes := shapes_of_data(data)) is not None:
-                self.calling.built(layer, shapes)
             if name == "predict" and isinstance(data, Array) and data.shape:
                 return self.calling.result_on(layer, data)
             return self.interpreter.unknown(f"the result of {name}()")
