@@ -34,6 +34,8 @@ _SUMMARY = re.compile(rf"(?<!\.)summary\([^\n]{{0,100}}?,\s*(?:input_size\s*=\s*
 _SUMMARY_OF_SEVERAL = re.compile(
     rf"(?<!\.)summary\([^\n]{{0,100}}?,\s*(?:input_size\s*=\s*)?[\[(]({_TUPLE}(?:,\s*{_TUPLE}){{1,9}}),?\s*[\])]"
 )
+_DATASETS: dict[str, tuple[int | None, ...]] = {r"(?:\w*[- ])?mnist": (28, 28), r"cifar[- ]?100?": (32, 32, 3)}
+"""What a text need not say of the images of a known data set."""
 _MOST_SHAPES = 20
 _LONGEST = 100_000
 """Letters of a text that are read."""
@@ -72,6 +74,8 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
     []
     >>> stated_inputs("summary(net, (3, 32, 32))"), stated_inputs("I have 28 by 28 images, in = torch.zeros((4, 3))")
     ([(3, 32, 32)], [(28, 28)])
+    >>> stated_inputs("I train on Fashion-MNIST."), stated_inputs("My CIFAR10 images are (16, 16, 3) now.")
+    ([(28, 28)], [(16, 16, 3), (32, 32, 3)])
     """
     text = text[:_LONGEST]
     results = [sizes_in(match[1]) for match in _SUMMARY.finditer(text)]
@@ -85,6 +89,7 @@ def stated_inputs(text: str, tree: ast.Module | None = None) -> list[tuple[int |
         is_message = "Error" in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if (said or is_behind) and not is_other and not is_message:
             results.append(sizes_in(match[0]))
+    results += [shape for name, shape in _DATASETS.items() if re.search(rf"\b{name}\b", text, re.IGNORECASE)]
     return list(dict.fromkeys(results))[:_MOST_SHAPES]
 
 
