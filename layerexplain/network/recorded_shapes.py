@@ -324,17 +324,12 @@ def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> I
                 ours, theirs = shape_text(spec.shape), shape_text(_with_batch(said[0]))
                 yield "recorded-shape", f"its {which} is {ours} by its formula; the file recorded {theirs}"
     built = built_shape(layer, 0)
-    inputs = [
-        call.inputs[0] for call in calls if call.inputs and call.inputs[0] is not None and not _constant_first(call)
-    ]
+    # Where numbers stand in place of the first tensor, no input is the first one.
+    given = [call for call in calls if call.origin is None or 0 not in call.origin.bound.constants]
+    inputs = [call.inputs[0] for call in given if call.inputs and call.inputs[0] is not None]
     if built is not None and inputs and not any(_agree(spec.shape, built) for spec in inputs):
         ours, theirs = shape_text(inputs[0].shape), shape_text(built)
         yield "build-shape", f"its input is {ours} in this model; the file recorded that it was built for {theirs}"
-
-
-def _constant_first(call: TracedCall) -> bool:
-    """Return whether numbers stand in place of the first tensor, so that no input is the first one."""
-    return call.origin is not None and 0 in call.origin.bound.constants
 
 
 def _agree(ours: Sequence[Size], theirs: Sequence[Size]) -> bool:

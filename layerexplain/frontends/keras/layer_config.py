@@ -19,7 +19,7 @@ from layerexplain.frontends.keras.config_values import (
 )
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import ForeignFunction, Kind, Layer, Model, Shape, package_and_class, values_inside
+from layerexplain.model import ForeignFunction, Kind, Layer, Shape, package_and_class, values_inside
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -74,7 +74,9 @@ def _layer(
         model = context.model(item, inner, name)
         kept = {key: config[key] for key in ("trainable", "dtype") if key in config}
         if not context.old:
-            model, kept = _with_own_flag(model, kept)
+            # Where Keras 3 loads a configuration, each weight follows the flag of the layer that owns it.
+            model = model._replace(trainable=True)
+            kept.pop("trainable", None)
         if "dtype" in kept:
             kept["dtype"] = dtype_name(kept["dtype"])
         return Layer(name, type_name, "model", kept, model, package, build_shape)
@@ -97,12 +99,6 @@ def _layer(
     if kind == "layer" and plain.get("trainable") is False and not context.old and _hands_on_nothing(type_name, plain):
         del plain["trainable"]
     return Layer(name, type_name, kind, plain, None, package, build_shape)
-
-
-def _with_own_flag(model: Model, config: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
-    """Return a nested model, and what is kept of its configuration, without the flag `trainable`: where Keras 3 loads a
-    configuration, each weight follows the flag of the layer that owns it."""
-    return model._replace(trainable=True), {key: value for key, value in config.items() if key != "trainable"}
 
 
 def _hands_on_nothing(type_name: str, config: Mapping[str, Any]) -> bool:

@@ -50,6 +50,9 @@ UNKNOWN = {
     "rate": ("self.m = nn.Dropout(RATE)", "x = self.m(x)", "RATE = 0.1", False),
     "heads": ("self.m = nn.MultiheadAttention(6, HEADS)", "", "HEADS = 2", False),
     "layers": ("self.m = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 5, batch_first=True), DEPTH)", "", "DEPTH = 2", True),
+    "name": ("setattr(self, NAME, nn.PReLU())", "", "NAME = 'm'", True),
+    "added": ("self.add_module(NAME, nn.PReLU())", "", "NAME = 'm'", True),
+    "key": ("self.m = nn.ModuleDict(); self.m[KEY] = nn.PReLU()", "", "KEY = 'k'", True),
     "own bias": ("self.n = Widened(1, 1, 1)", "x = self.n(x[:, None])[:, 0]", "def mystery(x): return x", False),
 }  # fmt: skip
 IMPORTS = """import torch

@@ -48,6 +48,11 @@ UNKNOWN = {
         "if U:\n    model.trainable = False",
         "for one in model.layers:\n    if one.name == U:\n        one.trainable = False",
         "model = keras.Sequential([keras.Input((8,)), layers.Dense(4, trainable=U), layers.Dense(2)])",
+        "import lib\nlib.freeze(model)",
+        "from lib import set_trainable\nset_trainable(False, model=model)",
+        "import lib\nfor one in model.layers:\n    lib.part.freeze(one)",
+        "import lib\nlib.freeze_layers(model.layers)",
+        "U.freeze(model)",
         "inner = keras.Sequential([layers.Dense(4)])\ninner.trainable = U\n"
         "model = keras.Sequential([keras.Input((8,)), inner, layers.Dense(2)])",
     ],
@@ -75,6 +80,13 @@ UNKNOWN = {
         "U and net.requires_grad_(False)",
         "while U:\n    net.requires_grad_(False)",
         "for p in net.parameters():\n    if p in U:\n        continue\n    p.requires_grad = False",
+        "import lib\nlib.freeze(net)",
+        "from lib import set_requires_grad\nset_requires_grad(net.a, False)",
+        "import lib\nlib.Freezer(net.parameters())",
+        "import lib\nlib.unfreeze([net.a, net.b])",
+        "import lib\nlib.freeze(net.s)",
+        "import lib\nnet.apply(lib.change)",
+        "net.a.apply(U)",
         "if U:\n    net.a.requires_grad_(False)\nelse:\n    net.b.requires_grad_(False)",
     ],
 }
@@ -156,6 +168,9 @@ def test_an_unknown_flag_inside_a_wrapper_leaves_its_counts_of_parameters_known(
 
 
 KNOWN = [
+    "import lib\nlib.plot(one)",
+    "import lib\nlib.freeze(U)",
+    "import lib\nhasattr(one, 'apply') and one.apply(lib.init_weights)",
     "print(U)",
     "U and print(1)",
     "[print(p) for p in U]",

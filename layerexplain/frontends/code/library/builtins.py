@@ -378,6 +378,8 @@ def _getattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Program
 
 def _setattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) != 3 or not isinstance(args[1], str):
+        if len(args) == 3 and isinstance(args[0], Value) and args[0].is_instance(Symbol("torch.nn.Module")):
+            args[0].call_method(evaluator, "add_module", args[1:], {})  # a name that is not known
         return _not_read("setattr", args)
     if isinstance(args[0], Value):
         args[0].set_attribute(evaluator, args[1], args[2])

@@ -208,7 +208,8 @@ class BuiltIn(Identity):
             evaluator.budget.look(len(self.children))
             evaluator.effects.record_attribute_change(self, "children")
             unknown = evaluator.unknown("which modules a container holds")
-            changed = dict.fromkeys(self.children, unknown) if children is None else children
+            names = [*self.children, *(["[unknown]"] if self.type == "ModuleDict" else [])]
+            changed = dict.fromkeys(names, unknown) if children is None else children
             self.children.clear()
             self.children.update(changed)
 
@@ -539,6 +540,9 @@ def _changes_modules(function: Function) -> bool:
 
 
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:
+    name = name.operand(evaluator) if isinstance(name, Symbol) else name
+    if isinstance(name, Unknown) and (is_module(value) or isinstance(value, Unknown | Parameter)):
+        name, value = f"[{name.name or 'unknown'}]", name._replace(is_result=True)
     if isinstance(name, str):
         evaluator.effects.record_attribute_change(module, name)
         if isinstance(module, BuiltIn) and module.children is None:

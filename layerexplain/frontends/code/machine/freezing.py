@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from layerexplain.frontends.code.machine.effects import Mark
 from layerexplain.frontends.code.machine.parts import InterpreterPart
 from layerexplain.frontends.code.values.base import Arguments, ProgramValue, Symbol, Unknown, UnknownMember, Value
-from layerexplain.frontends.code.values.operators import each_in
+from layerexplain.frontends.code.values.operators import each_in, is_plain
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, layer_of
 from layerexplain.frontends.code.values.reading import Frame, children, fits, kept_with_tree, walk
 
 FLAGS = frozenset(["trainable", "requires_grad"])
 """The attributes that say whether weights are trained."""
+
+
+_FREEZES = re.compile("freez|frozen|trainab|requires_?grad|_lora|peft", re.IGNORECASE)
+_INITIALIZES = re.compile("init|weight|reset|xavier|kaiming|normal", re.IGNORECASE)
+"""What functions are called that freeze a model, and those that set the initial values of its weights."""
 
 
 class Freezing(InterpreterPart):
@@ -27,19 +33,35 @@ class Freezing(InterpreterPart):
             self.leave_trainable_open(unknown)
 
     def leave_hidden_freezing_open(self, function: ProgramValue, given: Arguments) -> None:
-        """Leave open what is trained, if a call changes a model under a name that is not known:
-        `setattr(net, U, False)` and `getattr(net, U)(False)`."""
+        """Leave open what is trained, if a call changes a model under an unknown name, `setattr(net, U, False)`
+        and `getattr(net, U)(False)`, or gives one to what is not read and freezes by its name: `lib.freeze(net)`."""
         if isinstance(function, Symbol) and function.path == "builtins.setattr" and len(given) == 3:
             of, name, value = given
             name = name.operand(self) if isinstance(name, Symbol) else name
             unknown = name if isinstance(name, Unknown) and _is_of_model(of) else None
         elif isinstance(function, UnknownMember) and len(given) == 1:
             unknown, value = function, given[0]
+        elif (name := self._freezing_name(function, given)) is not None:
+            unknown, value = self.unknown(f"what {name}(…) freezes"), False
         else:
             return
         if unknown is not None and (value is False or value == 0 or isinstance(value, Unknown)):
             self.effects.mark_incomplete(unknown)
             self.leave_trainable_open(unknown)
+
+    def _freezing_name(self, function: ProgramValue, given: Arguments) -> str | None:
+        """Return the name of a function that is not read and may freeze weights of a model that it is given. One that
+        `apply` is given changes each module; most set initial values."""
+        applies = isinstance(function, Bound) and function.function == "apply" and _is_of_model(function.object)
+        function = given[0] if applies and given else function
+        name = (function.name or "a function") if isinstance(function, Unknown) else None
+        if isinstance(function, Symbol) and function.path.partition(".")[0] not in self.libraries:
+            name = function.path
+        if name is None or not _FREEZES.search(name):
+            return name if name is not None and applies and not _INITIALIZES.search(name) else None
+        parts = [item if type(item) in (list, tuple) else self.items(item) for item in given if not is_plain(item)]
+        listed = [item for part in parts if isinstance(part, list | tuple) for item in part]
+        return name if applies or any(map(_is_of_model, [*given, *listed])) else None
 
     def has_frozen(self, mark: Mark, before: int | None = None) -> bool:
         """Return whether layers or weights may have been frozen from a mark on: those made `before` a moment that
