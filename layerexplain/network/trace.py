@@ -85,7 +85,7 @@ def trace_at(
     """
     in_code = model.format == "code" and model.grade == "complete"
     result = Faults(strict=model.strict, known=model.faults, code=in_code)
-    result.whole = (model, specs) if trials else None
+    result.whole = (trace_at, model, specs) if trials else None
     result.trials = None if isinstance(trials, bool) else trials
     tracing = _Tracing(model.strict, result, training)
     network = tracing.walk(Scope(model), specs, (), linked, training)

@@ -3,13 +3,17 @@ run to its outputs, with what has to change behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import Edit, LayerExplainError
 from layerexplain.model import Call, Layer, Model, TensorRef, replaced
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.network.traced import Network
 
 _MOST_TRIED, _MOST_INSIDE, _MOST_CALLS = 60, 10, 5_000
 """How often a model is traced to find what mends it, how often one that is changed, and how many calls are traced."""
@@ -32,11 +36,18 @@ class Cure(NamedTuple):
 
 
 class Trials:
-    """A model that is being traced at these `specs` of its inputs, to trace it with changes. `mended` are the layers
+    """A model that `trace` is tracing at these `specs` of its inputs, to trace it with changes. `mended` are the layers
     for which it was changed already, `left` says how many traces may still be made."""
 
-    def __init__(self, model: Model, specs: Specs, mended: tuple[str, ...] = (), left: list[int] | None = None) -> None:
-        self._model, self._specs, self._mended = model, specs, mended
+    def __init__(
+        self,
+        trace: Callable[..., Network],
+        model: Model,
+        specs: Specs,
+        mended: tuple[str, ...] = (),
+        left: list[int] | None = None,
+    ) -> None:
+        self._trace, self._model, self._specs, self._mended = trace, model, specs, mended
         self._left = [min(_MOST_TRIED, _MOST_CALLS // (len(model.calls) + 1))] if left is None else left
         self.words: dict[str, str] = {}
         """The first cure of each layer at fault, by the names that lead to it."""
@@ -44,11 +55,11 @@ class Trials:
     @cached_property
     def faults(self) -> Sequence[LayerExplainError]:
         """The faults of the model, with what mends them."""
-        return _traced(self._model, self._specs, self)
+        return self._trace(self._model, self._specs, trials=self).faults
 
     @cached_property
     def _own(self) -> frozenset[str]:
-        return frozenset([_fault(fault) for fault in _traced(self._model, self._specs)])
+        return frozenset([_fault(fault) for fault in self._trace(self._model, self._specs).faults])
 
     def tried(self, scope: Scope, call: Call, cure: Cure) -> Cure | None:
         """Return a cure of a call that mends the model, with what else has to change; None for one that does not."""
@@ -60,7 +71,7 @@ class Trials:
         self._left[0] -= 1
         model = self._whole(scope, _changed(scope.model, call, cure))
         left = [min(_MOST_INSIDE, self._left[0])]
-        inner = Trials(model, self._specs_of(model), (*self._mended, own), left)
+        inner = Trials(self._trace, model, self._specs_of(model), (*self._mended, own), left)
         faults = [fault for fault in inner.faults if fault.layer == own or _fault(fault) not in self._own]
         self._left[0] -= min(_MOST_INSIDE, self._left[0]) - left[0]
         behind = {fault.layer or "": inner.words.get(fault.layer or "", "") for fault in faults}
@@ -86,12 +97,6 @@ class Trials:
         for model, name in zip(reversed(outer), reversed(scope.path), strict=False):
             changed = _with_layers(model, {name: model.layers_by_name[name]._replace(model=changed)})
         return changed
-
-
-def _traced(model: Model, specs: Specs, trials: Trials | bool = False) -> Sequence[LayerExplainError]:
-    from layerexplain.network.trace import trace_at
-
-    return trace_at(model, specs, trials=trials).faults
 
 
 def _fault(fault: LayerExplainError) -> str:

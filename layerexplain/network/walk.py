@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import BoundCall, bind_call, given_masks
 from layerexplain.errors import ArgumentError, LayerExplainError, NotKnown, ShapeError
@@ -39,9 +39,9 @@ class Faults:
         self.of_code = code
         self._known = frozenset([_without_cure(fault) for fault in known])
         self.found: list[LayerExplainError] = []
-        self.whole: tuple[Model, Specs] | None = None
+        self.whole: tuple[Any, Model, Specs] | None = None
         self.trials: Trials | None = None
-        """The model, and the specs of its inputs, where faults say what mends them; and what was tried of that."""
+        """What traces the model, it, and the specs of its inputs, where faults say what mends them; what was tried."""
 
     def keep(
         self, error: LayerExplainError, specs: Specs, kind: str, is_refused: Callable[[], bool] = lambda: False
