@@ -287,6 +287,24 @@ def test_a_module_takes_its_arguments_in_the_order_of_pytorch(make: str) -> None
     assert reports[0] == reports[1]
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("state", ["h", "(h,)", "(h, h)", "[h, h]", "(h, h, h)", "None", "torch.stack((h, h))"])
+@pytest.mark.parametrize("type_", [f"{kind}{cell}" for kind in ("LSTM", "GRU", "RNN") for cell in ("", "Cell")])
+def test_a_recurrent_module_takes_the_states_that_pytorch_takes(type_: str, state: str) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    make = f"{type_}(8, 4{'' if 'Cell' in type_ else ', batch_first=True'})"
+    program = MODULE.format(make=make, given=f"x, {state}")
+    if "Cell" in type_:
+        program = program.replace("        y = ", "        x, h = x[:, 0], h[0]\n        y = ")
+    try:
+        exec(program, dict[str, Any]())
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        refused = True
+    else:
+        refused = False
+    assert bool(layerexplain.explain(program.encode(), partial=True).faults) == refused
+
+
 def test_an_argument_of_a_module_that_no_formula_has_leaves_the_answer_open() -> None:
     program = MODULE.format(make="EmbeddingBag(9, 4)", given="x.long().flatten(), offsets=torch.tensor([0, 2])")
     report = layerexplain.explain(program.encode())

@@ -416,6 +416,8 @@ class Run:
         if (wrong := signature.misfit(len(args), kwargs)) is not None:
             raise self.refused(f"{type_} {wrong.words}")
         bound = signature.bind(args, kwargs)
+        if fact := _wrong_states(type_, len(declaration.tensors) - 1, bound.get("hx")):
+            raise self.refused(fact)
         of_tensors = [name for name in signature.names if name not in declaration.arguments]
         names = of_tensors[: len(declaration.tensors)]
         unread = [name for name in of_tensors[len(names) :] if bound.get(name) is not None]
@@ -561,6 +563,22 @@ class Run:
         builder.inputs = [ref for ref in builder.inputs if ref.key not in alone]
         names = {name for name, _ in alone} - {item.layer for item in builder.calls}
         builder.layers = [inner_layer for inner_layer in builder.layers if inner_layer.name not in names]
+
+
+def _wrong_states(type_: str, count: int, given: Any) -> str:
+    """Return what a recurrent module refuses of the states that it is given: an LSTM takes the pair (h, c), in a cell
+    too, and others take h alone; "" where they fit. An LSTM also splits one tensor in which both are stacked."""
+    number = len(given) if isinstance(given, list | tuple) else 1 if isinstance(given, Tensor | Array) else None
+    if number is None or (number == count and (count == 1) != isinstance(given, list | tuple)):
+        return ""
+    shape = () if isinstance(given, list | tuple) else given.spec.shape if isinstance(given, Tensor) else given.shape
+    if count == 1:
+        words = "take h alone" if number > 1 else "leave out the brackets and the comma"
+        return f"{type_} needs one tensor h as its state, got a {type(given).__name__}; {words}"
+    if type_ == "LSTM" and len(shape or ()) > 2 and shape[0] == 2:
+        return ""
+    got = f"{number} of them" if isinstance(given, list | tuple) else "one tensor"
+    return f"{type_} needs its states as a pair (h, c), got {got}; write (h, c), with c of zeros where it is new"
 
 
 def _structured(type_: str, result: Any) -> Any:
