@@ -107,7 +107,7 @@ def model_input(model: Model, ref: TensorRef) -> Spec | None:
     spec = recorded_spec(model, ref) if layer is None else input_spec(layer)
     size = layer.config.get("batch_shape") if layer is not None else None
     if layer is not None and layer.config.get("alone"):  # one example of PyTorch without a batch
-        return spec and spec._replace(shape=tuple(size or ()))
+        return spec and spec._replace(shape=tuple(size or ()), roles=("features",) if len(size or ()) == 1 else None)
     if spec is not None and size and isinstance(size[0], int):
         roles = _roles_alone(model, ref, len(size))
         if roles is not None:

@@ -50,9 +50,11 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole:
     definition = at.definition
     if layer.type == "InputLayer":
         spec = calls[0].outputs[0] if calls else None
+        roles = spec.roles if spec is not None else None
         said = "An input of the model. Its first axis is the batch; None means any size."
-        if spec is not None and spec.roles is not None and "batch" not in spec.roles:
-            said = f"An input of the model, without a batch ({', '.join(spec.roles)})."
+        if layer.config.get("alone") or (roles is not None and "batch" not in roles):
+            of = "" if roles is None or "batch" in roles else f" ({', '.join(roles)})"
+            said = f"An input of the model, without a batch{of}."
         return NOTHING._replace(sentence=said, statements=_formula(row))
     dtype = dtype_words(layer)
     if definition is None or definition.kind == "opaque":

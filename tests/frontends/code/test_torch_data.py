@@ -291,3 +291,30 @@ def test_tables_of_numbers_have_their_shape_however_large_they_are(count: int, s
     report = _read(TABLE.format(count=count, size=size), "net")
     assert (report.grade, report.outputs[0].shape) == ("complete", (None, 5, size))
     assert [row.output_shapes[0] for row in report if row.layer == "angles"] == [(count, size)]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("module", "sizes"),
+    [
+        ("Linear(784, 4)", "784"), ("Linear(784, 4)", "5, 784"), ("Sequential(nn.ReLU(), nn.Linear(6, 6))", "6"),
+        ("Sequential(nn.Unflatten(0, (-1, 1)), nn.Linear(1, 4))", "6"), ("ReLU()", "6"), ("GRU(3, 6)", "5, 3"),
+        ("LSTM(3, 6)", "5, 2, 3"), ("Softmax(0)", "6"), ("Sequential(nn.Linear(6, 3), nn.Unflatten(0, (3, 1)))", "6"),
+    ],
+)  # fmt: skip
+def test_the_first_axis_is_the_batch_only_where_pytorch_takes_other_sizes(module: str, sizes: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    program = f"import torch\nimport torch.nn as nn\nnet = nn.{module}\nout = net(torch.zeros({sizes}))\n"
+    names: dict[str, Any] = {}
+    exec(program, names)
+    shape = [int(size) for size in sizes.split(",")]
+    shape[-1 if "GRU" in module else 0] += 1
+    try:
+        names["net"](torch.zeros(shape))
+    except RuntimeError:
+        takes_others = False
+    else:
+        takes_others = True
+    report = layerexplain.explain(program.encode(), detail=True)
+    assert report.layers[0].explanation is not None and not report.faults
+    assert ("without a batch" not in report.layers[0].explanation.sentence) == takes_others

@@ -61,7 +61,17 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
             return _as_data(known.result, batch, interpreter)
     run, given = Run(interpreter, module, axis=axis, axes=axes), shapes
     result = follow(run, shapes, others)
-    if run.faults and batch is not None:  # PyTorch may take the data as one example
+    more: ShapesOfInputs = {  # 2 axes with the batch second may also be steps and features
+        name: ((*shape[:-1], shape[-1] + 1), dtype)
+        for name, (shape, dtype) in whole.items()
+        if batch is not None and len(shape) == axis + 1
+    }
+    is_alone = run.faults or (  # the one axis is of features
+        len(more) == len(whole)
+        and not _faults_of_batch(interpreter, module, whole, others)
+        and _faults_of_batch(interpreter, module, more, others)
+    )
+    if batch is not None and is_alone:  # PyTorch may take the data as one example
         one_example = Run(interpreter, module, alone=True)
         other = follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
