@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -61,17 +62,13 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
             return _as_data(known.result, batch, interpreter)
     run, given = Run(interpreter, module, axis=axis, axes=axes), shapes
     result = follow(run, shapes, others)
-    more: ShapesOfInputs = {  # 2 axes with the batch second may also be steps and features
-        name: ((*shape[:-1], shape[-1] + 1), dtype)
-        for name, (shape, dtype) in whole.items()
-        if batch is not None and len(shape) == axis + 1
-    }
-    is_alone = run.faults or (  # the one axis is of features
-        len(more) == len(whole)
-        and not _faults_of_batch(interpreter, module, whole, others)
-        and _faults_of_batch(interpreter, module, more, others)
-    )
-    if batch is not None and is_alone:  # PyTorch may take the data as one example
+    more: ShapesOfInputs = {}  # 2 axes with the batch second may also be steps and features
+    for name, (shape, dtype) in whole.items() if batch is not None else ():
+        if len(shape) == axis + 1 and (size := shape[-1]) is not None:
+            more[name] = ((*shape[:-1], size + 1), dtype)
+    fails = partial(_faults_of_batch, interpreter, module)
+    is_alone = len(more) == len(whole) and not fails(whole, others) and fails(more, others)
+    if batch is not None and (run.faults or is_alone):  # PyTorch may take the data as one example
         one_example = Run(interpreter, module, alone=True)
         other = follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
