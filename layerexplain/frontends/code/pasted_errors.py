@@ -107,15 +107,15 @@ def message_of(text: str) -> Message | None:
 
 
 def data_of_error(text: str) -> dict[str, Shape]:
-    """Return the shapes of the data that an error of fit() names.
+    """Return the shapes of the data that an error of fit() names; `needs` is that of the input that refuses X.
 
     >>> data_of_error("ValueError: Shapes (None, 3) and (None, 1, 3) are incompatible")
     {'y': (None, 3)}
     """
     results: dict[str, Shape] = {}
     for message in messages(text):
-        for name in ("X", "y"):
-            if name in message.parts:
+        for name in ("X", "y", "needs"):
+            if isinstance(message.parts.get(name), tuple) and ("X" in message.parts or name == "y"):
                 results.setdefault(name, message.parts[name])
     return results
 

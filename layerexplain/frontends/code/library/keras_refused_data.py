@@ -157,6 +157,10 @@ class DataChecks:
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
 
     def check_error(self, model: ModelValue, shapes: Mapping[str, Shape]) -> None:
+        graph, needs = self.graphs.graph(model) if model.form != "own" else None, shapes.get("needs")
+        specs = [self.shapes.spec_of(tensor) for tensor in graph.inputs] if graph is not None and needs else []
+        if specs and needs and all(spec and as_recorded(spec)[0][1:] != needs[1:] for spec in specs):
+            return  # the error is that of another model, inside of this one
         if model.fitted is None or not model.fitted.arrays:
             data = [Array(shapes[name]) if name in shapes else None for name in ("X", "y")]
             self.check_data(model, "fit", data, {})
