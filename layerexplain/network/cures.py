@@ -298,7 +298,7 @@ def _fixed(shape: Shape) -> Iterator[Shape]:
 
 def _reshaped(sizes: Shape) -> Iterator[Shape]:
     """Yield shapes of as many elements: an axis of 1 added, the last axes merged, the rows of a square image."""
-    if sizes[-1] is None or sum(not isinstance(size, int) for size in sizes) > 1:
+    if sizes[-1:] == (None,) or sum(not isinstance(size, int) for size in sizes) > 1:
         return
     known = tuple([size if isinstance(size, int) else -1 for size in sizes])
     yield (*known, 1)
