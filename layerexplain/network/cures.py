@@ -144,7 +144,7 @@ def _of_one(refusal: Refusal) -> Cures:
 
     target = layer.config.get("target_shape")
     target = target if isinstance(target, list | tuple) else ()
-    for i in range(len(target)):
+    for i in range(len(target) if len(target) <= _MOST_BEFORE else 0):
         shape = (*target[:i], -1, *target[i + 1 :])  # one size follows from the others, the first ones first
         edit = Edit(f"write target_shape={shape_text(shape)}", "target_shape", shape_text(shape))
         cure = _argument(layer, "target_shape", shape, f"target_shape {shape_text(shape)} fits")
