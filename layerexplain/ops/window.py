@@ -92,10 +92,12 @@ class Window(NamedTuple):
 
     @property
     def unread(self) -> int:
-        """The number of positions behind the last window, which no window reads; 0 too where n is unknown."""
+        """The number of positions behind the last window, which no window reads; 0 too where it is unknown, as
+        where it hangs on an open size."""
         if self.fixed is None or self.n is None or self.number is None:
             return 0
-        return max(self.n + self.fixed[0] - ((self.number - 1) * self.stride + self.reach), 0)
+        count = self.n + self.fixed[0] - ((self.number - 1) * self.stride + self.reach)
+        return max(count, 0) if type(count) is int else 0
 
     def last(self, count: int) -> str:
         """Return the last positions of the axis as text: `row 8`, `columns 6 to 7`."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+import layerexplain
 from layerexplain.layers.hints import LONGEST_REMARK
 from tests.cases import CASES, Case
 from tests.support.case_rows import row_of
@@ -201,3 +202,14 @@ def test_a_remark_is_short(case: Case) -> None:
     assert explanation is not None
     said = (explanation.hints, explanation.watch, explanation.conventions, explanation.counts, explanation.arguments)
     assert not [text for texts in said for text in texts if len(text) > LONGEST_REMARK]
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_no_window_reaches_an_edge_of_an_open_size_only_where_none_does_for_every_size(stride: int) -> None:
+    code = "model = Sequential()\nmodel.add(MaxPooling2D({}, input_shape={}))\nmodel.add(Flatten())\n"
+    reports = [
+        layerexplain.explain(code.format(stride, shape).encode(), detail=True)
+        for shape in ("input_shape", *[(size, size, 3) for size in range(9, 15)])
+    ]
+    said = ["No window reaches" in str(report.layers[1].explanation) for report in reports]
+    assert said[0] == all(said[1:])
