@@ -50,10 +50,13 @@ def model_of(case: Case) -> Model:
     if case.type.endswith("Attention") and len(refs) > 3:
         # By position Keras takes the mask of the query here.
         keywords["attention_mask"] = refs.pop()
-    calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), keywords))
     declaration = find(case.type)
+    recurrent = declaration is not None and declaration.takes_states
+    if recurrent and len(refs) > 1:  # behind the first tensor Keras takes a list of states, and then the mask
+        keywords["initial_state"], refs = refs[1:], refs[:1]
+    calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), keywords))
     # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
-    version = "2.15.0" if declaration is not None and declaration.takes_states else None
+    version = "2.15.0" if recurrent else None
     ends = (tuple(inputs), (TensorRef("it"),))
     return Model("m", "Functional", tuple(layers), tuple(calls), *ends, keras_version=version)
 
