@@ -56,7 +56,7 @@ ALLOWED = {
     "checks/of_recurrence.py": "what may stand between two linear maps, and rules on mistakes that are made with these layers",
     "checks/of_axes.py": "rules on mistakes that are made with these layers",
     "frontends/code/library/torch_cures.py": "modules of PyTorch that pass features on, behind which a flattened tensor is sought",
-    "network/faults.py": "the layer that an error says to put between two others",
+    "network/cures.py": "the layers that a cure says to put between two others",
     "frontends/hugging_face/reader.py": "the layer that adds a branch to what it began with",
     "network/without_formula.py": "operations of Keras that are called like layers",
     "oracle/keras_graph.py": "layers that Keras computes wrongly",
