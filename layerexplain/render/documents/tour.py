@@ -11,7 +11,7 @@ from itertools import groupby
 from shlex import quote
 
 from layerexplain.frontends.model_builder import beginning
-from layerexplain.records import NamedTuple, grouped
+from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.document import Labelled, Listing, Points, Section
 from layerexplain.render.documents.explanation import TOUR, ShownParts, section
@@ -119,10 +119,8 @@ class _Tour:
         layer = by_name.get(names[0])
         if layer is None:  # a further call of a layer, which its first shows
             return
-        copies = [by_name[name] for name in names if name in by_name]
-        sizes = [(copy.params, copy.input_shapes, copy.output_shapes) for copy in copies]
-        for same in grouped(zip(sizes, copies, strict=True)).values():  # a run may differ in its channels
-            yield self._of_layer(same[0], same[1:], node.name if same == copies else _range(same))
+        copies = [by_name[name] for name in names[1:] if name in by_name]
+        yield self._of_layer(layer, copies, node.name)
         if node.inner is not None:
             yield from self.blocks(node.inner, layer.layers)
 

@@ -256,7 +256,7 @@ def _model(code: str) -> str:
         return re.sub(r"line \d+", "line", error.fact)
     rows = [{key: value for key, value in row.items() if key != "place"} for row in written["layers"]]
     said = json.dumps([written["model"]["grade"], rows, written["totals"], written["outputs"]])
-    return re.sub(r"line \d+", "line", said)
+    return re.sub(r"[Ll]ine \d+", "line", said)
 
 
 NET = "m = Sequential()\nm.add(Dense(3, input_dim=4))\n"
