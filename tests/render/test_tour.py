@@ -1,5 +1,6 @@
 """The tour of a model: how many lines it takes, what each layer says, and how what repeats is folded."""
 
+import random
 import re
 from functools import cache
 
@@ -163,3 +164,16 @@ def test_nested_layers_are_part_of_a_nested_tour() -> None:
     assert "--nested explains them" in explanation(report, report.layers, Look())
     text = layerexplain.format_report(report, explain=True, nested=True)
     assert "head/dense_1 · Dense" in text and "--nested" not in text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_layers_are_alike_only_with_equal_counts(seed: int) -> None:
+    pick = random.Random(seed).choice
+    sizes = [(pick((4, 9)), pick((4, 9))) for _ in range(6)]
+    lines = [f"  (m{i}): Linear(in_features={a}, out_features={b}, bias=True)" for i, (a, b) in enumerate(sizes)]
+    report = report_of("\n".join(["M(", *lines, ")"]).encode())
+    text = explanation(report, report.layers, Look())
+    for section in re.split(r"\n(?=m\d)", text)[1:]:
+        first = int(section[1])
+        others = [int(name) for name in re.findall(r"\bm(\d)", "".join(re.findall(r"alike: ([^\n]*)", section)))]
+        assert {sizes[i] for i in others} <= {sizes[first]}, section

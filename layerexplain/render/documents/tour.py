@@ -120,7 +120,13 @@ class _Tour:
         if layer is None:  # a further call of a layer, which its first shows
             return
         copies = [by_name[name] for name in names[1:] if name in by_name]
-        yield self._of_layer(layer, copies, node.name)
+        others = [copy for copy in copies if _sizes(copy) != _sizes(layer)]  # a run may differ in its channels
+        equal = copies if not others else [copy for copy in copies if _sizes(copy) == _sizes(layer)]
+        if others and self._key(layer) in self.seen:
+            others, equal = copies, []
+        yield self._of_layer(layer, equal, node.name)
+        for _, group in groupby(others, _sizes):
+            yield self._row([*group], self.seen[self._key(layer)])
         if node.inner is not None:
             yield from self.blocks(node.inner, layer.layers)
 
@@ -160,18 +166,25 @@ class _Tour:
         return () if at is None else self.explained[at : at + len(kinds)]
 
     def _of_layer(self, layer: LayerReport, copies: Sequence[LayerReport], name: str) -> doc.Block | _Row:
-        key = _kind(layer) if self.long else (layer.group, _arguments(layer))
+        key = self._key(layer)
         like = self.seen.setdefault(key, layer)
         at = self._explain(layer, key)
         if like is layer:
             hidden, of_code = bool(layer.layers) and not self.deep, self.report.format == "code"
             return section(self._news(layer), self.parts, copies, hidden=hidden, of_code=of_code)
-        params = None if layer.params is None else sum([other.params or 0 for other in (layer, *copies)])
-        changes = changed_arguments(layer, like)
-        what = ", ".join(filter(None, [like.path, changes]))
-        shape = shapes_text(layer.output_shapes)
-        alone = copies or changes or layer.type == "InputLayer"
-        return _Row(name if copies else layer.path, what, shape, params, None if alone else at, self.ended)
+        row = self._row([layer, *copies], like, name if copies else "")
+        alone = copies or changed_arguments(layer, like) or layer.type == "InputLayer"
+        return row._replace(at=None if alone else at)
+
+    def _key(self, layer: LayerReport) -> Hashable:
+        return _kind(layer) if self.long else (layer.group, _arguments(layer))
+
+    def _row(self, layers: Sequence[LayerReport], like: LayerReport, name: str = "") -> _Row:
+        """Return the row of layers of the same sizes that an earlier one explains."""
+        first = layers[0]
+        params = None if first.params is None else sum([layer.params or 0 for layer in layers])
+        what = ", ".join(filter(None, [like.path, changed_arguments(first, like)]))
+        return _Row(name or _range(layers), what, shapes_text(first.output_shapes), params, None, self.ended)
 
     def _explain(self, layer: LayerReport, key: Hashable) -> int:
         """Note that a layer has a section or a row, and return its place among those."""
@@ -254,6 +267,10 @@ def _kind(layer: LayerReport, sizes: bool = False) -> Hashable:
     with `sizes` whatever their sizes, which `_changes` names."""
     watch = () if layer.explanation is None or sizes else layer.explanation.watch
     return kind_of(layer, sizes), watch, () if sizes else _arguments(layer), layer.notes
+
+
+def _sizes(layer: LayerReport) -> Hashable:
+    return layer.params, layer.input_shapes, layer.output_shapes
 
 
 def _part(layers: Sequence[LayerReport]) -> str:
