@@ -404,7 +404,7 @@ class Model(Record):
         if model is None:
             return self
         code = model.source_code
-        again = None if code is None else SourceCode(code.results, needs=code.needs, tree=code.tree)
+        again = None if code is None else SourceCode(code.results, needs=code.needs, trees=code.trees)
         return model._replace(source=self.source, source_code=again, weights_file=self.weights_file)
 
     def on(self, given: Any) -> Model:
@@ -485,8 +485,9 @@ Missing: TypeAlias = Literal["size", "rounds", "shape"]
 class SourceCode:
     """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
     inputs, where its code computes with them. `missing` names what the code leaves open, as `--set` does, and
-    `with_values` is the model with values for some. `needs` is what its own arithmetic needs of the batch, `tree` the
-    syntax of the program. Two of them are equal: it is the models that are compared, not where they come from."""
+    `with_values` is the model with values for some. `needs` is what its own arithmetic needs of the batch, `trees` the
+    syntax of the program and of the files that it imports, by their names. Two of them are equal: it is the models that
+    are compared, not where they come from."""
 
     def __init__(
         self,
@@ -495,14 +496,14 @@ class SourceCode:
         missing: Mapping[str, Missing] = MappingProxyType({}),
         with_values: Callable[[Mapping[str, int]], Model | None] = lambda values: None,
         needs: Iterable[Need] = (),
-        tree: Any = None,
+        trees: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self.results = results
         self.at = at
         self.missing = dict(missing)
         self.with_values = with_values
         self.needs = tuple(needs)
-        self.tree = tree
+        self.trees = tuple(trees)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SourceCode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -132,7 +133,8 @@ class Comparison(Rows[Change]):
     renumbered: Mapping[str, str]
     loading: Loading
     not_compared: str = ""
-    """The lines of code that differ, "" where none does: what no formula, argument or shape shows is not compared."""
+    """The lines of code that differ, "" where none does: what no formula, argument or shape shows is not compared, so
+    that the models may differ."""
 
     _row_noun = "changed layer"
 
@@ -153,8 +155,8 @@ class Comparison(Rows[Change]):
 
     @property
     def alike(self) -> bool:
-        """Whether nothing differs."""
-        return not self.changes
+        """Whether nothing differs: neither what is compared, nor a line of code that is not."""
+        return not self.changes and not self.not_compared
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as the JSON contract has it (docs/diff.schema.json)."""
@@ -226,13 +228,28 @@ _LONG_TEXT = re.compile(r"'[^']{12,}'")
 
 def _differing_lines(*models: Model) -> str:
     """Return the words for the lines in which the code of two models differs, in one form; "" where it does not."""
-    trees = [None if model.source_code is None else model.source_code.tree for model in models]
-    texts = [[] if tree is None else [line.strip() for line in ast.unparse(tree).split("\n")] for tree in trees]
+    files = [[] if model.source_code is None else model.source_code.trees for model in models]
+    texts = [[ast.unparse(_bare(tree)) for _, tree in entries] for entries in files]
+    if not all(files) or texts[0] == texts[1]:
+        return ""
+    texts = [[line.strip() for text in entries for line in text.split("\n")] for entries in texts]
     sides = []
     for own, other in zip(texts, map(frozenset, reversed(texts)), strict=True):
         lines = [_LONG_TEXT.sub("'…'", line)[:100] for line in own if line not in other]  # it may be a password
         sides.append("; ".join(lines[:3]) + "; …" * (len(lines) > 3) or "nothing")
-    return f"the code differs: {' → '.join(sides)}" if all(texts) and texts[0] != texts[1] else ""
+    is_moved = sides == ["nothing", "nothing"]
+    return f"the code differs: {'the order of its lines' if is_moved else ' → '.join(sides)}"
+
+
+def _bare(node: ast.AST) -> ast.AST:
+    """Return statements without the texts that stand alone among them, as documentation does."""
+    result = copy.copy(node)
+    for name, parts in ast.iter_fields(node):
+        if isinstance(parts, list) and parts and isinstance(parts[0], ast.stmt | ast.excepthandler | ast.match_case):
+            kept = [_bare(part) for part in parts if not isinstance(getattr(part, "value", None), ast.Constant)
+                    or not isinstance(part, ast.Expr)]  # fmt: skip
+            setattr(result, name, kept or [ast.Pass()])
+    return result
 
 
 def _side(report: Report) -> Side:

@@ -410,7 +410,7 @@ class Program:
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
         again, with_values = partial(self._read_again, result, names), partial(self._read_with, result)
         code = SourceCode(
-            self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values, (), self.text.tree
+            self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values, (), self.trees()
         )
         model = model._replace(fit_data=result.value.fitted, source_code=code)
         compiled = result.value.compiled
@@ -582,6 +582,12 @@ class Program:
                 place = self.locate(Place("", error.line))
                 error.source, error.line = place.file or None, place.line
         return faults
+
+    def trees(self) -> list[tuple[str, ast.Module]]:
+        """Return the code of the program and of each file that it imports, by their names."""
+        modules = [self.interpreter.modules.get(path) for path in self.interpreter.imported]
+        files = {module.frame.file.name: module.frame.file.tree for module in modules if isinstance(module, Module)}
+        return [*sorted({**files, "": self.text.tree}.items())]
 
     def where(self, place: Place) -> str:
         """Return a place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""

@@ -115,11 +115,11 @@ def _document(comparison: Comparison) -> doc.Document:
         (", ".join(said) or f"nothing {'that is compared ' * bool(comparison.not_compared)}differs",),
     )
     origins = f"before: {_origin(comparison.before)}", f"after:  {_origin(comparison.after)}"
-    unseen = "what it does that no formula, argument or shape shows is not compared"
+    unseen = "what it does that no formula, argument or shape shows is not compared and may differ"
     code = [f"{comparison.not_compared}; {unseen}"] if comparison.not_compared else []
     sides = doc.Prose((*origins, *_renumbered(comparison.renumbered), *code))
     loaded = [doc.Prose(lines)] if (lines := tuple(_loading(comparison))) else []
-    if comparison.alike:
+    if not comparison.changes:
         return doc.Document((heading, sides, *(loaded if comparison.renumbered else ())))
     shown = tuple([column for column in _COLUMNS if column.only != "data"])
     changes, misfits = _without_misfits(_folded(comparison.changes))

@@ -43,6 +43,9 @@ class ReadProgram(Protocol):
     text: Text
     path: str | None
 
+    def trees(self) -> list[tuple[str, ast.Module]]:
+        """Return the code of the program and of each file that it imports, by their names."""
+
     def located(self, unknown: Unknown) -> Unknown:
         """Return an unknown value with its place in the source."""
 

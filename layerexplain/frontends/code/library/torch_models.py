@@ -223,7 +223,7 @@ def read_model(program: ReadProgram, result: Found, shapes: InputShapes | None =
     results = [*run.returned, *ends]
     again, with_values = partial(_again, program, result, wanted), partial(_with_values, program, result)
     code = SourceCode(
-        lambda: results, again, missing_sizes(tree := program.text.tree, opened), with_values, run.needs, tree
+        lambda: results, again, missing_sizes(program.text.tree, opened), with_values, run.needs, program.trees()
     )
     model = model._replace(source_code=code)
     if follows_call:
