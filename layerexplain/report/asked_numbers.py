@@ -12,6 +12,7 @@ from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import LanguageModel
+from layerexplain.report.number_facts import Fact, number_facts
 from layerexplain.report.totals import weight_bytes
 
 _PRODUCT = r"\d{1,9}(?: ?[*×x·] ?\d{1,9}){1,7}"
@@ -23,6 +24,10 @@ _ASKED = re.compile(
 )
 _EXPECTS = re.compile(r"\b(?:expect|should|would|instead|thought|think|but|why|wrong)", re.IGNORECASE)
 """What a line has in which somebody says which number was expected."""
+_COUNTS = r"param|weight|trainable|count|total|size|shape|feature|byte|memory|\bMACs?\b|FLOP|\b(?:where|why|how|what)\b"
+"""What a line has that asks about a number, or states one of a model."""
+_COUNTED = re.compile(r"param|weight|count|total", re.IGNORECASE)
+"""What a line has on numbers of parameters."""
 _EXPECTED = re.compile(r"expect\w*\b[^.?!\n\d]{0,40}(\d)(?![\w.]\d|\w| ?[*×+/])", re.IGNORECASE)
 """A number of a single digit that was expected."""
 _TERM = re.compile(r"(\d+)((?: [A-Za-z][a-z]*)*)")
@@ -41,19 +46,38 @@ _FEW = 3
 def asked_numbers(text: str, report: Report) -> list[str]:
     """Return a line for each number of the prose of a text that a line of the report computes, at most three."""
     prose = _ENTRY.sub("", _prose(text))
-    if report.language is not None and report.language.cache_bytes:
-        return _caches(prose, report.language)[:_MOST]
+    written_numbers = [*dict.fromkeys([*_ASKED.findall(prose), *_EXPECTED.findall(prose)])]
+    if not written_numbers and not _SHAPE.search(prose) and report.language is None:
+        return []
     lines = [*_lines(report.layers)]
+    facts = [*number_facts(report)]
+    caches = [] if report.language is None else _caches(prose, report.language)
+    lengths = [found[0] for found in _TOKENS.findall(prose)] if caches else []
     results: dict[str, str] = {}
-    other: list[str] = []
-    for written in dict.fromkeys([*_ASKED.findall(prose), *_EXPECTED.findall(prose)]):
+    unknown: list[str] = []
+    for written in written_numbers:
         sizes = [int(item) for item in re.findall(r"\d+", written.replace(",", ""))]
         matches = [(name, words) for name, words in lines if _computes(words, sizes)]
-        if len({words for _, words in matches}) == 1:  # of several nobody knows which is meant
+        exact = [fact for fact in facts if [fact.number] == sizes]
+        around = "\n".join([line for line in prose.split("\n") if written in line])
+        asked = [fact for fact in exact if re.search(fact.asked, around, re.IGNORECASE)]
+        is_count = bool(re.search(_COUNTS, around, re.IGNORECASE))
+        # Words such as "non-trainable" say which of equal numbers is meant; else the line of a layer has the sum.
+        asked.sort(key=lambda fact: not _is_named(fact, around))
+        special = [fact for fact in asked if not re.search(fact.asked, "parameters", re.IGNORECASE)]
+        if written in lengths:
+            continue
+        if special and is_count:
+            fact = special[0]
+            results.setdefault(f"{fact.subject} {fact.number}", f"{written}: {fact.subject}, {fact.words}")
+        elif len({words for _, words in matches}) == 1:  # of several nobody knows which is meant
             name, words = matches[0]
             results.setdefault(words, f"{written}: {name}, {words}")
-        if not matches and len(sizes) == 1:
-            other.append(written)
+        elif not matches and asked and is_count:
+            fact = asked[0]
+            results.setdefault(f"{fact.subject} {fact.number}", f"{written}: {fact.subject}, {fact.words}")
+        if not matches and not exact and len(sizes) == 1:
+            unknown.append(written)
     for written in dict.fromkeys(_SHAPE.findall(prose)):
         givers = [
             layer
@@ -62,14 +86,20 @@ def asked_numbers(text: str, report: Report) -> list[str]:
         ]
         if givers and (explained := givers[-1].explanation) is not None and explained.shape:
             results.setdefault(written, f"{written}: {givers[-1].layer}, {explained.shape}")
-    expecting = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line)])
-    other = [item for item in other if item in expecting]
+    expecting = "\n".join([line for line in prose.split("\n") if _EXPECTS.search(line) and _COUNTED.search(line)])
+    unknown = [item for item in unknown if re.search(rf"(?<!\d){re.escape(item)}(?!\d)", expecting)]
     is_short = len(report.layers) <= _FEW
     counts = [
         (name, words) for name, words in lines if words.startswith("parameters") and (is_short or words in results)
     ]
-    expected = [line for written in other for line in _expected(written, counts)]
-    return [*([] if is_short else results.values()), *expected][:_MOST]
+    expected = [line for written in unknown for line in _expected(written, counts)]
+    return [*caches, *results.values(), *expected][:_MOST]
+
+
+def _is_named(fact: Fact, text: str) -> bool:
+    """Return whether a text names a weight or the layer of a fact."""
+    names = {fact.subject.rpartition("/")[2], *re.findall(r"\bvalues in ([^/ ]+)", fact.words)}
+    return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)
 
 
 _NO_MEMORY = re.compile(r"out of memory|OOM when allocating|ResourceExhausted|you tried to allocate", re.IGNORECASE)
@@ -148,13 +178,15 @@ def _expected(written: str, counts: Sequence[tuple[str, str]]) -> list[str]:
     """Return the line on a number that a layer has not, but would have if its count had one number less.
 
     >>> _expected("9", [("gru", "parameters 12 = 3 gates × 1 unit × (1 input + 1 state + 2 bias rows)")])
-    ['9: gru would have 9 parameters with 1 in place of "2 bias rows"']
+    ['9: perhaps gru with 1 in place of "2 bias rows", which would be 9']
     >>> _expected("256", [("fc", "parameters 264 = 32 × 8 + 8")])
-    ['256: fc would have 256 parameters without "+ 8"']
+    ['256: perhaps fc without "+ 8", which would be 256']
     >>> _expected("7", [("fc", "parameters 264 = 32 × 8 + 8")])
     []
     """
     wanted = int(written.replace(",", ""))
+    fits: dict[tuple[str, str], str] = {}
+    likely: dict[tuple[str, str], str] = {}
     for name, words in counts:
         count = re.sub(r"(?<=\d),(?=\d{3})", "", words).partition(" = ")[2]
         if _value(count) is None:
@@ -169,8 +201,12 @@ def _expected(written: str, counts: Sequence[tuple[str, str]]) -> list[str]:
             changes += [(0, without)] if is_added else [(1, without)] if is_factor else []
             for number, change in changes:
                 if _value(f"{before}{number}{behind}") == wanted:
-                    return [f"{written}: {name} would have {wanted:,} parameters {change}"]
-    return []
+                    of_kind = likely if change == less else fits  # an input of width 1 is seldom what was forgotten
+                    of_kind.setdefault(
+                        (count, change), f"{written}: perhaps {name} {change}, which would be {wanted:,}"
+                    )
+    fits = likely or fits
+    return [*fits.values()] if len(fits) == 1 else []  # of several nobody knows which is meant
 
 
 def _value(count: str) -> int | None:

@@ -4,6 +4,8 @@ arguments, the whole class, a model with an input, the configuration alone."""
 
 import ast
 import json
+import random
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import layerexplain
 from layerexplain.frontends.code.stated_inputs import stated_inputs, stated_numbers
 from layerexplain.report.asked_numbers import asked_numbers
 from layerexplain.report.one_layer import as_asked, build_layer
+from layerexplain.report.rows import every_row
 from tests.support.paths import ROOT
 from tests.support.torch_programs import PROGRAMS as TORCH
 
@@ -384,12 +387,12 @@ def _counts(kind: str, inputs: int, units: int) -> tuple[int, int, str]:
     """Return by longhand what a layer has, what somebody expects who forgets a part, and the words on the part."""
     gates = 3 * units * (inputs + units + 2)
     return {
-        "Dense({u})": (inputs * units + units, inputs * units, f'without "+ {units}"'),
-        "Conv1D({u}, 3)": (3 * inputs * units + units, inputs * units + units, 'without the factor "3"'),
+        "Dense({u})": (inputs * units + units, inputs * units, f", values in kernel = {inputs} × {units}"),
+        "Conv1D({u}, 3)": (3 * inputs * units + units, inputs * units + units, ' without the factor "3"'),
         "LSTM({u})": (
-            4 * units * (inputs + units + 1), units * (inputs + units + 1), 'without the factor "4 gates"'),
-        "GRU({u})": (gates, gates - 3 * units, 'with 1 in place of "2 bias rows"'),
-        "Bidirectional(GRU({u}))": (2 * gates, gates, 'without the factor "2"'),
+            4 * units * (inputs + units + 1), units * (inputs + units + 1), ' without the factor "4 gates"'),
+        "GRU({u})": (gates, gates - 3 * units, ' with 1 in place of "2 bias rows"'),
+        "Bidirectional(GRU({u}))": (2 * gates, gates, ' without the factor "2"'),
     }[kind]  # fmt: skip
 
 
@@ -403,8 +406,66 @@ def test_a_number_that_was_expected_says_which_part_it_lacks(kind: str, inputs: 
     report = layerexplain.explain(text.encode())
     lines = asked_numbers(text, report)
     assert report.layers[1].params == count
-    assert lines[-1] == f"{expected}: {report.layers[1].layer} would have {expected:,} parameters {lacks}"
+    name = report.layers[1].layer
+    perhaps = f"{expected}: perhaps {name}{lacks}, which would be {expected:,}"
+    assert lines[-1] == (f"{expected}: {name}{lacks}" if lacks.startswith(",") else perhaps)
     assert not asked_numbers(text.replace(f"expect {expected}", "expect 1000003"), report)[len(lines) - 1 :]
+
+
+MODELS = [
+    "m = Sequential([Input((19, 17, 3)), Conv2D(23, 3), BatchNormalization(), Flatten(), Dense(11), Dense(7)])",
+    "m = Sequential([Input((13, 5)), Bidirectional(GRU(11)), LayerNormalization(), Dense(29)])",
+    "m = Sequential([Input((13,)), Embedding(1031, 37), LSTM(41, return_sequences=True), LSTM(43), Dense(5)])",
+    "i = Input((29, 31))\nx = MultiHeadAttention(3, 17)(i, i)\nm = Model(i, Dense(19)(Add()([i, x])))",
+    "m = Sequential([Input((53,)), Dense(59, trainable=False), BatchNormalization(), Dense(61)])",
+    '{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 136, "intermediate_size": 203, '
+    '"num_hidden_layers": 3, "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 22, "vocab_size": 1009, '
+    '"tie_word_embeddings": true}',
+]
+
+
+@pytest.mark.parametrize("code", MODELS)
+def test_every_count_of_a_model_is_answered_by_a_fact_of_that_number(code: str) -> None:
+    report = layerexplain.explain(code.encode())
+    rows = [*every_row(report.layers)]
+    totals = report.totals
+    counts = {
+        "non-trainable parameters": {totals.non_trainable, *[row.non_trainable for row in rows]},
+        "parameters": {totals.params, totals.trainable, *[row.params for row in rows]},
+        "values in the weight": {prod(w.shape) for row in rows for w in row.weights if w.params and not row.layers},
+        "MACs": {totals.macs, *[row.macs for row in rows]},
+        "FLOPs": {totals.flops, *[row.flops for row in rows]},
+    }
+    others = {number for numbers in counts.values() for number in numbers if number}
+    for kind, numbers in counts.items():
+        for number in [number for number in numbers if number and number > 9]:
+            lines = asked_numbers(f"Why {number} {kind}?\n", report)
+            assert any(line.startswith(f"{number}: ") for line in lines), (kind, number)
+            assert not any("perhaps" in line for line in lines)
+            if kind in ("non-trainable parameters", "MACs", "FLOPs"):
+                assert kind in lines[0], lines
+    drawn = random.Random(7)
+    for number in {drawn.randint(10**6 + 1, 10**9) for _ in range(40)} - others:
+        assert asked_numbers(f"I expected {number} parameters. Why not?\n", report) == []
+
+
+def test_fused_weights_and_those_of_a_head_that_shares_its_own_are_explained() -> None:
+    config = json.loads(MODELS[-1])
+    report = layerexplain.explain(MODELS[-1].encode())
+    width, inner, heads, kept, size, words = 136, 203, 8, 2, 22, 1009
+    assert (config["hidden_size"], config["vocab_size"]) == (width, words)
+    total = words * width + 3 * (2 * width * (heads + kept) * size + 3 * width * inner + 2 * width) + width
+    for number, answer in {
+        width * heads * size: "values in o_proj/weight",
+        2 * kept * size * width: "k_proj and v_proj together",
+        (heads + 2 * kept) * size * width: "q_proj, k_proj and v_proj together",
+        2 * width * inner: "gate_proj and up_proj together",
+        total: "parameters, the sum of its layers",
+        total + words * width: "had weights of its own",
+        total - words * width: "parameters without the embedding",
+    }.items():
+        lines = asked_numbers(f"Why {number} parameters in o_proj and others?", report)
+        assert [answer in line for line in lines] == [True], (answer, lines)
 
 
 def test_numbers_of_a_longer_product_are_not_asked_about() -> None:
