@@ -90,7 +90,7 @@ def _of_rows(rows: Sequence[LayerReport]) -> Iterator[Fact]:
             yield Fact(row.non_trainable, row.path, f"non-trainable parameters{of}", r"non\W?trainable|frozen")
         if row.params:
             kinds.setdefault((row.type, row.params), []).append(row.path)
-            if row.explanation is None or not row.explanation.parameters:
+            if row.explanation is None or " = " not in row.explanation.parameters:
                 yield Fact(row.params, row.path, "parameters", _PARAMETERS)
     for (kind, params), paths in kinds.items():
         if len(paths) > 1:
