@@ -17,7 +17,7 @@ from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, Sh
 from layerexplain.model import InputShapes, InputShapesOf
 from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
-from layerexplain.report.data import Report as Report
+from layerexplain.report.report import Report as Report
 from layerexplain.report.rows import print_with
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from layerexplain.render.json import encoded
 from layerexplain.render.quantities import shape_text, shapes_text
 from layerexplain.report import build
 from layerexplain.report.architecture import architecture
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 
 # Columns ------------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,9 @@ from layerexplain.errors import must_be_known
 from layerexplain.model import InputShapes, Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
-from layerexplain.report.data import LayerReport, Report, origin_fields, to_jsonable
-from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
+from layerexplain.report.rows import Rows, about, count_of, origin_fields, to_jsonable
 
 # Findings -----------------------------------------------------------------------------------------------------------
 

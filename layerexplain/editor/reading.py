@@ -24,7 +24,8 @@ from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.model import InputShapes, Model, Shape
 from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple, Record, grouped
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 
 # Settings -----------------------------------------------------------------------------------------------------------
 

@@ -20,9 +20,8 @@ from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, CallKey, Layer, Model, TensorRef, keeps_state
 from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, Tensors
-from layerexplain.network.traced import MaskSource, Network, TracedCall
+from layerexplain.network.traced import LostMask, MaskSource, Network, TracedCall
 from layerexplain.ops.sizes import product
-from layerexplain.records import NamedTuple
 
 # Masks --------------------------------------------------------------------------------------------------------------
 
@@ -177,13 +176,6 @@ def in_keras_order(model: Model, calls: list[Call]) -> list[Call]:
 # Masks that end at a layer although a later one would use them: Keras 3 warns that the layer destroys the mask.
 
 _MOST_NAMED = 3
-
-
-class LostMask(NamedTuple):
-    """A mask that ends at a layer: the layer that made it, and the later ones that would have used it."""
-
-    source: str
-    readers: tuple[str, ...]
 
 
 def lost_masks(network: Network, tensors: Tensors) -> dict[str, LostMask]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.call_binding import BoundCall
 from layerexplain.derive.cost import Cost, Costs
@@ -16,15 +16,19 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, CallKey, Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple, Record, grouped
 
-if TYPE_CHECKING:
-    from layerexplain.network.masks import LostMask
-
 
 class MaskSource(NamedTuple):
     """A tensor that gives a call a mask: `carried` says that it carries the mask, otherwise it is the mask."""
 
     tensor: TensorRef
     carried: bool
+
+
+class LostMask(NamedTuple):
+    """A mask that ends at a layer: the layer that made it, and the later ones that would have used it."""
+
+    source: str
+    readers: tuple[str, ...]
 
 
 class Origin(NamedTuple):

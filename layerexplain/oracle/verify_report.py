@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import InputReport, json_fields, origin_fields
-from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.report.data import InputReport
+from layerexplain.report.rows import Rows, about, count_of, json_fields, origin_fields
 
 Status = Literal["agrees", "differs", "not compared"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import ArgumentError, LayerExplainError, names_in
 from layerexplain.render.formats import Sheet, must_be_format, printed
 from layerexplain.render.layout import LEAST_WIDTH, Look
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.report.rows import Reported
 
 if TYPE_CHECKING:

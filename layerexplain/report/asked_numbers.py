@@ -10,9 +10,10 @@ from layerexplain.errors import in_a_row
 from layerexplain.frontends.code.pasted import is_prose, stands, without_errors
 from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
 from layerexplain.report.language_model import LanguageModel
 from layerexplain.report.number_facts import Fact, number_facts
+from layerexplain.report.report import Report
 from layerexplain.report.totals import weight_bytes
 
 _PRODUCT = r"\d{1,9}(?: ?[*×x·] ?\d{1,9}){1,7}"

@@ -22,7 +22,8 @@ from layerexplain.network.scope import has_no_weights, operation_type
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, plain_shape
+from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, plain_shape
+from layerexplain.report.report import Report
 from layerexplain.report.totals import (
     UNKNOWN_TOTALS,
     counts_of,

@@ -20,11 +20,12 @@ from layerexplain.model import Layer, Model
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
-from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, to_jsonable
+from layerexplain.report.data import LayerReport, Totals
 from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
 from layerexplain.report.normal_form import NormalLayer, normal_layers
 from layerexplain.report.normal_values import differing
-from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.report.report import Report
+from layerexplain.report.rows import SCHEMA_VERSION, Rows, about, count_of, to_jsonable
 from layerexplain.report.settings import is_setting
 
 # Loading ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The Report: everything that is shown, as frozen plain data. `to_dict()` is the JSON contract.
+"""What a report has of each layer, input and output, as frozen plain data; `to_dict()` is the JSON contract.
 
 Shapes are tuples with the batch first; None is a size that is known only at run time. Counts are numbers of
 scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, never 0, and a note says why.
@@ -6,66 +6,29 @@ scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.axes import Batch, Size
-from layerexplain.model import Note, Shape
+from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
-from layerexplain.report.rows import Rows, about, count_of, every_row, print_as
+from layerexplain.report.rows import count_of, print_as, to_jsonable
 
 if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
-    from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
     from layerexplain.report.explanation_data import (
+        BackwardReport,
         DescribedArguments,
         Explanation,
         LayerMemory,
-        Memory,
         ReceptiveField,
     )
-    from layerexplain.report.language_model import LanguageModel
-    from layerexplain.report.serving import Serving
-    from layerexplain.report.size_names import Again, SizeReport
-    from layerexplain.report.training_data import BackwardReport, StepCost, TrainingReport
-
-SCHEMA_VERSION = 1
 
 SAME_IN_TRAINING = "same as at inference"
 NO_MASK = "no mask reaches this layer"
 """The words on training and on masks of a layer to which neither matters."""
-
-
-def to_jsonable(value: Any) -> Any:
-    """Return a value as JSON has it: a record by its `to_dict`, or else its fields; NaN and infinity as None.
-
-    >>> to_jsonable((Note("opaque", None, "unknown"), (3, float("inf"))))
-    [{'code': 'opaque', 'layer': None, 'message': 'unknown'}, [3, None]]
-    """
-    if isinstance(value, tuple | list):
-        if hasattr(value, "to_dict"):
-            return value.to_dict()
-        if hasattr(value, "_asdict"):
-            return {name: to_jsonable(field) for name, field in value._asdict().items()}
-        return [to_jsonable(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: to_jsonable(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with their values as JSON has them."""
-    return {name: to_jsonable(value) for name, value in fields.items()}
-
-
-def origin_fields(report: Any) -> dict[str, Any]:
-    """Return what every contract begins with: its version, the source, and the model that was read."""
-    model = {"name": report.model_name, "type": report.model_type, "keras_version": report.keras_version}
-    return {"schema": SCHEMA_VERSION, "source": report.source, "format": report.format, "model": model}
 
 
 def _shapes(shapes: Sequence[Shape | None]) -> list[list[int | None] | None]:
@@ -262,115 +225,6 @@ class Totals(NamedTuple):
     bytes: int | None
     macs: int | None
     flops: int | None
-
-
-class Report(Rows[LayerReport]):
-    """A model, explained: a sequence of the rows of its layers.
-
-    A layer inside a nested model is found by its path, `report["encoder/dense"]`. `inputs`, `outputs`, `layers`,
-    `totals` and `notes` are data; `memory`, `training` and `step_cost` are there if they were asked for. `faults` are
-    the errors of single layers. `grade` says how sure a model is that was read from code: "complete", "assumed" or
-    "open"; notes say why. `sizes` are the sizes that have names, which shapes, counts and costs are expressions of.
-
-    >>> import layerexplain
-    >>> report = layerexplain.explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n")
-    >>> report, len(report), "dense" in report
-    (<Report of 'net' (<bytes>): 2 layers, 7,850 parameters>, 2, True)
-    >>> [row.layer for row in report], report["dense"].params, report[-1].type
-    (['input', 'dense'], 7850, 'Dense')
-    """
-
-    source: str
-    format: str
-    model_name: str
-    model_type: str
-    keras_version: str | None
-    inputs: tuple[InputReport, ...]
-    outputs: tuple[OutputReport, ...]
-    layers: tuple[LayerReport, ...]
-    totals: Totals
-    notes: tuple[Note, ...]
-    memory: Memory | None = None
-    faults: tuple[LayerExplainError, ...] = ()
-    training: TrainingReport | None = None
-    grade: str = "complete"
-    framework: str = "keras"
-    step_cost: StepCost | None = None
-    language: LanguageModel | None = None
-    serving: Serving | None = None
-    sizes: tuple[SizeReport, ...] = ()
-    again: Again | None = None
-
-    def at(self, **sizes: int) -> Report:
-        """Return the report with numbers in place of its named sizes: `report.at(H=224, W=224)`.
-
-        Raises:
-            LayerExplainError: for a name that the report does not have or lacks, and for sizes that the model does not
-                take.
-
-        >>> import layerexplain
-        >>> report = layerexplain.explain(b"input: [null]\\nlayers:\\n  - Flatten\\n", inputs={"input": ("T",)})
-        >>> report["flatten"].output_shapes, report.at(T=5)["flatten"].output_shapes
-        (((None, T),), ((None, 5),))
-        """
-        if self.again is None:
-            raise ArgumentError(
-                "the report has no named sizes; explain(source, inputs={'image': ('H', 'W', 3)}) names some"
-            )
-        return self.again.at(sizes)
-
-    def _rows(self) -> Sequence[LayerReport]:
-        return self.layers
-
-    def _named_rows(self) -> Iterator[tuple[str, LayerReport]]:
-        return ((row.path, row) for row in every_row(self.layers))
-
-    def _about(self) -> str:
-        facts = count_of(len(self.layers), "layer"), count_of(self.totals.params, "parameter")
-        return about(self.source, self.model_name, *facts)
-
-    def explain(self, layers: Layers | None = None, *, full: bool = False) -> str:
-        """Return the explanations as text, as `layerexplain explain` prints them: of all layers a tour, of chosen ones
-        more.
-
-        Args:
-            layers: Which layers: a name or pattern ("conv*"), several, or a function of the path. All that are
-                explained if it is not given.
-            full: Whether to return all there is, as with `--full`.
-
-        Raises:
-            LayerExplainError: if a pattern matches no layer, or if the report was made with `detail=False`.
-
-        >>> import layerexplain
-        >>> report = layerexplain.explain(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")
-        >>> print(report.explain("dens*").splitlines()[0])
-        dense · Dense  (None, 784) → (None, 10)
-        """
-        return print_as("explanation", self, layers, full)
-
-    def page(self, fold: bool = True) -> str:
-        """Return the page of the model, which a notebook shows; `layerexplain.page` says what is on it."""
-        return print_as("page", self, fold)
-
-    def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
-        """Return the report in the form of the JSON contract (docs/report.schema.json)."""
-        origin = origin_fields(self)
-        origin["model"] |= {"grade": self.grade, "framework": self.framework}
-        if self.sizes:
-            from layerexplain.lang.named_sizes import as_python
-
-            numbers: dict[str, Any] = as_python(self._replace(sizes=()).to_dict(nested=nested))
-            return {**numbers, "sizes": to_jsonable(self.sizes)}
-        return {
-            **origin,
-            **json_fields({"inputs": self.inputs, "outputs": self.outputs, "training": self.training}),
-            "layers": [layer.to_dict(nested=nested) for layer in self.layers],
-            "totals": {**to_jsonable(self.totals), **({} if self.language is None else self.language.to_dict())},
-            **({} if self.step_cost is None else {"step_cost": to_jsonable(self.step_cost)}),
-            **({} if self.memory is None else {"memory": to_jsonable(self.memory)}),
-            **({} if self.serving is None else {"serving": to_jsonable(self.serving)}),
-            "notes": to_jsonable(self.notes),
-        }
 
 
 @lru_cache(1000)

@@ -14,7 +14,9 @@ from layerexplain.derive.element.text import TooManyLines, inline_calls
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.report.explanation import MOST_TENSORS
+
+MOST_TENSORS = 100
+"""A layer that takes more tensors is explained in short: nobody reads a sum of a thousand terms."""
 
 
 class ElementOf:

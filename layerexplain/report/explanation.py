@@ -31,14 +31,12 @@ from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.argument_words import Neighbours, Placed, targets
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
+from layerexplain.report.element_forms import MOST_TENSORS
 from layerexplain.report.explanation_data import BEHIND, Explanation, Statement, WeightReason
 from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line, with_separators
 from layerexplain.weights.matched import variable_expression
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
-
-MOST_TENSORS = 100
-"""A layer that takes more tensors is explained in short: nobody reads a sum of a thousand terms."""
 
 
 def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole: Model) -> Explanation:

@@ -163,3 +163,26 @@ class Memory(NamedTuple):
     slots: int | None
     kept: int | None
     training: int | None
+
+
+class BackwardReport(NamedTuple):
+    """How gradients pass a layer in training, given `dy`, that of its result.
+
+    `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
+    compute what they read of the forward pass. `element` is the formula of one element of each, with notes; `facts` are
+    sentences on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are
+    those of the backward pass, per example. `latex` are the statements as they are typeset, `kept_latex`
+    those of what is kept. With a reason in `unknown` there are no statements.
+    """
+
+    kept: tuple[Statement, ...]
+    statements: tuple[Statement, ...]
+    element: tuple[str, ...]
+    element_notes: tuple[str, ...]
+    facts: tuple[str, ...]
+    unreached: tuple[str, ...]
+    macs: int | None
+    flops: int | None
+    unknown: str = ""
+    latex: tuple[TypesetLine, ...] = ()
+    kept_latex: tuple[TypesetLine, ...] = ()

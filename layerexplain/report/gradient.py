@@ -29,8 +29,7 @@ from layerexplain.network.gradient_paths import (
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.report.argument_words import Placed
 from layerexplain.report.explanation import said_of_training, statement
-from layerexplain.report.explanation_data import Statement
-from layerexplain.report.training_data import BackwardReport
+from layerexplain.report.explanation_data import BackwardReport, Statement
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 

@@ -16,7 +16,7 @@ from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.model import InputShapes, Missing, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.report.size_names import named_report, names_in_shapes, with_sizes
 
 _ROUNDS = 3

@@ -8,7 +8,8 @@ from math import prod
 
 from layerexplain.errors import in_a_row
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from layerexplain.report.rows import every_row
 
 _PARAMETERS = "param|weight|count|total|number"

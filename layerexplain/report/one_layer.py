@@ -31,7 +31,7 @@ from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Kind, Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.report.totals import totals
 
 _A_MODEL = "{} is a model, whose layers do the computing: `layerexplain explain FILE` explains one"

@@ -13,12 +13,15 @@ How a report is printed is not known here, since printers stand above reports: `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any, TypeVar, overload
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.records import Record
 
 Row = TypeVar("Row")
+
+SCHEMA_VERSION = 1
 
 _printers: dict[str, Callable[..., str]] = {}
 
@@ -138,9 +141,36 @@ class Rows(Reported, Sequence[Row]):
         Raises:
             LayerExplainError: if pandas is not installed.
         """
-        from layerexplain.report.data import to_jsonable
-
         return data_frame([to_jsonable(row) for row in self._rows()])
+
+
+def to_jsonable(value: Any) -> Any:
+    """Return a value as JSON has it: a record by its `to_dict`, or else its fields; NaN and infinity as None.
+
+    >>> from layerexplain.model import Note
+    >>> to_jsonable((Note("opaque", None, "unknown"), (3, float("inf"))))
+    [{'code': 'opaque', 'layer': None, 'message': 'unknown'}, [3, None]]
+    """
+    if isinstance(value, tuple | list):
+        if hasattr(value, "to_dict"):
+            return value.to_dict()
+        if hasattr(value, "_asdict"):
+            return {name: to_jsonable(field) for name, field in value._asdict().items()}
+        return [to_jsonable(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: to_jsonable(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with their values as JSON has them."""
+    return {name: to_jsonable(value) for name, value in fields.items()}
+
+
+def origin_fields(report: Any) -> dict[str, Any]:
+    """Return what every contract begins with: its version, the source, and the model that was read."""
+    model = {"name": report.model_name, "type": report.model_type, "keras_version": report.keras_version}
+    return {"schema": SCHEMA_VERSION, "source": report.source, "format": report.format, "model": model}
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]]) -> Any:

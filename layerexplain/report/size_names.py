@@ -27,7 +27,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.size_words import LARGEST, as_conditions, in_words, relation, relation_words, step_of
 
 if TYPE_CHECKING:
-    from layerexplain.report.data import Report
+    from layerexplain.report.report import Report
 
 T = TypeVar("T")
 Attempt = Callable[[Mapping[str, int]], Any]

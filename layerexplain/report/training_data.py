@@ -12,8 +12,9 @@ from layerexplain.layers.keras.fit_data import loss_at
 from layerexplain.model import Training, TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.compared import compared_shape
-from layerexplain.report.data import OutputReport, json_fields, to_jsonable
-from layerexplain.report.explanation_data import Statement
+from layerexplain.report.data import OutputReport
+from layerexplain.report.explanation_data import BackwardReport, Statement
+from layerexplain.report.rows import json_fields, to_jsonable
 
 if TYPE_CHECKING:
     from layerexplain.lang.latex import TypesetLine
@@ -119,29 +120,6 @@ class StepReport(NamedTuple):
     gradients: tuple[GradientReport, ...]
     updates: tuple[UpdateReport, ...]
     notes: tuple[str, ...]
-
-
-class BackwardReport(NamedTuple):
-    """How gradients pass a layer in training, given `dy`, that of its result.
-
-    `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
-    compute what they read of the forward pass. `element` is the formula of one element of each, with notes; `facts` are
-    sentences on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are
-    those of the backward pass, per example. `latex` are the statements as they are typeset, `kept_latex`
-    those of what is kept. With a reason in `unknown` there are no statements.
-    """
-
-    kept: tuple[Statement, ...]
-    statements: tuple[Statement, ...]
-    element: tuple[str, ...]
-    element_notes: tuple[str, ...]
-    facts: tuple[str, ...]
-    unreached: tuple[str, ...]
-    macs: int | None
-    flops: int | None
-    unknown: str = ""
-    latex: tuple[TypesetLine, ...] = ()
-    kept_latex: tuple[TypesetLine, ...] = ()
 
 
 class StepCost(NamedTuple):

@@ -29,7 +29,7 @@ from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
 from layerexplain.report.argument_words import Neighbours, Placed
-from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport, plain_shape
+from layerexplain.report.data import CallReport, LayerReport, WeightReport, plain_shape
 from layerexplain.report.explanation import of_formula, statements_of, weight_reason, where
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.gradient import gradient_report, number_gradient
@@ -43,6 +43,7 @@ from layerexplain.report.objective import (
     settings_of,
     shortest,
 )
+from layerexplain.report.report import Report
 from layerexplain.report.short_lines import lines_of_one
 from layerexplain.report.totals import totals
 from layerexplain.report.training_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport

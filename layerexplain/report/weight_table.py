@@ -26,8 +26,7 @@ from layerexplain.network.definitions import BYTES, dtypes_of
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import origin_fields, to_jsonable
-from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.report.rows import Rows, about, count_of, origin_fields, to_jsonable
 from layerexplain.weights.match import match, unbuilt_layers, unbuilt_note
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, stored_name, variable_expression
 from layerexplain.weights.shared_weights import shared_weights

@@ -10,8 +10,7 @@ from layerexplain.checks.of_data import RunFact
 from layerexplain.errors import in_a_row
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.report.data import json_fields
-from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.report.rows import Rows, about, count_of, json_fields
 from layerexplain.run.objective import Term
 from layerexplain.run.trace_report import Run, TracedInput
 

@@ -10,8 +10,7 @@ from layerexplain.derive.element.worked import Worked, WorkedFold, WorkedLine
 from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import json_fields, origin_fields, to_jsonable
-from layerexplain.report.rows import Reported, Rows, about, count_of
+from layerexplain.report.rows import Reported, Rows, about, count_of, json_fields, origin_fields, to_jsonable
 from layerexplain.run.weight_source import Origin
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from layerexplain.errors import CREDENTIALS, LayerExplainError, hidden_login, without_passwords
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.sources.remote import RemotePlace
+    from layerexplain.sources.ranges import RangeFile
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
@@ -82,6 +82,25 @@ class Passwords(dict[str, str]):
         if source in self or not self:
             return self.get(source, source)
         return re.sub(CREDENTIALS, lambda match: self.get(match[0], match[0]), source)
+
+
+class RemotePlace(Protocol):
+    """Where a source is."""
+
+    def describe(self) -> Entry:
+        """Return a file's or directory's size and mark. Raises SourceError where there is none."""
+
+    def may_be_listed(self) -> bool:
+        """Return whether it is a directory, or a page that may be the index of one."""
+
+    def entries(self) -> list[Entry]:
+        """Return what a directory lists, in the order of names. Raises SourceError."""
+
+    def names(self) -> set[str]:
+        """Return the names of the files in a directory. Raises SourceError."""
+
+    def open(self) -> RangeFile:
+        """Return the file, at its beginning; what was fetched of it is shared. Raises SourceError."""
 
 
 class Remote(str):

@@ -14,8 +14,7 @@ from layerexplain.files.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
 from layerexplain.sources import is_remote
 
 if TYPE_CHECKING:
-    from layerexplain.sources.names import Remote
-    from layerexplain.sources.remote import RemotePlace
+    from layerexplain.sources.names import Remote, RemotePlace
 
 ARCHIVES = (b"PK", b"\x89HDF\r\n\x1a\n")
 """How files that hold weights begin; any other is a text."""

@@ -13,36 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.zip_members import DAMAGE, member_data, members_by_name
 from layerexplain.records import grouped
-from layerexplain.sources.names import MOST_DEEP, Entry, Remote, source_reference
+from layerexplain.sources.names import MOST_DEEP, Entry, Remote, RemotePlace, source_reference
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.regular_file import is_folder, names_in, open_regular, size_of
 
 _PIECE = 16 * 1024 * 1024
 """Bytes that are copied at once."""
-
-
-class RemotePlace(Protocol):
-    """Where a source is."""
-
-    def describe(self) -> Entry:
-        """Return a file's or directory's size and mark. Raises SourceError where there is none."""
-
-    def may_be_listed(self) -> bool:
-        """Return whether it is a directory, or a page that may be the index of one."""
-
-    def entries(self) -> list[Entry]:
-        """Return what a directory lists, in the order of names. Raises SourceError."""
-
-    def names(self) -> set[str]:
-        """Return the names of the files in a directory. Raises SourceError."""
-
-    def open(self) -> RangeFile:
-        """Return the file, at its beginning; what was fetched of it is shared. Raises SourceError."""
 
 
 def place_of(source: Remote, *, anew: bool = False) -> RemotePlace:

@@ -14,10 +14,10 @@ from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.network.trace import trace_at
 from layerexplain.report import build
-from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 from layerexplain.report.one_layer import build_layer
 from layerexplain.report.receptive_field import seen_text, words
+from layerexplain.report.report import Report
 from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
 from tests.support.perturbed import compare

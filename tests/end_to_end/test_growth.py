@@ -24,7 +24,7 @@ from layerexplain.network.traced import Network
 from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report import build
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.run.checking import check
 from tests.support.printing import Chosen, Wanted, explanation_text, summary_text
 

@@ -8,7 +8,8 @@ from layerexplain.frontends import read
 from layerexplain.model import Shape
 from layerexplain.render.layout import Look
 from layerexplain.report import build
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from tests.support.paths import ROOT
 from tests.support.printing import explanation, table
 from tests.truth import load

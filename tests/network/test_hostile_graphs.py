@@ -7,7 +7,7 @@ import pytest
 from layerexplain.errors import SpecError
 from layerexplain.frontends import read
 from layerexplain.report.build import build
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from tests.support import keras_configs
 from tests.support.keras_configs import node, tensor
 

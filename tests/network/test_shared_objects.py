@@ -17,7 +17,8 @@ import layerexplain
 from layerexplain.attribute_path import LayerNamed, step_text
 from layerexplain.frontends import read
 from layerexplain.report.build import build
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from layerexplain.report.weight_table import list_weights
 from tests.support.shared_models import MODELS, drawn_inputs, filled
 

@@ -10,7 +10,8 @@ import pytest
 from layerexplain import api
 from layerexplain.frontends import read
 from layerexplain.report.build import build
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from tests.support.frameworks import keras
 from tests.support.h5_files import array, classes, h5_bytes
 

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from layerexplain import explain
 from layerexplain.render.documents.layer_columns import COLUMNS, DATA_COLUMNS
 from layerexplain.render.layout import Look
-from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import Explanation
+from layerexplain.report.report import Report
 from tests.support import reports
 from tests.support.paths import ROOT
 from tests.support.printing import Chosen, Wanted, explanation_text, summary_pieces, summary_text

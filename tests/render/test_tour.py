@@ -8,7 +8,7 @@ import pytest
 
 import layerexplain
 from layerexplain.render.layout import Look
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from tests.support.paths import ROOT
 from tests.support.printing import explanation
 

@@ -10,7 +10,8 @@ import pytest
 from layerexplain.frontends import read
 from layerexplain.model import Shape
 from layerexplain.report import build
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from tests.support.tries import some
 from tests.truth import applications, load
 from tests.truth.record_applications import MODULES, record

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 import layerexplain
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.report.serving import hardware_of
 from tests.support.commands import invoke
 

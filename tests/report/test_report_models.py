@@ -11,7 +11,8 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.frontends import read
 from layerexplain.network.trace import trace_at
 from layerexplain.report import build
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from tests.support import real_models
 from tests.support.live_truth import LayerTruth, flat, size, truth, weights
 

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from layerexplain import explain
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.report.training_data import StepCost
 from tests.support.check_rows import flat
 from tests.support.commands import invoke

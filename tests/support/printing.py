@@ -9,7 +9,8 @@ from layerexplain.render.documents.explanation import explanation as explanation
 from layerexplain.render.documents.summary import summary
 from layerexplain.render.formats import pieces, printed
 from layerexplain.render.layout import Look
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 
 
 class Wanted(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 from layerexplain import api, processes
 from layerexplain.cli.main import main
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from tests.support import reports
 
 TWO_FAULTS = 'input: [3]\nlayers:\n  - Dens: 3\n  - Dense: 0\n    name: "a\\e[31m"\n'

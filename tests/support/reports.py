@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 from layerexplain import api
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 from tests.support.keras_configs import entry, graph, node, tensor
 
 HOSTILE = "=cmd|'/c calc'!A1 \x1b[31m[red]<img src=x onerror=1>\r\n\u202egnp\x9b2J\ud800|*_`${x} https://a.b 名前é"

@@ -10,8 +10,8 @@ from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, excerpts, origin_text, plural
 from layerexplain.report.comparison import MISFIT, NO_MODEL, Change, Comparison, Side
-from layerexplain.report.data import to_jsonable
 from layerexplain.report.model_differences import Difference
+from layerexplain.report.rows import to_jsonable
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~", "model": "~"}
 _STYLES = {"added": "green", "removed": "red", "changed": "", "renamed": "", "model": ""}

@@ -34,9 +34,9 @@ from layerexplain.render.quantities import (
     shape_text,
     shapes_text,
 )
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
-from layerexplain.report.explanation_data import Explanation, Statement
-from layerexplain.report.training_data import BackwardReport
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport
+from layerexplain.report.explanation_data import BackwardReport, Explanation, Statement
+from layerexplain.report.report import Report
 
 _ALIKE_SHOWN = 8
 

@@ -9,8 +9,9 @@ from typing import Any
 from layerexplain.ops.sizes import total
 from layerexplain.render import document as doc
 from layerexplain.render.quantities import bytes_text, count_text
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
 from layerexplain.report.language_model import LanguageModel
+from layerexplain.report.report import Report
 from layerexplain.report.serving import Serving, bits_of
 
 

@@ -17,7 +17,8 @@ from layerexplain.render.quantities import (
     shapes_text,
     sizes_text,
 )
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 
 if TYPE_CHECKING:
     from layerexplain.report.explanation_data import ReceptiveField

@@ -12,8 +12,9 @@ from layerexplain.render.document import Document, Heading, Prose, Span, Table, 
 from layerexplain.render.documents.summary import report_sheet
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, shape_text, shapes_text
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
 from layerexplain.report.model_differences import difference_sentences, is_chain
+from layerexplain.report.report import Report
 
 
 class _Pair(NamedTuple):

@@ -19,7 +19,8 @@ from layerexplain.render.documents.layer_columns import (
 )
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, size_text, split_text, written_by
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
+from layerexplain.report.report import Report
 
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Diagram

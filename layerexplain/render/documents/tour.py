@@ -18,9 +18,10 @@ from layerexplain.render.documents.explanation import TOUR, ShownParts, section
 from layerexplain.render.graph.diagram import Diagram, GraphNode, family_of, graph_of, kind_of
 from layerexplain.render.graph.fold import fold, in_order, is_counted, shared_part
 from layerexplain.render.quantities import count_text, plural, shapes_text
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation_data import BEHIND
 from layerexplain.report.layer_arguments import changed_arguments
+from layerexplain.report.report import Report
 
 _LONG = 20
 """A model of more layers is long."""

@@ -11,7 +11,8 @@ from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import data_lines, heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
-from layerexplain.report.data import SAME_IN_TRAINING, Report
+from layerexplain.report.data import SAME_IN_TRAINING
+from layerexplain.report.report import Report
 from layerexplain.report.training_data import FormulaReport, StepReport, TermReport, UpdateReport
 
 _SHOWN = 6

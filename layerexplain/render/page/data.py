@@ -50,12 +50,12 @@ from layerexplain.render.page.graph_data import CallNumbers, graph_data, letters
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.values import all_values, form_numbers, overlay_of, program_data, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, to_jsonable
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport
 from layerexplain.report.element_forms import FormTable
-from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
-from layerexplain.report.rows import every_row
+from layerexplain.report.explanation_data import BackwardReport, Explanation, Statement, WeightReason
+from layerexplain.report.report import Report
+from layerexplain.report.rows import every_row, to_jsonable
 from layerexplain.report.totals import weight_bytes
-from layerexplain.report.training_data import BackwardReport
 
 if TYPE_CHECKING:
     from layerexplain.lang.latex import TypesetLine

@@ -28,8 +28,9 @@ from layerexplain.render.page.data import layer_data, page_data, used_nodes
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.quantities import excerpts
 from layerexplain.report.comparison import Comparison
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import LayerReport
 from layerexplain.report.one_layer import LayerType
+from layerexplain.report.report import Report
 from layerexplain.report.what_if import A_NUMBER, Choice, WhatIf
 
 if TYPE_CHECKING:

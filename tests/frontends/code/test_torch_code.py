@@ -6,7 +6,7 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 
 NET = """
 import torch

@@ -11,7 +11,7 @@ import pytest
 
 from layerexplain.frontends import read
 from layerexplain.report.build import build
-from layerexplain.report.data import Report
+from layerexplain.report.report import Report
 from layerexplain.report.weight_table import list_weights
 from tests.support.old_files import FILES, TRUTH, WITH_GRAPH, folder
 
