@@ -308,13 +308,15 @@ MOVED = "moved"
 
 class Training(NamedTuple):
     """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" is for all outputs.
-    Unless `are_all`, an output that is not among them may have a loss as well."""
+    Unless `are_all`, an output that is not among them may have a loss as well. Unless `has_step`, the source computes a
+    loss and nothing of it shows a step of training: it may only evaluate the model."""
 
     optimizer: TrainingSetting | None = None
     losses: Mapping[str, TrainingSetting] = MappingProxyType({})
     loss_weights: Mapping[str, float] = MappingProxyType({})
     metrics: Mapping[str, tuple[TrainingSetting, ...]] = MappingProxyType({})
     are_all: bool = True
+    has_step: bool = True
 
 
 class ModelWeight(NamedTuple):

@@ -81,7 +81,7 @@ def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
     if now is None:
         return model
     optimizer, losses = now.optimizer or before.optimizer, now.losses or before.losses
-    return model._replace(training=before._replace(optimizer=optimizer, losses=losses))
+    return model._replace(training=before._replace(optimizer=optimizer, losses=losses, has_step=True))
 
 
 KINDS = {"loss": "losses", "optimizer": "optimizers"}

@@ -45,13 +45,15 @@ class MetricReport(NamedTuple):
 
 
 class TrainingReport(NamedTuple):
-    """What the source says that the model was compiled with; `step` is a training step where it was asked for."""
+    """What the source says that the model was compiled with; `step` is a training step where it was asked for. Unless
+    `has_step`, the source has a loss and shows no step of training."""
 
     optimizer: str | None
     optimizer_config: Mapping[str, Any]
     losses: tuple[LossReport, ...]
     metrics: tuple[MetricReport, ...]
     step: StepReport | None = None
+    has_step: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the JSON contract has it."""
@@ -60,6 +62,7 @@ class TrainingReport(NamedTuple):
             "optimizer_config": self.optimizer_config,
             "losses": self.losses,
             "metrics": self.metrics,
+            "has_step": self.has_step,
         }
         return json_fields(fields if self.step is None else {**fields, "step": self.step})
 
@@ -169,6 +172,7 @@ def training_report(
         {} if optimizer is None else to_jsonable(optimizer.config),
         tuple(losses),
         tuple(metrics),
+        has_step=training.has_step,
     )
 
 

@@ -589,6 +589,14 @@ class Program:
         files = {module.frame.file.name: module.frame.file.tree for module in modules if isinstance(module, Module)}
         return [*sorted({**files, "": self.text.tree}.items())]
 
+    @cached_property
+    def names_training(self) -> bool:
+        """Whether a step of training is named in the program or in what it imports."""
+        from layerexplain.frontends.code.library.torch_found import STEPS
+
+        nodes = [node for _, tree in self.trees() for node in walk(tree)]
+        return any(getattr(node, field, "") in STEPS for node in nodes for field in ("attr", "id", "name"))
+
     def where(self, place: Place) -> str:
         """Return a place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
         result = self.locate(place)

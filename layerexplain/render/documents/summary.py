@@ -127,7 +127,9 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
     ]
     metrics = dict.fromkeys(metric.metric for metric in trained.metrics)
     parts = [", ".join(losses), optimizer, f"metrics {', '.join(metrics)}" if metrics else ""]
-    lines = [f"Trained with {'; '.join(filter(None, parts))}", *layers_of_losses(trained.losses)]
+    what = "; ".join(filter(None, parts))
+    said = f"Trained with {what}" if trained.has_step else f"Loss: {what}; layerexplain finds no training step"
+    lines = [said, *layers_of_losses(trained.losses)]
     return (doc.Prose(tuple(lines)),)
 
 

@@ -198,3 +198,47 @@ for batch in loader:
         assert report.training is not None
         assert [one.loss for one in report.training.losses] == losses
         assert not layerexplain.check(f"{file}:{name}").findings
+
+
+NET = """import torch
+from torch import nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.l = nn.Linear(4, 3)
+    def forward(self, x, y=None):
+        out = self.l(x)
+        return out if y is None else F.cross_entropy(out, y)
+model = Net()
+x, y = torch.randn(8, 4), torch.randint(0, 3, (8,))
+"""
+LOSSES = {
+    "in forward": "loss = model(x, y)",
+    "beside it": "loss = F.cross_entropy(model(x), y)",
+    "of a module": "criterion = nn.CrossEntropyLoss()\nloss = criterion(model(x), y)",
+    "made alone": "criterion = nn.CrossEntropyLoss()\nmodel(x)\nloss = torch.zeros(1)",
+}
+STEPS = {
+    "none": ("print(loss.item())", False),
+    "evaluated": ("model.eval()\nwith torch.no_grad():\n    print(F.cross_entropy(model(x), y))", False),
+    "descent": ("loss.backward()", True),
+    "optimizer": ("optimizer = torch.optim.SGD(model.parameters(), lr=0.1)", True),
+    "function": ("def train(loader, net, opt):\n    for a, b in loader:\n        net(a).sum().backward()", True),
+    "library": ("import lightning\nlightning.Trainer().fit(model)", True),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_loss_alone_is_no_training(loss: str, step: str) -> None:
+    text, trains = STEPS[step]
+    program = f"{NET}{LOSSES[loss]}\n{text}\n".encode()
+    report = layerexplain.explain(program, detail=False)
+    assert report.training is not None
+    assert ["CrossEntropyLoss" in each.loss for each in report.training.losses] == [True]
+    assert report.training.has_step == trains == ("Trained with nn.Cross" in str(report))
+    assert trains != ("Loss: nn.CrossEntropyLoss" in str(report) and "no training step" in str(report))
+    returned = [note for note in report.notes if note.code == "loss-returned"]
+    later = step == "evaluated"  # the last call gives no target
+    assert bool(returned) == (loss == "in forward" and not later), report.notes

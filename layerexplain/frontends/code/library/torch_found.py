@@ -43,6 +43,10 @@ class ReadProgram(Protocol):
     text: Text
     path: str | None
 
+    @property
+    def names_training(self) -> bool:
+        """Whether a step of training is named in the program or in what it imports."""
+
     def trees(self) -> list[tuple[str, ast.Module]]:
         """Return the code of the program and of each file that it imports, by their names."""
 
@@ -187,6 +191,8 @@ def _methods(values: Sequence[Any]) -> list[tuple[Instance, Function]]:
 _STEPS = ("training_step", "configure_optimizers", "train_step")
 """Methods of modules of Lightning and of models of Keras that are a step of training."""
 _DESCENTS = ("backward", "GradientTape")
+STEPS = frozenset([*_STEPS, *_DESCENTS, "fit", "Trainer"])
+"""Names in a program that has a step of training, its own or that of a library."""
 _OF_MODELS = ("train", "eval", "parameters", "named_parameters", "trainable_variables", "trainable_weights")
 """Attributes that tell a model from other arguments."""
 

@@ -152,6 +152,8 @@ class Run:
         self.losses: list[LossSum] = []
         self.result: Any = None
         """The losses that the model gives out."""
+        self.compared: list[TensorRef] = []
+        """What these compare and `forward` does not return."""
         self.targets: list[TensorRef] = []
         """The tensors that these compare outputs with."""
         self.unregistered: dict[str, str] = {}
@@ -539,7 +541,8 @@ class Run:
         if len(set(compared)) < len(compared):
             words = "forward adds several losses of one output, of which layerexplain explains none"
             self.opened.append(self.interpreter.unknown(words))
-        self.outputs = [*[ref for ref in compared if ref not in self.outputs], *self.outputs]
+        self.compared = [ref for ref in compared if ref not in self.outputs]
+        self.outputs = [*self.compared, *self.outputs]
         self._leave_out_rows()
         return result
 

@@ -159,9 +159,11 @@ def read_model(program: ReadProgram, result: Found, shapes: InputShapes | None =
             run.faults[0].fact += f"; an input of {shape_text((None, *fits))} fits"
     given = given or elsewhere
     model = RunEmitter(run).model(result.name if result.name.isidentifier() else class_name(module))
-    if interpreter.kept(TorchProgram).descends:
+    descends = interpreter.kept(TorchProgram).descends
+    if descends:
         interpreter.kept(TorchTraining).created.clear()  # a loss that is made and not called is another one
-    model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
+    model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses,
+                                has_step=descends or program.names_training)  # fmt: skip
     model = model if inferred else _with_pasted_error(program, module, model)
     opened = [(program.located(item), name) for item, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if given and not (run.outputs or run.losses or opened or run.faults):
@@ -183,6 +185,11 @@ def read_model(program: ReadProgram, result: Found, shapes: InputShapes | None =
     ]
     chosen, name_errors = program.name_errors(assumed, opened)
     notes: list[Note] = list(notes_of(chosen, opened))
+    for ref in run.compared:
+        words = (
+            f"forward returns the value of its loss; the output listed here is what the loss compares: {ref.layer!r}"
+        )
+        notes.append(Note("loss-returned", None, words))
     notes += [Note("unregistered", name, f"'{name}' {words}") for name, words in run.unregistered.items()]
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]

@@ -252,20 +252,28 @@ def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> st
 
 
 def with_torch_training(
-    model: Model, found: Any, training: TorchTraining, result: Any, inside: Sequence[LossSum] = ()
+    model: Model,
+    found: Any,
+    training: TorchTraining,
+    result: Any,
+    inside: Sequence[LossSum] = (),
+    *,
+    has_step: bool = True,
 ) -> Model:
     """Return a model with the loss and the optimizer that the program trains it with, where there is one of each;
-    `result` is what its `forward` gives, `inside` the losses in that."""
+    `result` is what its `forward` gives, `inside` the losses in that, and `has_step` whether the program names a step
+    of training: without one, an optimizer or a gradient shows that it trains."""
     losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
     faults = tuple([item.fault for item in losses if item.fault is not None])
     if _is_never_updated(training, found):
         model = model._replace(notes=(*model.notes, Note("optimizer-of-another-model", None, _NEVER_UPDATED)))
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
+    has_step = has_step or bool(optimizers or training.descended)
     terms = [term for item in inside for term in item.terms]
     own = {tensor.ref.layer: setting for _, setting, tensor in terms}
     if terms and len(own) == len(terms):
         factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
-        return model._replace(training=Training(optimizer, own, factors))
+        return model._replace(training=Training(optimizer, own, factors, has_step=has_step))
     by_output, factors, words, are_all = _by_output(model, found, training, output_numbers(result))
     loss = losses[0] if len({_same(item.setting) for item in losses}) == 1 else None
     outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
@@ -285,7 +293,7 @@ def with_torch_training(
         is_whole = str(loss.target.dtype).startswith("int")
         data = FitData((DataArray("y", tuple(loss.target.shape), low, high, is_whole),), None)
     return model._replace(
-        training=Training(optimizer, by_output, factors, are_all=are_all),
+        training=Training(optimizer, by_output, factors, are_all=are_all, has_step=has_step),
         faults=(*model.faults, *faults),
         fit_data=data or model.fit_data,
         notes=(*model.notes, *[Note("open-setting", None, word) for word in words]),
