@@ -12,7 +12,7 @@ from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import LayerReport
 from layerexplain.report.language_model import LanguageModel
-from layerexplain.report.number_facts import Fact, number_facts
+from layerexplain.report.number_facts import NumberFact, number_facts
 from layerexplain.report.report import Report
 from layerexplain.report.totals import weight_bytes
 
@@ -97,7 +97,7 @@ def asked_numbers(text: str, report: Report) -> list[str]:
     return [*caches, *results.values(), *expected][:_MOST]
 
 
-def _is_named(fact: Fact, text: str) -> bool:
+def _is_named(fact: NumberFact, text: str) -> bool:
     """Return whether a text names a weight or the layer of a fact."""
     names = {fact.subject.rpartition("/")[2], *re.findall(r"\bvalues in ([^/ ]+)", fact.words)}
     return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names)
