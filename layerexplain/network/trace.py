@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from layerexplain.network.trials import Trials
 
 
-def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
+def trace_model(
+    model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None, *, trials: bool = True
+) -> Network:
     """Trace a whole model: each call at the shapes that reach it.
 
     Args:
         model: The architecture as it was read.
         inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
+        trials: Find what would mend a layer at fault, which takes many traces.
 
     Returns:
         The network with the `faults` of its layers; what depends on a layer at fault is unknown.
@@ -43,7 +46,7 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
     specs = input_specs(model, inputs or {})
     if inputs and model.grade == "open" and None not in specs:
         model = _answered(model, inputs)
-    network = trace_at(model, specs, trials=True)
+    network = trace_at(model, specs, trials=trials)
     if model.strict and None in specs:
         network = _with_missing_input(network, specs)
     if inputs and None not in specs:

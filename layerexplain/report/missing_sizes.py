@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.lang.open_sizes import OpenSize
 from layerexplain.model import InputShapes, Missing, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
@@ -85,7 +86,8 @@ def _report_with(
 
     def attempt(sizes: Mapping[str, int]) -> int:
         known, inputs = at(sizes)
-        raise_any(_new_faults(model, known, inputs))
+        # Of a run with numbers it is asked only whether it has faults; those of a run with names are shown.
+        raise_any(_new_faults(model, known, inputs, are_shown=any([type(size) is OpenSize for size in sizes.values()])))
         return len(known.layers)
 
     small = [name for name, kind in names.kinds.items() if kind == "size"]
@@ -154,14 +156,15 @@ def _fitting_axes(model: Model, names: Mapping[str, Missing], shape: str) -> Ite
         try:
             filled = _filled(model, {**names, **axes})
             if filled is not None:
-                raise_any(_new_faults(model, filled, {}))
+                raise_any(_new_faults(model, filled, {}, are_shown=False))
                 yield axes
         except LayerExplainError:
             continue
 
 
-def _new_faults(model: Model, filled: Model, inputs: InputShapes) -> list[LayerExplainError]:
+def _new_faults(model: Model, filled: Model, inputs: InputShapes, *, are_shown: bool) -> list[LayerExplainError]:
     """Return the faults of a model with numbers. Those of the program that no layer has, such as a function that it
-    never defines, are there whatever the numbers are."""
+    never defines, are there whatever the numbers are. Those that are shown say what would mend them."""
     known = {fault.fact for fault in model.faults if fault.layer is None}
-    return [fault for fault in [*filled.faults, *trace_model(filled, inputs).faults] if fault.fact not in known]
+    traced = trace_model(filled, inputs, trials=are_shown).faults
+    return [fault for fault in [*filled.faults, *traced] if fault.fact not in known]

@@ -351,8 +351,9 @@ def _near(example: int) -> list[int]:
 
 
 def _kind(error: LayerExplainError) -> str:
-    """Return an error without its numbers: two of one kind stand at the same place."""
-    return re.sub(r"[^a-zA-Z' ]+", "", str(error))
+    """Return an error without its numbers and without what would mend it: two of one kind stand at the same place."""
+    facts = [f"{each.layer} {each.fact.partition('; ')[0]}" for each in each_of(error)]
+    return re.sub(r"[^a-zA-Z' ]+", "", " ".join(facts))
 
 
 class _Finder:

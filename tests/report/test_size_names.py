@@ -15,10 +15,13 @@ from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.open_sizes import Recording, Sizes
 from layerexplain.layers.arguments import RefusedValue
 from layerexplain.layers.registry import find, layer_types, torch_type, torch_types
+from layerexplain.network.traced import Network
+from layerexplain.network.walk import NetworkTracer
 from layerexplain.report.one_layer import build_layer
 from layerexplain.report.size_names import names_in_arguments, with_named_arguments, with_sizes
 from tests.cases import Case
 from tests.support.named_cases import named, named_cases
+from tests.support.paths import ROOT
 from tests.support.tries import some, tries
 
 STEPS = (-16, -9, -8, -3, -2, -1, 1, 2, 4, 5, 8, 24)
@@ -258,3 +261,20 @@ def test_a_name_of_the_input_and_of_the_code_is_one_size() -> None:
     code = b"from keras import Sequential, layers\nmodel = Sequential([layers.LSTM(E)])\n"
     report = layerexplain.explain(code, inputs=[("T", "E")])
     assert [size.name for size in report.sizes] == ["T", "E"] and str(report.totals.params) == "8·E² + 4·E"
+
+
+def test_trials_of_sizes_seek_nothing_that_would_mend_a_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What mends a refused layer is tried on the whole model, again and again: of a trial it is only asked whether the
+    sizes are taken."""
+    traces = 0
+    walk = NetworkTracer.network
+
+    def counted(self: NetworkTracer) -> Network:
+        nonlocal traces
+        traces += 1
+        return walk(self)
+
+    monkeypatch.setattr(NetworkTracer, "network", counted)
+    report = layerexplain.explain(ROOT / "sample_models" / "unet.yaml", inputs={"input": ("H", "W", 3)})
+    assert [size.takes for size in report.sizes] == ["multiples of 8", "multiples of 8"]
+    assert traces < 40
