@@ -87,7 +87,9 @@ def _report_with(
     def attempt(sizes: Mapping[str, int]) -> int:
         known, inputs = at(sizes)
         # Of a run with numbers it is asked only whether it has faults; those of a run with names are shown.
-        raise_any(_new_faults(model, known, inputs, are_shown=any([type(size) is OpenSize for size in sizes.values()])))
+        raise_any(
+            _new_faults(model, known, inputs, are_shown=any([isinstance(size, OpenSize) for size in sizes.values()]))
+        )
         return len(known.layers)
 
     small = [name for name, kind in names.kinds.items() if kind == "size"]
