@@ -309,7 +309,7 @@ def test_both_graphs_and_the_differences_are_printed(html: str, tmp_path: Path) 
 
 def test_equal_models_differ_in_nothing(tmp_path: Path) -> None:
     with shown(layerexplain.page(BEFORE, vs=BEFORE), tmp_path) as page:
-        assert "Nothing differs." in page.inner_text("#pane")
+        assert "No layer, argument or shape differs. Weights are not compared." in page.inner_text("#pane")
         assert page.evaluate("layerexplain.views[0].look.found") is None
 
 

@@ -328,6 +328,10 @@ def test_a_stroke_reaches_each_channel_wherever_the_channels_stand(first: bool, 
         values = np.array(page.evaluate("[...layerexplain.data.live.program.tensors[0].buffer.values]")).reshape(shape)
         values = np.moveaxis(values, 0, -1) if first else values
         assert (values[1, 9] > 0.9).all() and (values[:, :7] == 0).all() and (values[4:] == 0).all()
+        until(page, "layerexplain.maps.places.length === 5")
+        beside = "layerexplain.maps.places.map(({shown: {tensor, tiles}}) => [tensor, tiles.rows, tiles.columns])"
+        assert sorted(page.evaluate(beside)) == [[0, 8, 11]] * 3 + [[1, 6, 9]] * 2
+        assert page.get_attribute(".playplaces", "aria-label").startswith("2 pictures of 6 × 9 values")
 
 
 def test_names_that_objects_have_are_names_of_layers_as_others_are(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ export async function startComparison(data, running) {
   const chosen = make("section", "panel chosen");
   const totals = ["params", "macs"].map((key) => [key === "params" ? "parameters" : "MACs", ...sides.map((one) => count(one.model.totals[key]))]);
   pane.append(make("header", "title", make("h2", "", "What differs")), table(["", ...data.names], totals, [1, 2]),
-    data.changes.length ? changes : points(["Nothing differs."]));
+    data.changes.length ? changes : make("p", "", `No layer, argument or shape differs. ${running ? "What the layers give is compared below." : "Weights are not compared."}`));
   const still = [...new Set(sides.flatMap((one, side) => (one.model.still ? [`${data.names[side]} does not run in the page: ${one.model.still}.`] : [])))];
   if (still.length) pane.append(points(still, "quiet"));
   pane.append(chosen);

@@ -76,7 +76,7 @@ export class Both {
           const [shares, others] = [own, other].map(({ sizes, strides, values, offset }) => packedBuffer([sizes[2]], Float64Array.from(likely(Array.from({ length: sizes[2] }, (_, id) => values[offset + step * strides[1] + id * strides[2]]), 1))));
           showBars(body, shares, first.about.vocabulary ?? [], (id) => choose([0, step, id]), MOST_IDS, others);
         } else if (isAlike && own.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, own, first.about.labels ?? [], (id) => choose([...own.sizes.slice(1).map(() => 0), id]), undefined, other);
-        else body.replaceChildren(this.figures([own, other].map((one) => ({ ...one, shape: one.sizes }))));
+        else body.replaceChildren(this.figures([own, other].map((one) => ({ ...one, shape: one.sizes })), this.programs.map((one, side) => one.drawnBy(/** @type {number} */ (tensors[side])))));
         return true;
       });
       const title = otherName && otherName !== name ? `${name} → ${otherName}` : name;
@@ -143,23 +143,22 @@ export class Both {
     const element = make("div");
     const [form, other] = this.lives.map(({ about }, side) => about.calls.find((one) => one[0] === (side ? after : before) && one[1] === 0)?.[2]);
     if (typeof form !== "number" || typeof other !== "number") return element;
-    const line = this.lives[0].data.forms?.[form];
+    const lines = [form, other].map((of, side) => {
+      const own = /** @type {import("../scalars.js").Form[]} */ (this.lives[side].data.forms)[of];
+      return own.lines[own.results[0]];
+    });
     const show = () => {
       const arrays = this.arrays(/** @type {Row} */ ({ call: 0, layers: [before, after], forms: [form, other] }));
-      if (line && arrays.every(Boolean)) element.replaceChildren(this.figures(/** @type {OpenArray[]} */ (arrays), line.lines[line.results[0]]));
+      if (arrays.every(Boolean)) element.replaceChildren(this.figures(/** @type {OpenArray[]} */ (arrays), lines));
     };
     show();
     this.onRun(() => element.isConnected && (show(), true));
     return element;
   }
 
-  /** Two arrays as pictures, and how far one is from the other where they have one shape. @param {OpenArray[]} arrays @param {Pick<import("../scalars.js").Line, "grid" | "letters">} [line] */
-  figures(arrays, line) {
-    const drawn = arrays.map((array, side) => {
-      const rank = array.shape.length;
-      const grid = line && line.grid.every((axis) => (axis ?? 0) < rank) ? line.grid : rank >= 4 ? [rank - 3, rank - 2] : rank === 3 ? [1, 2] : [null, rank - 1];
-      return { name: this.names[side], tiles: tilesOf(array, { grid, letters: line?.letters.length === rank ? line.letters : array.shape.map(() => ["", null, ""]) })[0] };
-    });
+  /** Two arrays as pictures, and how far one is from the other where they have one shape. @param {OpenArray[]} arrays @param {ReturnType<Program["drawnBy"]>[]} lines */
+  figures(arrays, lines) {
+    const drawn = arrays.map((array, side) => ({ name: this.names[side], tiles: tilesOf(array, lines[side])[0] }));
     const figures = drawn.map(({ name, tiles }) => tilesFigure(name, [tiles]));
     const [own, other] = drawn.map((one) => one.tiles);
     if (arrays[0].shape.join() === arrays[1].shape.join()) {

@@ -26,7 +26,7 @@ export function inputWidget(input, at, live, program) {
   const uses = readers.map((one) => ({ form: program.forms[/** @type {number} */ (one[2])], as: one[3].indexOf(at) }));
   const ids = Math.min(...uses.map(({ form, as }) => tableSize(form, as)));
   const top = Math.max(input.kind === "i" ? 255 : 1, ...uses.map(({ form, as }) => largestPixel(form, as)));
-  const axes = uses.map(({ form, as }) => pictureAxes(form, as)).find(Boolean);
+  const line = program.drawnBy(at);
   const packed = Object.hasOwn(live.about.examples ?? {}, input.name) && live.about.examples?.[input.name];
   const examples = packed ? openArray(packed).values : null;
   const example = (/** @type {number} */ number) => {
@@ -40,14 +40,14 @@ export function inputWidget(input, at, live, program) {
     for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? Math.floor(Math.random() * ids) : picture ? Math.random() * top : input.kind !== "f" ? Math.random() : gaussian();
     renewed();
   };
-  const picture = ids < Infinity ? null : pictureShape(input.shape, top, axes);
+  const picture = ids < Infinity ? null : pictureShape(input.shape, top, line.grid);
   const counts = (/** @type {number} */ row, /** @type {number} */ column) => {
     const reach = live.hovered ?? live.reach;
     return !reach || Boolean(picture && [row, column].every((place, i) => reach.get(at)?.[picture.axes[i]][place]));
   };
   const widget = picture
     ? padWidget(picture, values, changed, counts)
-    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape, axes);
+    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape, line);
   const renewed = () => {
     widget.renew();
     changed();
@@ -132,13 +132,6 @@ function tableSize(form, of) {
     }));
   }
   return least;
-}
-
-/** Which axes are rows and columns, where a reader says so. @param {Form} form @param {number} of @returns {number[] | undefined} */
-function pictureAxes(form, of) {
-  const roles = form.tensors[of][2];
-  const axes = [roles.indexOf("rows"), roles.indexOf("columns")];
-  return axes.includes(-1) ? undefined : axes;
 }
 
 /** The largest pixel that an input is made for: 255 where its reader divides by that; 1 where it does not scale. @param {Form} form @param {number} of @returns {number} */
@@ -243,17 +236,15 @@ function idsWidget(values, ids, vocabulary, changed) {
   };
 }
 
-/** An input of many numbers, drawn. @param {Float64Array} values @param {number[]} shape @param {number[] | undefined} axes its rows and columns, where they are known @returns {Widget} */
-function plainWidget(values, shape, axes) {
+/** An input of many numbers, drawn. @param {Float64Array} values @param {number[]} shape @param {ReturnType<Program["drawnBy"]>} line @returns {Widget} */
+function plainWidget(values, shape, line) {
   const picture = make("canvas", "tiles");
   const words = make("p", "quiet", `${count(values.length)} numbers: drop an array here (.npy, .csv, .json).`);
-  const rank = shape.length;
-  const grid = axes ?? (rank > 2 ? [1, 2] : [null, rank - 1]);
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   return {
     element: make("div", "", picture, words),
     renew() {
-      const [tiles] = tilesOf({ shape, strides, values }, { grid, letters: shape.map(() => ["", null, ""]) });
+      const [tiles] = tilesOf({ shape, strides, values }, line);
       drawTiles(picture, tiles, Math.max(1, Math.min(8, Math.floor(160 / Math.max(tiles.rows, tiles.columns)))));
     },
   };

@@ -34,9 +34,6 @@ const PEEK = 176;
 /** How long the model takes to light up, in milliseconds. */
 const WAVE = 1500;
 
-/** The axes by which an array is drawn of which no line says them. @param {number} rank */
-const usualGrid = (rank) => (rank >= 4 ? [rank - 3, rank - 2] : rank === 3 ? [1, 2] : [null, rank - 1]);
-
 /** How many numbers of a row are drawn: all that have a pixel where there is one row. @param {number[]} sizes @param {(number | null)[]} grid */
 const sideOf = (sizes, [rows]) => (rows === null || sizes[rows] === 1 ? MAP_TILES * MOST_MAP : MAP_SIDE);
 
@@ -109,8 +106,8 @@ export class Maps {
     }
     const [tensor] = about.same?.find((one) => one[0] === layer && one[1] === call)?.[2] ?? [null];
     const buffer = tensor === null ? null : program?.tensors[tensor].buffer;
-    if (!buffer || tensor === null) return null;
-    const line = { grid: usualGrid(buffer.sizes.length), letters: buffer.sizes.map(() => /** @type {import("../scalars.js").Letter} */ (["", null, ""])) };
+    if (!program || !buffer || tensor === null) return null;
+    const line = program.drawnBy(tensor);
     return this.drawn(tilesOf({ shape: buffer.sizes, ...buffer }, line, MAP_TILES, sideOf(buffer.sizes, line.grid))[0], layer, call, "", tensor);
   }
 

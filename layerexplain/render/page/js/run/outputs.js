@@ -28,7 +28,7 @@ export function outputViews(live, program) {
         if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? [], (at) => choose([...buffer.sizes.slice(0, -1).map(() => 0), at]));
         else {
           const text = continuedText(live, buffer);
-          if (!text) return body.replaceChildren(pictureOf(buffer, choose)), true;
+          if (!text) return body.replaceChildren(pictureOf(buffer, program.drawnBy(/** @type {number} */ (tensor)), choose)), true;
           tokens ??= tokensView(live, text, (list, shares, step) => showBars(list, shares, live.about.vocabulary ?? [], (id) => choose([0, step, id]), MOST_IDS));
           if (!tokens.element.isConnected) body.replaceChildren(tokens.element);
           tokens.renew(buffer);
@@ -72,11 +72,9 @@ export function showBars(body, buffer, labels, choose, listed = MOST_BARS, other
   });
 }
 
-/** @param {Buffer} buffer @param {(index: number[]) => void} choose called with the place that is clicked */
-function pictureOf(buffer, choose) {
-  const rank = buffer.sizes.length;
-  const grid = rank >= 4 ? [rank - 3, rank - 2] : rank === 3 ? [1, 2] : [null, rank - 1];
-  const [tiles] = tilesOf({ shape: buffer.sizes, ...buffer }, { grid, letters: buffer.sizes.map(() => ["", null, ""]) });
+/** @param {Buffer} buffer @param {ReturnType<Program["drawnBy"]>} line @param {(index: number[]) => void} choose called with the place that is clicked */
+function pictureOf(buffer, line, choose) {
+  const [tiles] = tilesOf({ shape: buffer.sizes, ...buffer }, line);
   const scale = Math.max(1, Math.floor(160 / Math.max(tiles.rows, tiles.columns)));
   const canvas = tilesCanvas(tiles, scale);
   canvas.classList.add("playplaces");

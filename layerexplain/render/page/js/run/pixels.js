@@ -11,11 +11,11 @@ const PAD = 168;
 /** What a pad shows at first, as parts of its width and height. @type {[number, number][]} */
 const FIRST_STROKE = [[0.25, 0.12], [0.65, 0.12], [0.7, 0.3], [0.42, 0.47], [0.72, 0.65], [0.66, 0.85], [0.25, 0.88]];
 
-/** How an input is a picture; null if it is none. @param {number[]} shape @param {number} top @param {number[] | undefined} axes its rows and columns, where they are known @returns {PictureShape | null} */
-export function pictureShape(shape, top, axes) {
+/** How an input is a picture; null if it is none. @param {number[]} shape @param {number} top @param {(number | null)[]} grid by which axes it is drawn @returns {PictureShape | null} */
+export function pictureShape(shape, top, grid) {
   if (shape.length < 3 || shape.length > 4) return null;
-  const first = axes?.[0] === 2 || (!isChannels(shape[3] ?? 1) && isChannels(shape[1]));
-  const [r, c] = shape.length === 4 && first ? [2, 3] : [1, 2];
+  const first = shape.length === 4 && grid[0] === 2;
+  const [r, c] = first ? [2, 3] : [1, 2];
   const [rows, columns, channels] = [shape[r], shape[c], shape.length === 3 ? 1 : shape[first ? 1 : 3]];
   if (!isChannels(channels) || rows < 6 || columns < 6) return null;
   // Without channels it may be a table, or steps with features: pictures are square.
@@ -24,7 +24,7 @@ export function pictureShape(shape, top, axes) {
 }
 
 /** @param {number} size whether a picture has so many channels */
-function isChannels(size) {
+export function isChannels(size) {
   return [1, 3, 4].includes(size);
 }
 

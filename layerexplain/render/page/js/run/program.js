@@ -3,6 +3,7 @@
 import { nextSlice } from "../bytes.js";
 import { compiledCall } from "./lines.js";
 import { specialNumber } from "../scalars.js";
+import { isChannels } from "./pixels.js";
 import { CannotRun } from "./tree.js";
 import { packedBuffer, SLICE } from "./weights.js";
 
@@ -39,6 +40,20 @@ export class Program {
     this.apart = new Set();
     /** The number of the call that runs. */
     this.at = 0;
+  }
+
+  /** How a tensor is drawn: as the line that gives it; of one that is given, as what reads it takes it. @param {number} tensor @returns {Pick<import("../scalars.js").Line, "grid" | "letters">} */
+  drawnBy(tensor) {
+    const giver = this.calls.find((one) => tensor >= one.first && tensor < one.first + one.gives);
+    const form = typeof giver?.form === "number" ? this.forms[giver.form] : undefined;
+    if (giver && form) return form.lines[form.results[tensor - giver.first]];
+    const sizes = this.tensors[tensor].buffer?.sizes ?? [];
+    const read = this.data.calls.flatMap(([, , of, reads]) => (typeof of === "number" && reads.includes(tensor) ? [this.forms[of].tensors[reads.indexOf(tensor)][2]] : []));
+    const [axes] = read.map((roles) => [roles.indexOf("rows"), roles.indexOf("columns")]).filter((one) => !one.includes(-1));
+    const rank = sizes.length;
+    const isFirst = rank === 4 && !isChannels(sizes[3]) && isChannels(sizes[1]);
+    const usual = rank >= 4 ? [rank - 3, rank - 2] : rank === 3 ? [1, 2] : [null, rank - 1];
+    return { grid: isFirst ? [2, 3] : axes ?? usual, letters: sizes.map(() => ["", null, ""]) };
   }
 
   /** Compiles the next call. @returns {boolean} whether there was one */
