@@ -84,7 +84,7 @@ def _report_with(
         filled = filled._replace(source=model.source, weights_file=model.weights_file, grade=grade)
         return filled._replace(notes=(*filled.notes, *names.notes)), inputs
 
-    def attempt(sizes: Mapping[str, int]) -> int:
+    def attempt(sizes: Mapping[str, Any]) -> int:
         known, inputs = at(sizes)
         # Of a run with numbers it is asked only whether it has faults; those of a run with names are shown.
         raise_any(
