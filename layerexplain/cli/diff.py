@@ -50,8 +50,8 @@ def command(
     The two may be of different formats and Keras versions. Layers are aligned by name, then by what they compute and
     where they stand; the numbers in automatic names, such as conv2d_7, may differ. Arguments (with defaults filled in),
     dtypes, inputs, outputs and training settings are compared; differences that affect only training are marked. The
-    exit code is 0 if nothing differs, 1 if something does, also if it is code that cannot be compared, 2 if one of them
-    cannot be read. /dev/null stands for no
+    exit code is 0 if nothing that is compared differs, 1 if something does, 2 if one of them cannot be read. Lines of
+    code that differ and show in nothing that is compared are printed. /dev/null stands for no
     model: git passes it for a new or a removed file.
 
     \b

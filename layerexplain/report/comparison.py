@@ -156,8 +156,8 @@ class Comparison(Rows[Change]):
 
     @property
     def alike(self) -> bool:
-        """Whether nothing differs: neither what is compared, nor a line of code that is not."""
-        return not self.changes and not self.not_compared
+        """Whether nothing that is compared differs; `not_compared` has the lines of code that differ all the same."""
+        return not self.changes
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as the JSON contract has it (docs/diff.schema.json)."""
