@@ -173,7 +173,7 @@ def as_module(tree: ast.Module, modules: Collection[str], data: Collection[str])
         unread = {*_names(statement, ast.Store)}
         bound |= unread
         kept.append(statement)
-    if not inputs or not kept:
+    if not inputs or not kept or statement is not kept[-1]:  # the result is not computed from the data
         return None
     parts = "".join(f"  self.{name} = {name}\n" for name in called)
     names = ", ".join(inputs)

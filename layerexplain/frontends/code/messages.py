@@ -544,10 +544,10 @@ TORCH: tuple[Row, ...] = (
         lambda p: f"batch normalization gets {_s(p.got)}, one value for each of {p.got[1]} channels, which has no variance",
         ("train on batches of 2 or more, DataLoader(…, drop_last=True), and call model.eval() to predict",), "BatchNorm|InstanceNorm"),
     Row((r"Target @got:int is out of bounds",),
-        lambda p: f"the target {p.got} is out of range: {p.config['out_features']} units are for classes 0 to {p.config['out_features'] - 1}" if p.config else
+        lambda p: f"the target {p.got} is out of range: {p.config['out_features']} units are for classes 0 to {p.config['out_features'] - 1}" if "out_features" in p.config else
         f"the class {p.got} has no unit: the last layer needs {p.got + 1} units, one per class from 0", (_class_cure,), "Linear$", calls=LOSS),
     Row((r"index out of range in self",),
-        lambda p: f"an id is not among 0 to {p.config['num_embeddings'] - 1}, the {p.config['num_embeddings']} rows of the Embedding" if p.config else "an Embedding gets an id that it has no row for",
+        lambda p: f"an id is not among 0 to {p.config['num_embeddings'] - 1}, the {p.config['num_embeddings']} rows of the Embedding" if "num_embeddings" in p.config else "an Embedding gets an id that it has no row for",
         ("num_embeddings needs to be the largest id + 1, padding ids included",), "Embedding"),
     Row((r"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got @got:word",),
         "an Embedding takes whole numbers, got {got}", ("write ids.long()",), "Embedding"),

@@ -129,6 +129,7 @@ def pasted_fault(text: str, tree: ast.Module, layers: Configs, *, of_shapes: boo
     message = next((item for item in messages(text) if of_shapes or not item.row.of_shapes), None)
     if message is None:
         return None
+    layers = {name: (type_, _known(config)) for name, (type_, config) in layers.items()}
     name = _layer(message, layers)
     call = _call(message, tree, name)
     own = layers[name] if name else ("", {})
@@ -140,6 +141,11 @@ def pasted_fault(text: str, tree: ast.Module, layers: Configs, *, of_shapes: boo
     elif call is not None:
         fault.line, fault.column = call.lineno, call.col_offset + 1
     return fault
+
+
+def _known(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a layer whose values are known; code that lacks a name leaves the others open."""
+    return {key: value for key, value in config.items() if isinstance(value, int | float | str | tuple | list)}
 
 
 def _layer(message: Message, layers: Configs) -> str:

@@ -162,3 +162,19 @@ def test_what_is_pasted_gets_an_error_that_helps(name: str) -> None:
     result = run(command, "-", *(["-", "--to", "py"] if command == "convert" else []), code=code)
     assert result.exit_code == 1
     assert words in (result.stdout if command == "check" else result.stderr)
+
+
+def test_loose_lines_whose_last_one_is_not_computed_from_the_data_are_read_up_to_the_error() -> None:
+    lines = [
+        *["x = torch.randn(4, 3, 8, 8)", "conv = nn.Conv2d(3, -1, 3)", "x = F.relu(conv(x))"],
+        *[
+            "pool = nn.MaxPool2d(n)",
+            "x = pool(x)",
+            "print(x.size())",
+            "x = x.flatten(1)",
+            "fc = nn.Linear(6 * None, 5)",
+        ],
+        *["print(fc(x).shape)", "", "RuntimeError: Expected 4-"],
+    ]
+    output = invoke("check", "-", input="\n".join(lines)).output
+    assert "needs out_channels to be an integer" in output and "bug" not in output

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.messages import MESSAGES
 from layerexplain.frontends.code.pasted_errors import message_of
 from scripts.wrong_programs import raised
@@ -60,6 +61,18 @@ def test_a_message_with_its_program_finds_the_line_that_raised(row: dict[str, An
     lines = {(one.line or 0) - head.count("\n") for one in report.findings if one.severity in ("breaks", "wrong")}
     if not any(words in row["message"] for words in ELSEWHERE):
         assert row["line"] in lines, [one.message for one in report.findings]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=IDS)
+def test_a_message_is_answered_beside_code_whose_sizes_are_not_known(row: dict[str, Any]) -> None:
+    """Each number of the program is a name that the code does not define, and the text is cut behind each third line."""
+    program = re.sub(r"(?<![\w.\"'])\d+(?![\w.\"'])", "size", row["program"]).splitlines(keepends=True)
+    for end in range(len(program), 0, -max(1, len(program) // 3)):
+        text = "".join(program[:end]) + f"\n{row['error']}: {row['message']}\n"
+        try:
+            layerexplain.check(text.encode())
+        except LayerExplainError as error:
+            assert str(error)
 
 
 @pytest.mark.parametrize("row", TABLE[::9], ids=IDS[::9])
